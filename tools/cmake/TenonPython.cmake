@@ -1,0 +1,12 @@
+# The private Python environment that tools/bootstrap makes: nanobind, and the interpreter the extension is built for.
+if(DEFINED ENV{TENON_CACHE})
+  set(tenonCache "$ENV{TENON_CACHE}")
+else()
+  set(tenonCache "$ENV{HOME}/.cache/tenon")
+endif()
+set(TENON_PYTHON "${tenonCache}/venv/bin/python" CACHE FILEPATH "the Python of the private environment")
+if(NOT EXISTS "${TENON_PYTHON}")
+  message(FATAL_ERROR "no Python environment at ${TENON_PYTHON}: run tools/bootstrap")
+endif()
+set(Python_EXECUTABLE "${TENON_PYTHON}")
+set(Python3_EXECUTABLE "${TENON_PYTHON}")
