@@ -1,0 +1,60 @@
+//===- Nn.h - the nn dialect: its ops, attributes and the questions one asks of them -----------------===//
+//
+// Include this to use the dialect. What it computes is in the .td files beside it.
+//
+//===-------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_DIALECTS_NN_NN_H
+#define TENON_DIALECTS_NN_NN_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace tenon::nn {
+
+/// Marks ops whose operands broadcast and whose result element depends on one element of each operand.
+template <typename ConcreteOp>
+class Elementwise : public mlir::OpTrait::TraitBase<ConcreteOp, Elementwise> {};
+
+/// Whether each pair of types could describe the same tensors: equal element types and ranks, extents equal where both are static.
+bool areCompatibleTypes(mlir::TypeRange lhs, mlir::TypeRange rhs);
+
+/// The most precise type of the numpy broadcast of `shapes` with element type `element`, or null if two static extents clash.
+/// A dimension that is dynamic in one operand and static but not 1 in another is static.
+mlir::RankedTensorType inferBroadcast(mlir::ValueRange operands, mlir::Type element);
+
+/// The extents of `value` as attributes or `index` values, by tensor.dim where dynamic.
+llvm::SmallVector<mlir::OpFoldResult> getExtents(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value);
+
+/// Result extents of `op` in terms of its operands, without reading the results themselves.
+mlir::FailureOr<llvm::SmallVector<llvm::SmallVector<mlir::OpFoldResult>>> reifyExtents(mlir::OpBuilder &builder,
+                                                                                     mlir::Operation *op);
+
+/// Extents of a window op's spatial result dimension: see `nn.pool`. All values are in elements.
+struct Window {
+  int64_t kernel, stride, padLow, padHigh, dilation;
+  bool ceilMode = false;
+  /// The result extent for a static input extent (negative results mean an empty window range and are clamped to 0).
+  int64_t resultExtent(int64_t input) const;
+};
+
+} // namespace tenon::nn
+
+#include "dialects/nn/NnOpsDialect.h.inc"
+#include "dialects/nn/NnOpsEnums.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "dialects/nn/NnOpsAttributes.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialects/nn/NnOps.h.inc"
+
+#endif // TENON_DIALECTS_NN_NN_H

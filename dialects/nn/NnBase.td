@@ -1,0 +1,161 @@
+//===- NnBase.td - the nn dialect, its attributes and op base classes ----*- tablegen -*-===//
+//
+// nn says what a model computes: tensors with value semantics, dynamic dimensions, numpy broadcasting. It says nothing of
+// memory, layout in memory, tiles or threads.
+//
+//===------------------------------------------------------------------------------------===//
+
+#ifndef TENON_DIALECTS_NN_BASE
+#define TENON_DIALECTS_NN_BASE
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def NN_Dialect : Dialect {
+  let name = "nn";
+  let cppNamespace = "::tenon::nn";
+  let summary = "What a neural network computes";
+  let description = [{
+    Operations on tensors with value semantics. Conventions that hold for every op:
+
+    - Element types: f16, bf16, f32, f64, signless iN for signed integers, uiN for unsigned ones, i1 for booleans.
+    - Extents are `index` values. An op whose result extents do not follow from its operands' extents takes them as
+      operands, one per dimension (`sizes`); constants among them make the result type static.
+    - Elementwise ops broadcast their operands as numpy does: shapes are aligned at the last dimension and an
+      extent of 1 repeats. A dimension that is dynamic on both sides may turn out to be 1 on either.
+    - Equal extents are the same SSA value once shapes have been inferred and common subexpressions are gone.
+    - Data movement never changes bits.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let useDefaultAttributePrinterParser = 1;
+  let hasConstantMaterializer = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Types
+//===----------------------------------------------------------------------===//
+
+def NN_Float : AnyTypeOf<[F16, BF16, F32, F64], "floating point">;
+def NN_Int : AnyTypeOf<[I8, I16, I32, I64, UI8, UI16, UI32, UI64], "integer">;
+def NN_Element : AnyTypeOf<[NN_Float, NN_Int, I1], "element">;
+def NN_Tensor : RankedTensorOf<[NN_Element]>;
+def NN_FloatTensor : RankedTensorOf<[NN_Float]>;
+def NN_NumberTensor : RankedTensorOf<[NN_Float, NN_Int]>;
+def NN_IntTensor : RankedTensorOf<[NN_Int]>;
+def NN_IntOrBoolTensor : RankedTensorOf<[NN_Int, I1]>;
+def NN_BoolTensor : RankedTensorOf<[I1]>;
+def NN_IndexTensor : RankedTensorOf<[I32, I64]>;
+
+//===----------------------------------------------------------------------===//
+// Enumerations
+//===----------------------------------------------------------------------===//
+
+class NN_Enum<string name, string summary, list<I32EnumAttrCase> cases>
+    : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::tenon::nn";
+  let genSpecializedAttr = 0;
+}
+
+def NN_ComparePredicate : NN_Enum<"ComparePredicate", "comparison", [
+  I32EnumAttrCase<"eq", 0>, I32EnumAttrCase<"ne", 1>, I32EnumAttrCase<"lt", 2>,
+  I32EnumAttrCase<"le", 3>, I32EnumAttrCase<"gt", 4>, I32EnumAttrCase<"ge", 5>]>;
+def NN_ComparePredicateAttr : EnumAttr<NN_Dialect, NN_ComparePredicate, "predicate">;
+
+def NN_ReduceKind : NN_Enum<"ReduceKind", "reduction", [
+  I32EnumAttrCase<"sum", 0>, I32EnumAttrCase<"prod", 1>, I32EnumAttrCase<"max", 2>,
+  I32EnumAttrCase<"min", 3>]>;
+def NN_ReduceKindAttr : EnumAttr<NN_Dialect, NN_ReduceKind, "reduce_kind">;
+
+def NN_PoolKind : NN_Enum<"PoolKind", "pooling", [
+  I32EnumAttrCase<"max", 0>, I32EnumAttrCase<"average", 1>, I32EnumAttrCase<"average_include_pad", 2>,
+  I32EnumAttrCase<"sum", 3>]>;
+def NN_PoolKindAttr : EnumAttr<NN_Dialect, NN_PoolKind, "pool_kind">;
+
+def NN_PadMode : NN_Enum<"PadMode", "padding", [
+  I32EnumAttrCase<"constant", 0>, I32EnumAttrCase<"edge", 1>, I32EnumAttrCase<"reflect", 2>,
+  I32EnumAttrCase<"wrap", 3>]>;
+def NN_PadModeAttr : EnumAttr<NN_Dialect, NN_PadMode, "pad_mode">;
+
+def NN_ScatterKind : NN_Enum<"ScatterKind", "what a scatter does with the old value", [
+  I32EnumAttrCase<"assign", 0>, I32EnumAttrCase<"add", 1>, I32EnumAttrCase<"mul", 2>,
+  I32EnumAttrCase<"max", 3>, I32EnumAttrCase<"min", 4>]>;
+def NN_ScatterKindAttr : EnumAttr<NN_Dialect, NN_ScatterKind, "scatter_kind">;
+
+def NN_ResizeMode : NN_Enum<"ResizeMode", "interpolation", [
+  I32EnumAttrCase<"nearest", 0>, I32EnumAttrCase<"linear", 1>, I32EnumAttrCase<"cubic", 2>]>;
+def NN_ResizeModeAttr : EnumAttr<NN_Dialect, NN_ResizeMode, "resize_mode">;
+
+def NN_ResizeCoordinate : NN_Enum<"ResizeCoordinate", "output to input coordinates", [
+  I32EnumAttrCase<"half_pixel", 0>, I32EnumAttrCase<"half_pixel_symmetric", 1>,
+  I32EnumAttrCase<"pytorch_half_pixel", 2>, I32EnumAttrCase<"align_corners", 3>,
+  I32EnumAttrCase<"asymmetric", 4>, I32EnumAttrCase<"tf_half_pixel_for_nn", 5>,
+  I32EnumAttrCase<"tf_crop_and_resize", 6>]>;
+def NN_ResizeCoordinateAttr : EnumAttr<NN_Dialect, NN_ResizeCoordinate, "resize_coordinate">;
+
+def NN_ResizeNearest : NN_Enum<"ResizeNearest", "rounding of nearest coordinates", [
+  I32EnumAttrCase<"round_prefer_floor", 0>, I32EnumAttrCase<"round_prefer_ceil", 1>,
+  I32EnumAttrCase<"floor", 2>, I32EnumAttrCase<"ceil", 3>]>;
+def NN_ResizeNearestAttr : EnumAttr<NN_Dialect, NN_ResizeNearest, "resize_nearest">;
+
+def NN_Direction : NN_Enum<"Direction", "direction of a recurrence", [
+  I32EnumAttrCase<"forward", 0>, I32EnumAttrCase<"reverse", 1>, I32EnumAttrCase<"bidirectional", 2>]>;
+def NN_DirectionAttr : EnumAttr<NN_Dialect, NN_Direction, "direction">;
+
+def NN_Activation : NN_Enum<"Activation", "activation of a recurrent cell", [
+  I32EnumAttrCase<"sigmoid", 0>, I32EnumAttrCase<"tanh", 1>, I32EnumAttrCase<"relu", 2>,
+  I32EnumAttrCase<"affine", 3>, I32EnumAttrCase<"leaky_relu", 4>, I32EnumAttrCase<"thresholded_relu", 5>,
+  I32EnumAttrCase<"scaled_tanh", 6>, I32EnumAttrCase<"hard_sigmoid", 7>, I32EnumAttrCase<"elu", 8>,
+  I32EnumAttrCase<"softsign", 9>, I32EnumAttrCase<"softplus", 10>]>;
+
+//===----------------------------------------------------------------------===//
+// Packed formats
+//===----------------------------------------------------------------------===//
+
+def NN_PackingAttr : AttrDef<NN_Dialect, "Packing"> {
+  let mnemonic = "packing";
+  let summary = "format of a packed right-hand side";
+  let description = [{
+    A matrix rhs[K,N] packed for microkernels: panels of `nr` columns, K-major inside a panel, the last panel filled with
+    zeros:
+
+        packed[n / nr, k, n % nr] = rhs[k, n]
+
+    `columns` is N. A 16-column multiple serves every vector width up to 16 lanes.
+  }];
+  let parameters = (ins "int64_t":$nr, "int64_t":$columns);
+  let assemblyFormat = "`<` `nr` `=` $nr `,` `columns` `=` $columns `>`";
+}
+
+//===----------------------------------------------------------------------===//
+// Op base classes
+//===----------------------------------------------------------------------===//
+
+// Operands broadcast against each other; result element i depends on operand elements i only.
+def NN_ElementwiseTrait : NativeOpTrait<"Elementwise"> {
+  let cppNamespace = "::tenon::nn";
+}
+
+// An op on tensors without side effects.
+class NN_Op<string mnemonic, list<Trait> traits = []>
+    : Op<NN_Dialect, mnemonic, !listconcat(traits, [Pure])>;
+
+// An op whose result types follow from its operands and attributes, and whose result extents can be computed in IR.
+// `inferReturnTypes` gives what is certain; a written type may be more or less static than that.
+class NN_InferredOp<string mnemonic, list<Trait> traits = []>
+    : NN_Op<mnemonic, !listconcat(traits, [
+          DeclareOpInterfaceMethods<InferTypeOpInterface, ["inferReturnTypes"]>,
+          DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>])> {
+  code compatibleReturnTypes = [{
+    static bool isCompatibleReturnTypes(::mlir::TypeRange lhs, ::mlir::TypeRange rhs) {
+      return ::tenon::nn::areCompatibleTypes(lhs, rhs);
+    }
+  }];
+  let extraClassDeclaration = compatibleReturnTypes;
+}
+
+#endif // TENON_DIALECTS_NN_BASE

@@ -1,0 +1,61 @@
+//===- NnIndexing.td - elements chosen by values -------------------------------------------===//
+
+#ifndef TENON_DIALECTS_NN_INDEXING
+#define TENON_DIALECTS_NN_INDEXING
+
+include "dialects/nn/NnBase.td"
+
+// Indices may be negative (counted from the end); one outside [-D, D) is a run-time error that names the op.
+
+def NN_GatherOp : NN_InferredOp<"gather"> {
+  let summary = "result[a..., j..., b...] = input[a..., indices[j...], b...] with j... at `axis`";
+  let arguments = (ins NN_Tensor:$input, NN_IndexTensor:$indices, I64Attr:$axis);
+  let results = (outs NN_Tensor:$result);
+  let assemblyFormat = "$input `,` $indices attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def NN_GatherElementsOp : NN_InferredOp<"gather_elements"> {
+  let summary = "result[i...] = input[i... with i[axis] = indices[i...]]";
+  let arguments = (ins NN_Tensor:$input, NN_IndexTensor:$indices, I64Attr:$axis);
+  let results = (outs NN_Tensor:$result);
+  let assemblyFormat = "$input `,` $indices attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def NN_GatherNdOp : NN_InferredOp<"gather_nd"> {
+  let summary = "result[b..., j..., t...] = input[b..., indices[b..., j..., :], t...]";
+  let description = [{The last extent of `indices` (static) says how many leading dimensions after the batch are indexed.}];
+  let arguments = (ins NN_Tensor:$input, NN_IndexTensor:$indices, DefaultValuedAttr<I64Attr, "0">:$batch_dims);
+  let results = (outs NN_Tensor:$result);
+  let assemblyFormat = "$input `,` $indices attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def NN_ScatterElementsOp : NN_InferredOp<"scatter_elements"> {
+  let summary = "a copy of `input` where [i... with i[axis] = indices[i...]] is combined with updates[i...]";
+  let arguments = (ins NN_ScatterKindAttr:$kind, NN_Tensor:$input, NN_IndexTensor:$indices, NN_Tensor:$updates,
+                       I64Attr:$axis);
+  let results = (outs NN_Tensor:$result);
+  let assemblyFormat = "$kind `,` $input `,` $indices `,` $updates attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def NN_ScatterNdOp : NN_InferredOp<"scatter_nd"> {
+  let summary = "a copy of `input` where [indices[j..., :], t...] is combined with updates[j..., t...], in order of j";
+  let arguments = (ins NN_ScatterKindAttr:$kind, NN_Tensor:$input, NN_IndexTensor:$indices, NN_Tensor:$updates);
+  let results = (outs NN_Tensor:$result);
+  let assemblyFormat = "$kind `,` $input `,` $indices `,` $updates attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def NN_NonZeroOp : NN_Op<"non_zero"> {
+  let summary = "indices of the elements that are not zero, row-major: result[d, k] is index d of the k-th";
+  let description = [{The extent of dimension 1 is known only once the values are.}];
+  let arguments = (ins NN_Tensor:$input);
+  let results = (outs RankedTensorOf<[I64]>:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+#endif // TENON_DIALECTS_NN_INDEXING
