@@ -7,6 +7,7 @@
 #ifndef TENON_DIALECTS_NN_NN_H
 #define TENON_DIALECTS_NN_NN_H
 
+#include "dialects/nn/NnShapes.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -38,14 +39,6 @@ llvm::SmallVector<mlir::OpFoldResult> getExtents(mlir::OpBuilder &builder, mlir:
 mlir::FailureOr<llvm::SmallVector<llvm::SmallVector<mlir::OpFoldResult>>> reifyExtents(mlir::OpBuilder &builder,
                                                                                      mlir::Operation *op);
 
-/// Extents of a window op's spatial result dimension: see `nn.pool`. All values are in elements.
-struct Window {
-  int64_t kernel, stride, padLow, padHigh, dilation;
-  bool ceilMode = false;
-  /// The result extent for a static input extent (negative results mean an empty window range and are clamped to 0).
-  int64_t resultExtent(int64_t input) const;
-};
-
 } // namespace tenon::nn
 
 #include "dialects/nn/NnOpsDialect.h.inc"
@@ -56,5 +49,34 @@ struct Window {
 
 #define GET_OP_CLASSES
 #include "dialects/nn/NnOps.h.inc"
+
+namespace tenon::nn {
+
+/// How many results an op with inferred results has.
+template <typename OpTy> inline constexpr size_t resultCount = 1;
+template <> inline constexpr size_t resultCount<TopKOp> = 2;
+template <> inline constexpr size_t resultCount<LstmOp> = 3;
+
+/// Creates an op and reports what is wrong with its operands instead of stopping: `OpTy::create` ends the process if the result types
+/// cannot be inferred. Takes what `OpTy::create` takes without result types.
+template <typename OpTy, typename... Args>
+mlir::FailureOr<OpTy> createChecked(mlir::OpBuilder &builder, mlir::Location location, Args &&...args) {
+  mlir::OperationState state(location, OpTy::getOperationName());
+  llvm::SmallVector<mlir::Type> types(resultCount<OpTy>, builder.getNoneType());
+  OpTy::build(builder, state, mlir::TypeRange(types), std::forward<Args>(args)...);
+  state.types.clear();
+  if (mlir::failed(OpTy::inferReturnTypes(builder.getContext(), location, state.operands,
+                                          state.attributes.getDictionary(builder.getContext()),
+                                          state.getRawProperties(), state.regions, state.types)))
+    return mlir::failure();
+  mlir::Operation *op = builder.create(state);
+  if (mlir::failed(op->getName().verifyInvariants(op))) {
+    op->erase();
+    return mlir::failure();
+  }
+  return mlir::cast<OpTy>(op);
+}
+
+} // namespace tenon::nn
 
 #endif // TENON_DIALECTS_NN_NN_H

@@ -16,7 +16,7 @@ include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
-def NN_Dialect : Dialect {
+def Nn_Dialect : Dialect {
   let name = "nn";
   let cppNamespace = "::tenon::nn";
   let summary = "What a neural network computes";
@@ -64,47 +64,47 @@ class NN_Enum<string name, string summary, list<I32EnumAttrCase> cases>
 def NN_ComparePredicate : NN_Enum<"ComparePredicate", "comparison", [
   I32EnumAttrCase<"eq", 0>, I32EnumAttrCase<"ne", 1>, I32EnumAttrCase<"lt", 2>,
   I32EnumAttrCase<"le", 3>, I32EnumAttrCase<"gt", 4>, I32EnumAttrCase<"ge", 5>]>;
-def NN_ComparePredicateAttr : EnumAttr<NN_Dialect, NN_ComparePredicate, "predicate">;
+def NN_ComparePredicateAttr : EnumAttr<Nn_Dialect, NN_ComparePredicate, "predicate">;
 
 def NN_ReduceKind : NN_Enum<"ReduceKind", "reduction", [
   I32EnumAttrCase<"sum", 0>, I32EnumAttrCase<"prod", 1>, I32EnumAttrCase<"max", 2>,
   I32EnumAttrCase<"min", 3>]>;
-def NN_ReduceKindAttr : EnumAttr<NN_Dialect, NN_ReduceKind, "reduce_kind">;
+def NN_ReduceKindAttr : EnumAttr<Nn_Dialect, NN_ReduceKind, "reduce_kind">;
 
 def NN_PoolKind : NN_Enum<"PoolKind", "pooling", [
   I32EnumAttrCase<"max", 0>, I32EnumAttrCase<"average", 1>, I32EnumAttrCase<"average_include_pad", 2>,
   I32EnumAttrCase<"sum", 3>]>;
-def NN_PoolKindAttr : EnumAttr<NN_Dialect, NN_PoolKind, "pool_kind">;
+def NN_PoolKindAttr : EnumAttr<Nn_Dialect, NN_PoolKind, "pool_kind">;
 
 def NN_PadMode : NN_Enum<"PadMode", "padding", [
   I32EnumAttrCase<"constant", 0>, I32EnumAttrCase<"edge", 1>, I32EnumAttrCase<"reflect", 2>,
   I32EnumAttrCase<"wrap", 3>]>;
-def NN_PadModeAttr : EnumAttr<NN_Dialect, NN_PadMode, "pad_mode">;
+def NN_PadModeAttr : EnumAttr<Nn_Dialect, NN_PadMode, "pad_mode">;
 
 def NN_ScatterKind : NN_Enum<"ScatterKind", "what a scatter does with the old value", [
   I32EnumAttrCase<"assign", 0>, I32EnumAttrCase<"add", 1>, I32EnumAttrCase<"mul", 2>,
   I32EnumAttrCase<"max", 3>, I32EnumAttrCase<"min", 4>]>;
-def NN_ScatterKindAttr : EnumAttr<NN_Dialect, NN_ScatterKind, "scatter_kind">;
+def NN_ScatterKindAttr : EnumAttr<Nn_Dialect, NN_ScatterKind, "scatter_kind">;
 
 def NN_ResizeMode : NN_Enum<"ResizeMode", "interpolation", [
   I32EnumAttrCase<"nearest", 0>, I32EnumAttrCase<"linear", 1>, I32EnumAttrCase<"cubic", 2>]>;
-def NN_ResizeModeAttr : EnumAttr<NN_Dialect, NN_ResizeMode, "resize_mode">;
+def NN_ResizeModeAttr : EnumAttr<Nn_Dialect, NN_ResizeMode, "resize_mode">;
 
 def NN_ResizeCoordinate : NN_Enum<"ResizeCoordinate", "output to input coordinates", [
   I32EnumAttrCase<"half_pixel", 0>, I32EnumAttrCase<"half_pixel_symmetric", 1>,
   I32EnumAttrCase<"pytorch_half_pixel", 2>, I32EnumAttrCase<"align_corners", 3>,
   I32EnumAttrCase<"asymmetric", 4>, I32EnumAttrCase<"tf_half_pixel_for_nn", 5>,
   I32EnumAttrCase<"tf_crop_and_resize", 6>]>;
-def NN_ResizeCoordinateAttr : EnumAttr<NN_Dialect, NN_ResizeCoordinate, "resize_coordinate">;
+def NN_ResizeCoordinateAttr : EnumAttr<Nn_Dialect, NN_ResizeCoordinate, "resize_coordinate">;
 
 def NN_ResizeNearest : NN_Enum<"ResizeNearest", "rounding of nearest coordinates", [
   I32EnumAttrCase<"round_prefer_floor", 0>, I32EnumAttrCase<"round_prefer_ceil", 1>,
   I32EnumAttrCase<"floor", 2>, I32EnumAttrCase<"ceil", 3>]>;
-def NN_ResizeNearestAttr : EnumAttr<NN_Dialect, NN_ResizeNearest, "resize_nearest">;
+def NN_ResizeNearestAttr : EnumAttr<Nn_Dialect, NN_ResizeNearest, "resize_nearest">;
 
 def NN_Direction : NN_Enum<"Direction", "direction of a recurrence", [
   I32EnumAttrCase<"forward", 0>, I32EnumAttrCase<"reverse", 1>, I32EnumAttrCase<"bidirectional", 2>]>;
-def NN_DirectionAttr : EnumAttr<NN_Dialect, NN_Direction, "direction">;
+def NN_DirectionAttr : EnumAttr<Nn_Dialect, NN_Direction, "direction">;
 
 def NN_Activation : NN_Enum<"Activation", "activation of a recurrent cell", [
   I32EnumAttrCase<"sigmoid", 0>, I32EnumAttrCase<"tanh", 1>, I32EnumAttrCase<"relu", 2>,
@@ -116,7 +116,7 @@ def NN_Activation : NN_Enum<"Activation", "activation of a recurrent cell", [
 // Packed formats
 //===----------------------------------------------------------------------===//
 
-def NN_PackingAttr : AttrDef<NN_Dialect, "Packing"> {
+def NN_PackingAttr : AttrDef<Nn_Dialect, "Packing"> {
   let mnemonic = "packing";
   let summary = "format of a packed right-hand side";
   let description = [{
@@ -129,6 +129,7 @@ def NN_PackingAttr : AttrDef<NN_Dialect, "Packing"> {
   }];
   let parameters = (ins "int64_t":$nr, "int64_t":$columns);
   let assemblyFormat = "`<` `nr` `=` $nr `,` `columns` `=` $columns `>`";
+  let genVerifyDecl = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -142,20 +143,45 @@ def NN_ElementwiseTrait : NativeOpTrait<"Elementwise"> {
 
 // An op on tensors without side effects.
 class NN_Op<string mnemonic, list<Trait> traits = []>
-    : Op<NN_Dialect, mnemonic, !listconcat(traits, [Pure])>;
+    : Op<Nn_Dialect, mnemonic, !listconcat(traits, [Pure])>;
 
-// An op whose result types follow from its operands and attributes, and whose result extents can be computed in IR.
-// `inferReturnTypes` gives what is certain; a written type may be more or less static than that.
+// An op whose result types follow from its operands and attributes, and whose result extents can be computed in IR. The op
+// says both at once, in `resultShapes` (see NnShapes.h): types are inferred by running it without a builder, extents are reified by running it
+// with one. Inference gives what is certain; a written type may be more or less static than that.
 class NN_InferredOp<string mnemonic, list<Trait> traits = []>
     : NN_Op<mnemonic, !listconcat(traits, [
           DeclareOpInterfaceMethods<InferTypeOpInterface, ["inferReturnTypes"]>,
           DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>])> {
-  code compatibleReturnTypes = [{
+  code inferredDeclarations = [{
     static bool isCompatibleReturnTypes(::mlir::TypeRange lhs, ::mlir::TypeRange rhs) {
       return ::tenon::nn::areCompatibleTypes(lhs, rhs);
     }
+    /// Checks the operands against the op's constraints and appends element type and extents of each result.
+    static ::llvm::LogicalResult resultShapes(Adaptor adaptor, ::tenon::nn::Extents &extents,
+                                              ::llvm::SmallVectorImpl<::tenon::nn::TensorShape> &results);
   }];
-  let extraClassDeclaration = compatibleReturnTypes;
+  code inferredDefinitions = [{
+    ::llvm::LogicalResult $cppClass::inferReturnTypes(
+        ::mlir::MLIRContext *context, ::std::optional<::mlir::Location> location, ::mlir::ValueRange operands,
+        ::mlir::DictionaryAttr attributes, ::mlir::OpaqueProperties properties, ::mlir::RegionRange regions,
+        ::llvm::SmallVectorImpl<::mlir::Type> &types) {
+      ::tenon::nn::Extents extents(context, location, getOperationName());
+      ::llvm::SmallVector<::tenon::nn::TensorShape, 3> results;
+      if (::mlir::failed(resultShapes(Adaptor(operands, attributes, properties, regions), extents, results)))
+        return ::mlir::failure();
+      return extents.appendTypes(results, types);
+    }
+    ::llvm::LogicalResult $cppClass::reifyResultShapes(::mlir::OpBuilder &builder,
+                                                       ::mlir::ReifiedRankedShapedTypeDims &shapes) {
+      ::tenon::nn::Extents extents(builder, getLoc());
+      ::llvm::SmallVector<::tenon::nn::TensorShape, 3> results;
+      if (::mlir::failed(resultShapes(Adaptor(*this), extents, results)))
+        return ::mlir::failure();
+      return extents.appendExtents(results, getOperation()->getResultTypes(), shapes);
+    }
+  }];
+  let extraClassDeclaration = inferredDeclarations;
+  let extraClassDefinition = inferredDefinitions;
 }
 
 #endif // TENON_DIALECTS_NN_BASE

@@ -21,7 +21,6 @@ def NN_MatmulOp : NN_InferredOp<"matmul"> {
                        OptionalAttr<NN_PackingAttr>:$packing);
   let results = (outs NN_NumberTensor:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def NN_ConvOp : NN_InferredOp<"conv"> {
@@ -43,7 +42,6 @@ def NN_ConvOp : NN_InferredOp<"conv"> {
                        OptionalAttr<NN_PackingAttr>:$packing);
   let results = (outs NN_NumberTensor:$result);
   let assemblyFormat = "$input `,` $filter attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def NN_ConvTransposeOp : NN_InferredOp<"conv_transpose"> {
@@ -59,14 +57,12 @@ def NN_ConvTransposeOp : NN_InferredOp<"conv_transpose"> {
                        DefaultValuedAttr<I64Attr, "1">:$groups);
   let results = (outs NN_FloatTensor:$result);
   let assemblyFormat = "$input `,` $filter attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 class NN_WindowOp<string mnemonic> : NN_InferredOp<mnemonic> {
   dag windowArguments = (ins NN_NumberTensor:$input, DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$strides,
                              DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$dilations, UnitAttr:$ceil_mode,
                              UnitAttr:$channels_last);
-  let hasVerifier = 1;
 }
 
 def NN_PoolOp : NN_WindowOp<"pool"> {

@@ -5,12 +5,23 @@
 
 include "dialects/nn/NnBase.td"
 
-// Inference and reification are shared by all elementwise ops: the broadcast of the operands' shapes.
-class NN_ElementwiseOp<string mnemonic, list<Trait> traits = []>
-    : NN_InferredOp<mnemonic, !listconcat([NN_ElementwiseTrait], traits)>;
+// Inference and reification are shared by all elementwise ops: the broadcast of the operands' shapes. `element` is a C++ expression
+// of the result's element type, `compared` one of the operands whose element types must agree.
+class NN_ElementwiseOp<string mnemonic, list<Trait> traits = [],
+                       string element = "extents.element(adaptor.getOperands().front())",
+                       string compared = "adaptor.getOperands()">
+    : NN_InferredOp<mnemonic, !listconcat([NN_ElementwiseTrait], traits)> {
+  let extraClassDefinition = !strconcat(inferredDefinitions, [{
+    ::llvm::LogicalResult $cppClass::resultShapes(Adaptor adaptor, ::tenon::nn::Extents &extents,
+                                                  ::llvm::SmallVectorImpl<::tenon::nn::TensorShape> &results) {
+      return extents.appendElementwise(adaptor.getOperands(), }], compared, ", ", element, [{, results);
+    }
+  }]);
+}
 
-class NN_UnaryOp<string mnemonic, string what, Type operandType, Type resultType = operandType, list<Trait> traits = []>
-    : NN_ElementwiseOp<mnemonic, traits> {
+class NN_UnaryOp<string mnemonic, string what, Type operandType, Type resultType = operandType, list<Trait> traits = [],
+                 string element = "extents.element(adaptor.getInput())">
+    : NN_ElementwiseOp<mnemonic, traits, element> {
   let summary = what;
   let arguments = (ins operandType:$input);
   let results = (outs resultType:$result);
@@ -19,8 +30,8 @@ class NN_UnaryOp<string mnemonic, string what, Type operandType, Type resultType
 
 class NN_FloatUnaryOp<string mnemonic, string what> : NN_UnaryOp<mnemonic, what, NN_FloatTensor>;
 
-def NN_AbsOp : NN_UnaryOp<"abs", "absolute value; the lowest integer stays itself", NN_NumberTensor> { let hasFolder = 1; }
-def NN_NegOp : NN_UnaryOp<"neg", "negation; integers wrap", NN_NumberTensor> { let hasFolder = 1; }
+def NN_AbsOp : NN_UnaryOp<"abs", "absolute value; the lowest integer stays itself", NN_NumberTensor>;
+def NN_NegOp : NN_UnaryOp<"neg", "negation; integers wrap", NN_NumberTensor>;
 def NN_SignOp : NN_UnaryOp<"sign", "-1, 0 or 1; NaN stays NaN", NN_NumberTensor>;
 def NN_NotOp : NN_UnaryOp<"not", "logical (i1) or bitwise (integers) complement", NN_IntOrBoolTensor>;
 def NN_ExpOp : NN_FloatUnaryOp<"exp", "e to the power of x">;
@@ -46,13 +57,13 @@ def NN_FloorOp : NN_FloatUnaryOp<"floor", "largest whole number not above x">;
 def NN_CeilOp : NN_FloatUnaryOp<"ceil", "smallest whole number not below x">;
 def NN_RoundOp : NN_FloatUnaryOp<"round", "nearest whole number, halves to even">;
 
-def NN_IsNanOp : NN_UnaryOp<"is_nan", "whether x is NaN", NN_FloatTensor, NN_BoolTensor>;
-def NN_IsInfOp : NN_UnaryOp<"is_inf", "whether x is an infinity of a wanted sign", NN_FloatTensor, NN_BoolTensor> {
+def NN_IsNanOp : NN_UnaryOp<"is_nan", "whether x is NaN", NN_FloatTensor, NN_BoolTensor, [], "extents.boolean()">;
+def NN_IsInfOp : NN_UnaryOp<"is_inf", "whether x is an infinity of a wanted sign", NN_FloatTensor, NN_BoolTensor, [], "extents.boolean()"> {
   let arguments = (ins NN_FloatTensor:$input, DefaultValuedAttr<BoolAttr, "true">:$positive,
                        DefaultValuedAttr<BoolAttr, "true">:$negative);
 }
 
-def NN_CastOp : NN_ElementwiseOp<"cast"> {
+def NN_CastOp : NN_ElementwiseOp<"cast", [], "adaptor.getElementType()"> {
   let summary = "value conversion between element types";
   let description = [{
     Float to integer truncates towards zero; out of range values saturate in the reference and in fast code alike (ONNX
@@ -66,7 +77,7 @@ def NN_CastOp : NN_ElementwiseOp<"cast"> {
   let hasFolder = 1;
 }
 
-def NN_BitcastOp : NN_ElementwiseOp<"bitcast"> {
+def NN_BitcastOp : NN_ElementwiseOp<"bitcast", [], "adaptor.getElementType()"> {
   let summary = "the same bits as another element type of equal width";
   let arguments = (ins NN_Tensor:$input, TypeAttr:$element_type);
   let results = (outs NN_Tensor:$result);
@@ -80,7 +91,6 @@ class NN_BinaryOp<string mnemonic, string what, Type operandType, list<Trait> tr
   let arguments = (ins operandType:$lhs, operandType:$rhs);
   let results = (outs operandType:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def NN_AddOp : NN_BinaryOp<"add", "sum; integers wrap", NN_NumberTensor, [Commutative]> { let hasFolder = 1; }
@@ -99,20 +109,18 @@ def NN_XorOp : NN_BinaryOp<"xor", "logical or bitwise exclusive or", NN_IntOrBoo
 def NN_ShlOp : NN_BinaryOp<"shl", "shift left; 0 if the shift is the width or more", NN_IntTensor>;
 def NN_ShrOp : NN_BinaryOp<"shr", "logical (uiN) or arithmetic (iN) shift right; 0 or the sign if the shift is the width or more", NN_IntTensor>;
 
-def NN_CompareOp : NN_ElementwiseOp<"compare"> {
+def NN_CompareOp : NN_ElementwiseOp<"compare", [], "extents.boolean()"> {
   let summary = "comparison; with NaN only `ne` is true";
   let arguments = (ins NN_ComparePredicateAttr:$predicate, NN_Tensor:$lhs, NN_Tensor:$rhs);
   let results = (outs NN_BoolTensor:$result);
   let assemblyFormat = "$predicate `,` $lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
-def NN_SelectOp : NN_ElementwiseOp<"select"> {
+def NN_SelectOp : NN_ElementwiseOp<"select", [], "extents.element(adaptor.getOnTrue())", "adaptor.getOperands().drop_front()"> {
   let summary = "`condition ? on_true : on_false`";
   let arguments = (ins NN_BoolTensor:$condition, NN_Tensor:$on_true, NN_Tensor:$on_false);
   let results = (outs NN_Tensor:$result);
   let assemblyFormat = "$condition `,` $on_true `,` $on_false attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 #endif // TENON_DIALECTS_NN_ELEMENTWISE

@@ -12,7 +12,6 @@ def NN_GatherOp : NN_InferredOp<"gather"> {
   let arguments = (ins NN_Tensor:$input, NN_IndexTensor:$indices, I64Attr:$axis);
   let results = (outs NN_Tensor:$result);
   let assemblyFormat = "$input `,` $indices attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def NN_GatherElementsOp : NN_InferredOp<"gather_elements"> {
@@ -20,7 +19,6 @@ def NN_GatherElementsOp : NN_InferredOp<"gather_elements"> {
   let arguments = (ins NN_Tensor:$input, NN_IndexTensor:$indices, I64Attr:$axis);
   let results = (outs NN_Tensor:$result);
   let assemblyFormat = "$input `,` $indices attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def NN_GatherNdOp : NN_InferredOp<"gather_nd"> {
@@ -29,7 +27,6 @@ def NN_GatherNdOp : NN_InferredOp<"gather_nd"> {
   let arguments = (ins NN_Tensor:$input, NN_IndexTensor:$indices, DefaultValuedAttr<I64Attr, "0">:$batch_dims);
   let results = (outs NN_Tensor:$result);
   let assemblyFormat = "$input `,` $indices attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def NN_ScatterElementsOp : NN_InferredOp<"scatter_elements"> {
@@ -38,7 +35,6 @@ def NN_ScatterElementsOp : NN_InferredOp<"scatter_elements"> {
                        I64Attr:$axis);
   let results = (outs NN_Tensor:$result);
   let assemblyFormat = "$kind `,` $input `,` $indices `,` $updates attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def NN_ScatterNdOp : NN_InferredOp<"scatter_nd"> {
@@ -46,7 +42,6 @@ def NN_ScatterNdOp : NN_InferredOp<"scatter_nd"> {
   let arguments = (ins NN_ScatterKindAttr:$kind, NN_Tensor:$input, NN_IndexTensor:$indices, NN_Tensor:$updates);
   let results = (outs NN_Tensor:$result);
   let assemblyFormat = "$kind `,` $input `,` $indices `,` $updates attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def NN_NonZeroOp : NN_Op<"non_zero"> {

@@ -27,7 +27,6 @@ def NN_ReshapeOp : NN_InferredOp<"reshape"> {
   let assemblyFormat = "$input `[` $sizes `]` attr-dict `:` type($input) `->` type($result)";
   let hasFolder = 1;
   let hasCanonicalizer = 1;
-  let hasVerifier = 1;
 }
 
 def NN_TransposeOp : NN_InferredOp<"transpose"> {
@@ -37,7 +36,6 @@ def NN_TransposeOp : NN_InferredOp<"transpose"> {
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
   let hasCanonicalizer = 1;
-  let hasVerifier = 1;
 }
 
 def NN_BroadcastOp : NN_InferredOp<"broadcast"> {
@@ -49,7 +47,6 @@ def NN_BroadcastOp : NN_InferredOp<"broadcast"> {
   let results = (outs NN_Tensor:$result);
   let assemblyFormat = "$input `[` $sizes `]` attr-dict `:` type($input) `->` type($result)";
   let hasFolder = 1;
-  let hasVerifier = 1;
 }
 
 def NN_SliceOp : NN_InferredOp<"slice", [AttrSizedOperandSegments]> {
@@ -62,7 +59,6 @@ def NN_SliceOp : NN_InferredOp<"slice", [AttrSizedOperandSegments]> {
   let results = (outs NN_Tensor:$result);
   let assemblyFormat = "$input `[` $offsets `]` `[` $sizes `]` `[` $steps `]` attr-dict `:` type($input) `->` type($result)";
   let hasFolder = 1;
-  let hasVerifier = 1;
 }
 
 def NN_ConcatOp : NN_InferredOp<"concat"> {
@@ -71,7 +67,6 @@ def NN_ConcatOp : NN_InferredOp<"concat"> {
   let results = (outs NN_Tensor:$result);
   let assemblyFormat = "$inputs attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
-  let hasVerifier = 1;
 }
 
 def NN_PadOp : NN_InferredOp<"pad", [AttrSizedOperandSegments]> {
@@ -84,7 +79,6 @@ def NN_PadOp : NN_InferredOp<"pad", [AttrSizedOperandSegments]> {
                        Optional<NN_Tensor>:$value);
   let results = (outs NN_Tensor:$result);
   let assemblyFormat = "$mode `,` $input `[` $low `]` `[` $high `]` (`fill` $value^ `:` type($value))? attr-dict `:` type($input) `->` type($result)";
-  let hasVerifier = 1;
 }
 
 def NN_IotaOp : NN_InferredOp<"iota"> {
@@ -92,7 +86,6 @@ def NN_IotaOp : NN_InferredOp<"iota"> {
   let arguments = (ins Variadic<Index>:$sizes, I64Attr:$dimension);
   let results = (outs RankedTensorOf<[I64]>:$result);
   let assemblyFormat = "`[` $sizes `]` attr-dict `:` type($result)";
-  let hasVerifier = 1;
 }
 
 def NN_ResizeOp : NN_InferredOp<"resize", [AttrSizedOperandSegments]> {
@@ -114,7 +107,6 @@ def NN_ResizeOp : NN_InferredOp<"resize", [AttrSizedOperandSegments]> {
     $mode `,` $coordinate `,` $nearest `,` $input `[` $sizes `]` `scales` `[` $scales `]` (`roi` `[` $roi^ `]`)? attr-dict
     `:` type($input) `->` type($result)
   }];
-  let hasVerifier = 1;
 }
 
 def NN_PackOp : NN_InferredOp<"pack"> {
@@ -125,7 +117,6 @@ def NN_PackOp : NN_InferredOp<"pack"> {
   let arguments = (ins NN_NumberTensor:$input, NN_PackingAttr:$packing);
   let results = (outs NN_NumberTensor:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 #endif // TENON_DIALECTS_NN_MOVEMENT

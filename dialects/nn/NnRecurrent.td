@@ -29,7 +29,6 @@ def NN_LstmOp : NN_InferredOp<"lstm", [AttrSizedOperandSegments]> {
     $direction `,` $projected `,` $recurrent `,` $initial_h `,` $initial_c (`peephole` $peephole^)? (`lengths` $lengths^)?
     attr-dict `:` functional-type(operands, results)
   }];
-  let hasVerifier = 1;
 }
 
 #endif // TENON_DIALECTS_NN_RECURRENT

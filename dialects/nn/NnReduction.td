@@ -15,7 +15,6 @@ def NN_ReduceOp : NN_InferredOp<"reduce"> {
   let arguments = (ins NN_ReduceKindAttr:$kind, NN_Tensor:$input, DenseI64ArrayAttr:$axes, UnitAttr:$keep_dims);
   let results = (outs NN_Tensor:$result);
   let assemblyFormat = "$kind `,` $input attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def NN_ArgReduceOp : NN_InferredOp<"arg_reduce"> {
@@ -25,7 +24,6 @@ def NN_ArgReduceOp : NN_InferredOp<"arg_reduce"> {
                        UnitAttr:$select_last);
   let results = (outs RankedTensorOf<[I64]>:$result);
   let assemblyFormat = "$kind `,` $input attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def NN_CumulativeOp : NN_InferredOp<"cumulative"> {
@@ -35,7 +33,6 @@ def NN_CumulativeOp : NN_InferredOp<"cumulative"> {
                        UnitAttr:$reverse);
   let results = (outs NN_NumberTensor:$result);
   let assemblyFormat = "$kind `,` $input attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 def NN_TopKOp : NN_InferredOp<"top_k"> {
@@ -46,7 +43,6 @@ def NN_TopKOp : NN_InferredOp<"top_k"> {
   let arguments = (ins NN_NumberTensor:$input, Index:$k, I64Attr:$axis, UnitAttr:$smallest);
   let results = (outs NN_NumberTensor:$values, RankedTensorOf<[I64]>:$indices);
   let assemblyFormat = "$input `,` $k attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
 #endif // TENON_DIALECTS_NN_REDUCTION

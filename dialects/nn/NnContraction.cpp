@@ -1,0 +1,222 @@
+//===- NnContraction.cpp - matrix products, convolutions and pooling --------------------------------------===//
+//
+// Constraints and result shapes; the formulas are in NnContraction.td.
+//
+//===-------------------------------------------------------------------------------------------------===//
+
+#include "dialects/nn/Nn.h"
+
+using namespace mlir;
+using namespace tenon::nn;
+
+// Constraint checks compare what is constant: `lhs` and `rhs` may be unknown.
+static bool clash(OpFoldResult lhs, OpFoldResult rhs) {
+  std::optional<int64_t> a = Extents::known(lhs), b = Extents::known(rhs);
+  return a && b && *a != *b;
+}
+
+//===----------------------------------------------------------------------===//
+// matmul
+//===----------------------------------------------------------------------===//
+
+LogicalResult MatmulOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  Value lhs = adaptor.getLhs(), rhs = adaptor.getRhs();
+  PackingAttr packing = adaptor.getPackingAttr();
+  int64_t rhsMatrixRank = packing ? 3 : 2;
+  if (Extents::element(lhs) != Extents::element(rhs))
+    return extents.fail("C1: operands have element types ", Extents::element(lhs), " and ", Extents::element(rhs));
+  if (Extents::rank(lhs) < 2 || Extents::rank(rhs) < rhsMatrixRank)
+    return extents.fail("C1: operands have ranks ", Extents::rank(lhs), " and ", Extents::rank(rhs),
+                        " but need 2 and ", rhsMatrixRank);
+  if (packing && adaptor.getTransposeRhs())
+    return extents.fail("C3: a packed rhs cannot be transposed");
+
+  SmallVector<OpFoldResult> left = extents.of(lhs), right = extents.of(rhs);
+  if (adaptor.getTransposeLhs())
+    std::swap(left[left.size() - 2], left[left.size() - 1]);
+  if (adaptor.getTransposeRhs())
+    std::swap(right[right.size() - 2], right[right.size() - 1]);
+  OpFoldResult m = left[left.size() - 2], lhsK = left.back(), rhsK = right[right.size() - 2];
+  OpFoldResult n = packing ? extents.constant(packing.getColumns()) : right.back();
+  if (clash(lhsK, rhsK))
+    return extents.fail("C2: lhs has K = ", *Extents::known(lhsK), " but rhs has K = ", *Extents::known(rhsK));
+  if (packing && clash(right[right.size() - 3], extents.ceilDiv(n, packing.getNr())))
+    return extents.fail("C4: rhs has ", *Extents::known(right[right.size() - 3]), " panels but ", packing, " has ",
+                        *Extents::known(extents.ceilDiv(n, packing.getNr())));
+  if (packing && clash(right.back(), extents.constant(packing.getNr())))
+    return extents.fail("C4: rhs has panels of ", *Extents::known(right.back()), " columns but nr is ", packing.getNr());
+
+  FailureOr<SmallVector<OpFoldResult>> batch = extents.broadcast(ArrayRef(left).drop_back(2),
+                                                                 ArrayRef(right).drop_back(rhsMatrixRank));
+  if (failed(batch))
+    return extents.fail("C5: leading dimensions of ", lhs.getType(), " and ", rhs.getType(), " do not broadcast");
+  results.push_back({Extents::element(lhs), std::move(*batch)});
+  results.back().extents.append({m, n});
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// conv, conv_transpose
+//===----------------------------------------------------------------------===//
+
+namespace {
+// The attributes of an op that moves windows over spatial dimensions.
+struct WindowAttributes {
+  ArrayRef<int64_t> kernel, strides, pads, dilations;
+  bool ceilMode = false;
+
+  Window dimension(int64_t index) const {
+    return {kernel[index], strides[index], pads[index], pads[kernel.size() + index], dilations[index], ceilMode};
+  }
+};
+} // namespace
+
+// One entry per spatial dimension, of sensible size.
+static LogicalResult checkWindow(Extents &extents, StringRef label, int64_t spatialRank, const WindowAttributes &window) {
+  auto checkList = [&](StringRef name, ArrayRef<int64_t> list, int64_t count, int64_t lowest) -> LogicalResult {
+    if (static_cast<int64_t>(list.size()) != count)
+      return extents.fail(label, ": ", name, " has ", list.size(), " entries but needs ", count);
+    for (int64_t value : list)
+      if (value < lowest || value > std::numeric_limits<int32_t>::max())
+        return extents.fail(label, ": ", name, " has entry ", value, " outside [", lowest, ", 2^31)");
+    return success();
+  };
+  return failure(failed(checkList("kernel", window.kernel, spatialRank, 1)) ||
+                 failed(checkList("strides", window.strides, spatialRank, 1)) ||
+                 failed(checkList("pads", window.pads, 2 * spatialRank, 0)) ||
+                 failed(checkList("dilations", window.dilations, spatialRank, 1)));
+}
+
+// Batch, channels and spatial result extents in the layout of the input.
+static TensorShape windowResult(Extents &extents, Value input, OpFoldResult channels, bool channelsLast,
+                                const WindowAttributes &window) {
+  int64_t spatialRank = window.kernel.size(), firstSpatial = channelsLast ? 1 : 2;
+  TensorShape result{Extents::element(input), {extents.of(input, 0)}};
+  if (!channelsLast)
+    result.extents.push_back(channels);
+  for (int64_t dimension = 0; dimension < spatialRank; ++dimension)
+    result.extents.push_back(extents.window(extents.of(input, firstSpatial + dimension), window.dimension(dimension)));
+  if (channelsLast)
+    result.extents.push_back(channels);
+  return result;
+}
+
+LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  Value input = adaptor.getInput(), filter = adaptor.getFilter();
+  PackingAttr packing = adaptor.getPackingAttr();
+  int64_t rank = Extents::rank(input), spatialRank = rank - 2, groups = adaptor.getGroups();
+  if (Extents::element(input) != Extents::element(filter))
+    return extents.fail("C1: operands have element types ", Extents::element(input), " and ", Extents::element(filter));
+  if (rank < 3 || rank > 5 || Extents::rank(filter) != (packing ? 4 : rank))
+    return extents.fail("C1: input has rank ", rank, " (needs 3 to 5) and filter has rank ", Extents::rank(filter),
+                        " (needs ", packing ? 4 : rank, ")");
+  WindowAttributes window{adaptor.getKernel(), adaptor.getStrides(), adaptor.getPads(), adaptor.getDilations()};
+  if (failed(checkWindow(extents, "C3", spatialRank, window)))
+    return failure();
+  if (groups < 1)
+    return extents.fail("C2: groups is ", groups, " but must be positive");
+
+  OpFoldResult channels = extents.of(input, adaptor.getChannelsLast() ? rank - 1 : 1), filters;
+  if (packing) {
+    filters = extents.constant(groups * packing.getColumns());
+    if (clash(extents.of(filter, 0), extents.constant(groups)))
+      return extents.fail("C4: packed filter has ", *Extents::known(extents.of(filter, 0)), " groups but groups is ", groups);
+    if (clash(extents.of(filter, 1), extents.constant(llvm::divideCeil(packing.getColumns(), packing.getNr()))) ||
+        clash(extents.of(filter, 3), extents.constant(packing.getNr())))
+      return extents.fail("C4: filter type ", filter.getType(), " does not match ", packing);
+    OpFoldResult depth = extents.constant(1);
+    for (int64_t positions : window.kernel)
+      depth = extents.mul(depth, positions);
+    if (clash(extents.mul(extents.of(filter, 2), groups), Extents::known(channels) ? extents.mul(depth, channels) : channels))
+      return extents.fail("C4: packed filter has K = ", *Extents::known(extents.of(filter, 2)), " but the window has ",
+                          *Extents::known(depth), " positions of ", *Extents::known(channels), " / ", groups, " channels");
+  } else {
+    filters = extents.of(filter, 0);
+    std::optional<int64_t> knownFilters = Extents::known(filters);
+    std::optional<int64_t> groupChannels = Extents::known(extents.of(filter, 1));
+    if (groupChannels && clash(channels, extents.constant(*groupChannels * groups)))
+      return extents.fail("C2: input has ", *Extents::known(channels), " channels but filter has ", *groupChannels,
+                          " in each of ", groups, " groups");
+    if (knownFilters && *knownFilters % groups != 0)
+      return extents.fail("C2: ", *knownFilters, " filters do not divide into ", groups, " groups");
+    for (auto [dimension, positions] : llvm::enumerate(window.kernel))
+      if (clash(extents.of(filter, 2 + dimension), extents.constant(positions)))
+        return extents.fail("C3: filter dimension ", 2 + dimension, " is ",
+                            *Extents::known(extents.of(filter, 2 + dimension)), " but kernel says ", positions);
+  }
+  results.push_back(windowResult(extents, input, filters, adaptor.getChannelsLast(), window));
+  return success();
+}
+
+LogicalResult ConvTransposeOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  Value input = adaptor.getInput(), filter = adaptor.getFilter();
+  int64_t rank = Extents::rank(input), spatialRank = rank - 2, groups = adaptor.getGroups();
+  if (Extents::element(input) != Extents::element(filter))
+    return extents.fail("C1: operands have element types ", Extents::element(input), " and ", Extents::element(filter));
+  if (rank < 3 || rank > 5 || Extents::rank(filter) != rank)
+    return extents.fail("C1: input and filter have ranks ", rank, " and ", Extents::rank(filter),
+                        " but must have the same of 3 to 5");
+  SmallVector<int64_t> anyKernel(spatialRank, 1);
+  ArrayRef<int64_t> strides = adaptor.getStrides(), pads = adaptor.getPads(), dilations = adaptor.getDilations();
+  ArrayRef<int64_t> outputPadding = adaptor.getOutputPadding();
+  if (failed(checkWindow(extents, "C3", spatialRank, {anyKernel, strides, pads, dilations})))
+    return failure();
+  if (static_cast<int64_t>(outputPadding.size()) != spatialRank)
+    return extents.fail("C3: output_padding has ", outputPadding.size(), " entries but needs ", spatialRank);
+  if (llvm::any_of(outputPadding, [](int64_t value) { return value < 0; }))
+    return extents.fail("C3: output_padding has a negative entry");
+  if (groups < 1)
+    return extents.fail("C2: groups is ", groups, " but must be positive");
+  OpFoldResult channels = extents.of(input, 1);
+  if (clash(channels, extents.of(filter, 0)))
+    return extents.fail("C2: input has ", *Extents::known(channels), " channels but filter has ",
+                        *Extents::known(extents.of(filter, 0)));
+  std::optional<int64_t> knownChannels = Extents::known(channels);
+  if (knownChannels && *knownChannels % groups != 0)
+    return extents.fail("C2: ", *knownChannels, " channels do not divide into ", groups, " groups");
+
+  TensorShape result{Extents::element(input), {extents.of(input, 0), extents.mul(extents.of(filter, 1), groups)}};
+  for (int64_t dimension = 0; dimension < spatialRank; ++dimension) {
+    // (D - 1) * stride + (kernel - 1) * dilation + 1 - pad_low - pad_high + output_padding
+    OpFoldResult moved = extents.mul(extents.of(input, 2 + dimension), strides[dimension]);
+    OpFoldResult covered = extents.mul(extents.of(filter, 2 + dimension), dilations[dimension]);
+    int64_t rest = 1 - strides[dimension] - dilations[dimension] - pads[dimension] - pads[spatialRank + dimension] +
+                   outputPadding[dimension];
+    OpFoldResult sum = extents.add(moved, covered);
+    result.extents.push_back(extents.clampToZero(extents.add(sum, rest)));
+  }
+  results.push_back(std::move(result));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// pool, pool_argmax
+//===----------------------------------------------------------------------===//
+
+template <typename Adaptor>
+static LogicalResult poolShape(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  Value input = adaptor.getInput();
+  int64_t rank = Extents::rank(input);
+  if (rank < 3)
+    return extents.fail("C1: input has rank ", rank, " but needs 3 or more");
+  WindowAttributes window{adaptor.getKernel(), adaptor.getStrides(), adaptor.getPads(), adaptor.getDilations(),
+                          adaptor.getCeilMode()};
+  if (failed(checkWindow(extents, "C2", rank - 2, window)))
+    return failure();
+  OpFoldResult channels = extents.of(input, adaptor.getChannelsLast() ? rank - 1 : 1);
+  results.push_back(windowResult(extents, input, channels, adaptor.getChannelsLast(), window));
+  return success();
+}
+
+LogicalResult PoolOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  return poolShape(adaptor, extents, results);
+}
+
+LogicalResult PoolArgmaxOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  if (adaptor.getChannelsLast())
+    return extents.fail("C3: the input must be channels first");
+  if (failed(poolShape(adaptor, extents, results)))
+    return failure();
+  results.back().element = extents.int64();
+  return success();
+}

@@ -1,0 +1,119 @@
+//===- NnIndexing.cpp - elements chosen by values --------------------------------------------------------===//
+//
+// Constraints and result shapes; the formulas are in NnIndexing.td.
+//
+//===-------------------------------------------------------------------------------------------------===//
+
+#include "dialects/nn/Nn.h"
+
+using namespace mlir;
+using namespace tenon::nn;
+
+static LogicalResult checkAxis(Extents &extents, StringRef label, int64_t axis, int64_t rank) {
+  if (axis < 0 || axis >= rank)
+    return extents.fail(label, ": axis ", axis, " is outside [0, ", rank, ")");
+  return success();
+}
+
+static LogicalResult checkRanks(Extents &extents, StringRef label, Value input, Value indices) {
+  if (Extents::rank(input) != Extents::rank(indices))
+    return extents.fail(label, ": input has rank ", Extents::rank(input), " but indices have rank ",
+                        Extents::rank(indices));
+  return success();
+}
+
+static LogicalResult checkUpdates(Extents &extents, StringRef label, Value input, Value updates) {
+  if (Extents::element(input) != Extents::element(updates))
+    return extents.fail(label, ": input has element type ", Extents::element(input), " but updates have ",
+                        Extents::element(updates));
+  return success();
+}
+
+LogicalResult GatherOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  int64_t axis = adaptor.getAxis();
+  if (failed(checkAxis(extents, "C1", axis, Extents::rank(adaptor.getInput()))))
+    return failure();
+  SmallVector<OpFoldResult> input = extents.of(adaptor.getInput()), indices = extents.of(adaptor.getIndices());
+  TensorShape result{Extents::element(adaptor.getInput()), {}};
+  result.extents.append(input.begin(), input.begin() + axis);
+  result.extents.append(indices);
+  result.extents.append(input.begin() + axis + 1, input.end());
+  results.push_back(std::move(result));
+  return success();
+}
+
+LogicalResult GatherElementsOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  Value input = adaptor.getInput(), indices = adaptor.getIndices();
+  if (failed(checkRanks(extents, "C1", input, indices)) ||
+      failed(checkAxis(extents, "C2", adaptor.getAxis(), Extents::rank(input))))
+    return failure();
+  results.push_back({Extents::element(input), extents.of(indices)});
+  return success();
+}
+
+LogicalResult GatherNdOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  Value input = adaptor.getInput(), indices = adaptor.getIndices();
+  int64_t batch = adaptor.getBatchDims(), inputRank = Extents::rank(input), indicesRank = Extents::rank(indices);
+  if (batch < 0 || batch >= indicesRank || batch > inputRank)
+    return extents.fail("C1: batch_dims is ", batch, " but ranks are ", inputRank, " and ", indicesRank);
+  std::optional<int64_t> depth = Extents::known(extents.of(indices, indicesRank - 1));
+  if (!depth)
+    return extents.fail("C2: the last extent of indices must be static");
+  if (*depth < 0 || batch + *depth > inputRank)
+    return extents.fail("C2: indices address ", *depth, " dimensions after ", batch, " but input has rank ", inputRank);
+  SmallVector<OpFoldResult> inputExtents = extents.of(input), indicesExtents = extents.of(indices);
+  TensorShape result{Extents::element(input), {}};
+  for (int64_t dimension = 0; dimension < batch; ++dimension) {
+    FailureOr<OpFoldResult> extent = extents.same(inputExtents[dimension], indicesExtents[dimension]);
+    if (failed(extent))
+      return extents.fail("C1: batch dimension ", dimension, " is ", *Extents::known(inputExtents[dimension]), " and ",
+                          *Extents::known(indicesExtents[dimension]));
+    result.extents.push_back(*extent);
+  }
+  result.extents.append(indicesExtents.begin() + batch, indicesExtents.end() - 1);
+  result.extents.append(inputExtents.begin() + batch + *depth, inputExtents.end());
+  results.push_back(std::move(result));
+  return success();
+}
+
+LogicalResult ScatterElementsOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  Value input = adaptor.getInput(), indices = adaptor.getIndices(), updates = adaptor.getUpdates();
+  if (failed(checkRanks(extents, "C1", input, indices)) ||
+      failed(checkAxis(extents, "C2", adaptor.getAxis(), Extents::rank(input))) ||
+      failed(checkUpdates(extents, "C3", input, updates)))
+    return failure();
+  if (failed(verifyCompatibleShape(indices.getType(), updates.getType())))
+    return extents.fail("C3: indices ", indices.getType(), " and updates ", updates.getType(), " differ in shape");
+  results.push_back({Extents::element(input), extents.of(input)});
+  return success();
+}
+
+LogicalResult ScatterNdOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  Value input = adaptor.getInput(), indices = adaptor.getIndices(), updates = adaptor.getUpdates();
+  if (failed(checkUpdates(extents, "C1", input, updates)))
+    return failure();
+  int64_t inputRank = Extents::rank(input), indicesRank = Extents::rank(indices);
+  if (indicesRank < 1)
+    return extents.fail("C2: indices have rank 0 but need 1 or more");
+  std::optional<int64_t> depth = Extents::known(extents.of(indices, indicesRank - 1));
+  if (!depth)
+    return extents.fail("C2: the last extent of indices must be static");
+  if (*depth > inputRank)
+    return extents.fail("C2: indices address ", *depth, " dimensions but input has rank ", inputRank);
+  auto inputShape = cast<RankedTensorType>(input.getType()).getShape();
+  SmallVector<int64_t> expected(cast<RankedTensorType>(indices.getType()).getShape().drop_back());
+  expected.append(inputShape.begin() + *depth, inputShape.end());
+  if (failed(verifyCompatibleShape(expected, cast<RankedTensorType>(updates.getType()).getShape())))
+    return extents.fail("C3: updates are ", updates.getType(), " but need ",
+                        RankedTensorType::get(expected, Extents::element(updates)));
+  results.push_back({Extents::element(input), extents.of(input)});
+  return success();
+}
+
+LogicalResult NonZeroOp::verify() {
+  int64_t inputRank = cast<RankedTensorType>(getInput().getType()).getRank();
+  auto type = cast<RankedTensorType>(getType());
+  if (type.getRank() != 2 || type.getDimSize(0) != inputRank)
+    return emitOpError("C1: result is ") << type << " but must have shape [" << inputRank << ", ?]";
+  return success();
+}

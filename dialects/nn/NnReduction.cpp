@@ -1,0 +1,83 @@
+//===- NnReduction.cpp - reductions, scans and selections along axes -------------------------------------===//
+//
+// Constraints and result shapes; the formulas are in NnReduction.td.
+//
+//===-------------------------------------------------------------------------------------------------===//
+
+#include "dialects/nn/Nn.h"
+
+using namespace mlir;
+using namespace tenon::nn;
+
+static LogicalResult checkAxis(Extents &extents, StringRef label, int64_t axis, int64_t rank) {
+  if (axis < 0 || axis >= rank)
+    return extents.fail(label, ": axis ", axis, " is outside [0, ", rank, ")");
+  return success();
+}
+
+// The extents of `input` without those of `axes`, or with 1 in their place.
+static SmallVector<OpFoldResult> reducedExtents(Extents &extents, Value input, ArrayRef<int64_t> axes, bool keepDims) {
+  SmallVector<OpFoldResult> result;
+  for (int64_t dimension = 0; dimension < Extents::rank(input); ++dimension) {
+    if (!llvm::is_contained(axes, dimension))
+      result.push_back(extents.of(input, dimension));
+    else if (keepDims)
+      result.push_back(extents.constant(1));
+  }
+  return result;
+}
+
+LogicalResult ReduceOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  Value input = adaptor.getInput();
+  int64_t previous = -1;
+  for (int64_t axis : adaptor.getAxes()) {
+    if (failed(checkAxis(extents, "C1", axis, Extents::rank(input))))
+      return failure();
+    if (axis <= previous)
+      return extents.fail("C1: axes must ascend but ", axis, " follows ", previous);
+    previous = axis;
+  }
+  ReduceKind kind = adaptor.getKind();
+  if (Extents::element(input).isInteger(1) && kind != ReduceKind::max && kind != ReduceKind::min)
+    return extents.fail("C2: booleans reduce with max or min, not ", stringifyReduceKind(kind));
+  results.push_back({Extents::element(input), reducedExtents(extents, input, adaptor.getAxes(), adaptor.getKeepDims())});
+  return success();
+}
+
+LogicalResult ArgReduceOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  Value input = adaptor.getInput();
+  int64_t axis = adaptor.getAxis();
+  if (failed(checkAxis(extents, "C1", axis, Extents::rank(input))))
+    return failure();
+  ReduceKind kind = adaptor.getKind();
+  if (kind != ReduceKind::max && kind != ReduceKind::min)
+    return extents.fail("C2: kind is max or min, not ", stringifyReduceKind(kind));
+  results.push_back({extents.int64(), reducedExtents(extents, input, {axis}, adaptor.getKeepDims())});
+  return success();
+}
+
+LogicalResult CumulativeOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  Value input = adaptor.getInput();
+  if (failed(checkAxis(extents, "C1", adaptor.getAxis(), Extents::rank(input))))
+    return failure();
+  ReduceKind kind = adaptor.getKind();
+  if (kind != ReduceKind::sum && kind != ReduceKind::prod)
+    return extents.fail("C2: kind is sum or prod, not ", stringifyReduceKind(kind));
+  results.push_back({Extents::element(input), extents.of(input)});
+  return success();
+}
+
+LogicalResult TopKOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  Value input = adaptor.getInput();
+  int64_t axis = adaptor.getAxis();
+  if (failed(checkAxis(extents, "C1", axis, Extents::rank(input))))
+    return failure();
+  SmallVector<OpFoldResult> shape = extents.of(input);
+  std::optional<int64_t> size = Extents::known(shape[axis]), k = Extents::known(extents.size(adaptor.getK()));
+  if (k && size && *k > *size)
+    return extents.fail("C2: k is ", *k, " but the axis has extent ", *size);
+  shape[axis] = extents.size(adaptor.getK());
+  results.push_back({Extents::element(input), shape});
+  results.push_back({extents.int64(), shape});
+  return success();
+}

@@ -1,0 +1,79 @@
+//===- NnStructure.cpp - calls of kernels ------------------------------------------------------------------===//
+//
+// A launch names a function with the attribute `nn.kernel`. Before Schedule that function takes and returns tensors; afterwards it takes one
+// flat buffer per tensor argument and result. Both are accepted.
+//
+//===-------------------------------------------------------------------------------------------------===//
+
+#include "dialects/nn/Nn.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+
+using namespace mlir;
+using namespace tenon::nn;
+
+// The element type a buffer has in memory: booleans take a byte, signedness is gone.
+static Type storageType(Type element) {
+  auto integer = dyn_cast<IntegerType>(element);
+  return integer ? IntegerType::get(element.getContext(), std::max(8u, integer.getWidth())) : element;
+}
+
+// Whether a kernel's argument or result can stand for a tensor of type `tensor`.
+static bool accepts(Type parameter, Type tensor) {
+  auto type = cast<RankedTensorType>(tensor);
+  if (auto buffer = dyn_cast<MemRefType>(parameter))
+    return buffer.getRank() == 1 && buffer.getElementType() == storageType(type.getElementType());
+  return areCompatibleTypes(parameter, tensor);
+}
+
+LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(*this, getCalleeAttr());
+  if (!kernel)
+    return emitOpError("C1: no function ") << getCalleeAttr() << " in this module";
+  if (!kernel->hasAttr("nn.kernel"))
+    return emitOpError("C1: function ") << getCalleeAttr() << " has no attribute nn.kernel";
+
+  SmallVector<Type> expected(getInputs().getTypes());
+  bool scheduled = kernel.getNumResults() == 0 && getNumResults() != 0;
+  if (scheduled)
+    llvm::append_range(expected, getResultTypes());
+  size_t tensors = expected.size();
+  llvm::append_range(expected, getScalars().getTypes());
+  if (kernel.getNumArguments() != expected.size())
+    return emitOpError("C2: ") << getCalleeAttr() << " takes " << kernel.getNumArguments() << " arguments but gets "
+                               << expected.size();
+  for (auto [index, type] : llvm::enumerate(expected)) {
+    Type parameter = kernel.getArgumentTypes()[index];
+    if (index < tensors ? !accepts(parameter, type) : parameter != type)
+      return emitOpError("C2: argument ") << index << " of " << getCalleeAttr() << " is " << parameter << " but gets " << type;
+  }
+  if (!scheduled && kernel.getNumResults() != getNumResults())
+    return emitOpError("C3: ") << getCalleeAttr() << " has " << kernel.getNumResults() << " results but " << getNumResults()
+                               << " are expected";
+  if (!scheduled)
+    for (auto [index, types] : llvm::enumerate(llvm::zip_equal(kernel.getResultTypes(), getResultTypes())))
+      if (!accepts(std::get<0>(types), std::get<1>(types)))
+        return emitOpError("C3: result ") << index << " of " << getCalleeAttr() << " is " << std::get<0>(types)
+                                          << " but " << std::get<1>(types) << " is expected";
+
+  int64_t dynamic = 0;
+  for (Type type : getResultTypes())
+    dynamic += cast<RankedTensorType>(type).getNumDynamicDims();
+  if (static_cast<int64_t>(getExtents().size()) != dynamic)
+    return emitOpError("C4: results have ") << dynamic << " dynamic extents but " << getExtents().size() << " are given";
+  return success();
+}
+
+LogicalResult LaunchOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  auto next = getExtents().begin();
+  for (Type type : getResultTypes()) {
+    SmallVector<OpFoldResult> extents;
+    for (int64_t extent : cast<RankedTensorType>(type).getShape()) {
+      if (ShapedType::isDynamic(extent))
+        extents.push_back(*next++);
+      else
+        extents.push_back(builder.getIndexAttr(extent));
+    }
+    shapes.push_back(std::move(extents));
+  }
+  return success();
+}
