@@ -1,15 +1,15 @@
 # Imports ONNX's C++ library, which tools/setup/onnx.py builds once into a cache folder outside the build tree.
+# Sanitizer builds use the same library: what it allocates is still checked, its own code is not instrumented.
 # Target: tenon_onnx (schemas, checker, shape inference, inliner, and the system's protobuf, all static).
 set(TENON_ONNX_PREFIX "" CACHE PATH "prefix of ONNX's C++ library; empty: the one in the cache")
 set(tenonOnnxPrefix "${TENON_ONNX_PREFIX}")
 if(NOT tenonOnnxPrefix)
   execute_process(
-    COMMAND ${TENON_PYTHON} "${PROJECT_SOURCE_DIR}/tools/setup/onnx.py" --print-prefix "--sanitize=${TENON_SANITIZE}"
+    COMMAND ${TENON_PYTHON} "${PROJECT_SOURCE_DIR}/tools/setup/onnx.py" --print-prefix
     OUTPUT_VARIABLE tenonOnnxPrefix OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
 endif()
 if(NOT EXISTS "${tenonOnnxPrefix}/lib/cmake/ONNX/ONNXConfig.cmake")
-  message(FATAL_ERROR "ONNX's C++ library is not in ${tenonOnnxPrefix}: run tools/bootstrap, or "
-    "`tools/setup/onnx.py --sanitize=${TENON_SANITIZE}` for this build's flags")
+  message(FATAL_ERROR "ONNX's C++ library is not in ${tenonOnnxPrefix}: run tools/bootstrap")
 endif()
 
 find_package(Protobuf REQUIRED MODULE)

@@ -29,7 +29,7 @@ add_compile_options(-Wall -Wextra -Werror -Wno-unused-parameter -fdata-sections 
 add_link_options(-fuse-ld=lld -Wl,--gc-sections)
 
 if(TENON_SANITIZE)
-  add_compile_options(-fsanitize=${TENON_SANITIZE} -fno-omit-frame-pointer -gline-tables-only)
+  add_compile_options(-fsanitize=${TENON_SANITIZE} -O1 -fno-omit-frame-pointer -gline-tables-only)
   add_link_options(-fsanitize=${TENON_SANITIZE})
   if(TENON_SANITIZE MATCHES "undefined")
     # The packaged libraries of LLVM do not carry what the vptr check wants.

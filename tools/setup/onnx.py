@@ -32,16 +32,13 @@ FLAGS = [
 ]
 
 
-def configure_flags(sanitize: str) -> list[str]:
-    flags = FLAGS + [f"-DCMAKE_CXX_COMPILER=clang++-{versions.read()['LLVM_VERSION']}"]
-    if sanitize:
-        flags.append(f"-DCMAKE_CXX_FLAGS=-fsanitize={sanitize} -fno-omit-frame-pointer -fno-sanitize=vptr")
-    return flags
+def configure_flags() -> list[str]:
+    return [*FLAGS, f"-DCMAKE_CXX_COMPILER=clang++-{versions.read()['LLVM_VERSION']}"]
 
 
-def prefix(sanitize: str) -> pathlib.Path:
+def prefix() -> pathlib.Path:
     version = versions.python_package("onnx")
-    key = hashlib.sha256("\n".join([version, *configure_flags(sanitize)]).encode()).hexdigest()[:8]
+    key = hashlib.sha256("\n".join([version, *configure_flags()]).encode()).hexdigest()[:8]
     return versions.cache_folder() / f"onnx-{version}-{key}"
 
 
@@ -65,8 +62,8 @@ def source_archive(python: pathlib.Path) -> pathlib.Path:
     return archive
 
 
-def build(sanitize: str, jobs: int) -> None:
-    target = prefix(sanitize)
+def build(jobs: int) -> None:
+    target = prefix()
     tools = versions.cache_folder() / "venv" / "bin"
     archive = source_archive(tools / "python")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +72,7 @@ def build(sanitize: str, jobs: int) -> None:
         with tarfile.open(archive) as tar:
             tar.extractall(work, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(work)
         source = next(path for path in work.iterdir() if path.is_dir())
-        flags = configure_flags(sanitize)
+        flags = configure_flags()
         if shutil.which("ccache"):
             flags.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
         environment = {**os.environ, "CCACHE_BASEDIR": str(work), "CCACHE_NOHASHDIR": "1"}
@@ -91,15 +88,14 @@ def build(sanitize: str, jobs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--print-prefix", action="store_true", help="print where the library is or would be, and do nothing")
-    parser.add_argument("--sanitize", default="", help="sanitizers, comma separated")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
-    target = prefix(arguments.sanitize)
+    target = prefix()
     if arguments.print_prefix:
         print(target)
     elif not target.exists():
         print(f"building ONNX's C++ library {versions.python_package('onnx')} into {target} (3 minutes on 2 cores, once)", flush=True)
-        build(arguments.sanitize, arguments.jobs)
+        build(arguments.jobs)
 
 
 if __name__ == "__main__":

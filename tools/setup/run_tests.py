@@ -148,18 +148,33 @@ def run_ctest(context: Context, build: pathlib.Path, name: str) -> Outcome:
     return outcome
 
 
+def build_sanitized(context: Context, suffix: str, sanitizers: str, *more: str, target: str = "all") -> pathlib.Path | None:
+    """Configures and builds a tree of its own under sanitizers; None when that fails."""
+    build = ROOT / f"build-{suffix}"
+    configure = [TOOLS / "cmake", "-G", "Ninja", "-S", ROOT, "-B", build, f"-DTENON_SANITIZE={sanitizers}",
+                 f"-DTENON_PYTHON={TOOLS / 'python'}", *more]
+    if context.run(configure, stdout=subprocess.DEVNULL) != 0 or context.run(["ninja", "-C", build, "-j", JOBS, target]) != 0:
+        return None
+    return build
+
+
 def run_runtime(context: Context, folder: pathlib.Path) -> Outcome:
     """Unit tests of the runtime: as built, then under the address and the thread sanitizer (the runtime needs no LLVM)."""
     outcome = run_ctest(context, BUILD, "runtime")
-    for sanitizer, suffix in (("address,undefined", "asan"), ("thread", "tsan")):
-        build = ROOT / f"build-runtime-{suffix}"
-        steps = ([TOOLS / "cmake", "-G", "Ninja", "-S", ROOT, "-B", build, "-DTENON_COMPILER=OFF", f"-DTENON_SANITIZE={sanitizer}"],
-                 ["ninja", "-C", build, "-j", JOBS])
-        if any(context.run(step, stdout=subprocess.DEVNULL if step[0] != "ninja" else None) != 0 for step in steps):
-            outcome.failures.append(f"the runtime does not build with -fsanitize={sanitizer}")
+    for sanitizers, suffix in (("address,undefined", "runtime-asan"), ("thread", "runtime-tsan")):
+        build = build_sanitized(context, suffix, sanitizers, "-DTENON_COMPILER=OFF")
+        if build:
+            outcome.add(run_ctest(context, build, suffix))
         else:
-            outcome.add(run_ctest(context, build, f"runtime-{suffix}"))
+            outcome.failures.append(f"the runtime does not build with -fsanitize={sanitizers}")
     return outcome
+
+
+def run_import(context: Context, folder: pathlib.Path) -> Outcome:
+    """Malformed models, given to a compiler that is built with the address and the undefined behaviour sanitizer."""
+    if not build_sanitized(context, "asan", "address,undefined", target="tenon"):
+        return Outcome(failures=["the compiler does not build with -fsanitize=address,undefined"])
+    return run_pytest(context, folder)
 
 
 def run_script(context: Context, folder: pathlib.Path) -> Outcome:
@@ -194,7 +209,7 @@ SUITES = {
     "targets": run_lit,
     "runtime": run_runtime,
     "numerics": run_pytest,
-    "import": run_pytest,
+    "import": run_import,
     "python": run_pytest,
     "tools": run_pytest,
     "docs": run_pytest,
