@@ -14,6 +14,23 @@
 
 #include "dialects/ukernel/UkernelOpsDialect.h.inc"
 
+namespace tenon::ukernel {
+
+/// What a ukernel.brgemm computes; see the op. All values are `index`, all offsets and steps in elements.
+struct BrgemmShape {
+  mlir::Value a, aOffset;
+  llvm::SmallVector<mlir::Value> rows;
+  mlir::Value b, bOffset, rowStep, panelStep;
+  mlir::Value k;
+  llvm::SmallVector<mlir::Value> batch, aSteps, bSteps;
+  mlir::Value columns;             ///< null: all columns are wanted
+  int64_t vectors = 1, nr = 16;
+  mlir::VectorType accumulator;    ///< vector<L x acc>
+  bool maskB = false;
+};
+
+} // namespace tenon::ukernel
+
 #define GET_OP_CLASSES
 #include "dialects/ukernel/UkernelOps.h.inc"
 

@@ -40,3 +40,77 @@ LogicalResult PhaseOp::verify() {
 }
 
 void EndOp::build(OpBuilder &, OperationState &) {}
+void YieldOp::build(OpBuilder &, OperationState &) {}
+
+void BrgemmOp::build(OpBuilder &builder, OperationState &state, const BrgemmShape &shape,
+                     llvm::function_ref<void(OpBuilder &, Location, Value, Value, Value, Value)> epilogue) {
+  state.addOperands({shape.a, shape.aOffset});
+  state.addOperands(shape.rows);
+  state.addOperands({shape.b, shape.bOffset, shape.rowStep, shape.panelStep, shape.k});
+  state.addOperands(shape.batch);
+  state.addOperands(shape.aSteps);
+  state.addOperands(shape.bSteps);
+  if (shape.columns)
+    state.addOperands(shape.columns);
+  auto count = [](const SmallVector<Value> &values) { return static_cast<int32_t>(values.size()); };
+  Properties &properties = state.getOrAddProperties<Properties>();
+  properties.operandSegmentSizes = {1, 1, count(shape.rows), 1, 1, 1, 1, 1, count(shape.batch), count(shape.aSteps),
+                                    count(shape.bSteps), shape.columns ? 1 : 0};
+  properties.vectors = builder.getI64IntegerAttr(shape.vectors);
+  properties.nr = builder.getI64IntegerAttr(shape.nr);
+  if (shape.maskB)
+    properties.mask_b = builder.getUnitAttr();
+  Type index = builder.getIndexType();
+  SmallVector<Type> types = {shape.accumulator, index, index};
+  if (shape.columns)
+    types.push_back(VectorType::get(shape.accumulator.getShape(), builder.getI1Type()));
+  OpBuilder::InsertionGuard guard(builder);
+  Region *body = state.addRegion();
+  Block *block = builder.createBlock(body, {}, types, SmallVector<Location>(types.size(), state.location));
+  epilogue(builder, state.location, block->getArgument(0), block->getArgument(1), block->getArgument(2),
+           shape.columns ? block->getArgument(3) : Value());
+  if (block->empty() || !block->back().hasTrait<OpTrait::IsTerminator>())
+    YieldOp::create(builder, state.location);
+}
+
+/// Whether values of `from` convert to `to` without loss: equal, or a narrower float of a wider one.
+static bool widens(Type from, Type to) {
+  if (from == to)
+    return true;
+  auto narrow = dyn_cast<FloatType>(from), wide = dyn_cast<FloatType>(to);
+  return narrow && wide && narrow.getWidth() < wide.getWidth();
+}
+
+LogicalResult BrgemmOp::verify() {
+  if (getRows().empty())
+    return emitOpError("needs at least one row");
+  if (getVectors() < 1)
+    return emitOpError("vectors is ") << getVectors() << " but must be positive";
+  if (getBatch().size() != getASteps().size() || getBatch().size() != getBSteps().size())
+    return emitOpError("batch has ") << getBatch().size() << " entries but a_steps has " << getASteps().size()
+                                     << " and b_steps has " << getBSteps().size();
+  Block &block = getEpilogue().front();
+  size_t expected = getColumns() ? 4 : 3;
+  if (block.getNumArguments() != expected)
+    return emitOpError("epilogue has ") << block.getNumArguments() << " arguments but needs " << expected;
+  auto vector = dyn_cast<VectorType>(block.getArgument(0).getType());
+  if (!vector || vector.getRank() != 1 || vector.isScalable())
+    return emitOpError("first argument of the epilogue is ") << block.getArgument(0).getType() << " but must be a vector";
+  if (!block.getArgument(1).getType().isIndex() || !block.getArgument(2).getType().isIndex())
+    return emitOpError("row and column of the epilogue must be of type index");
+  Type mask = vector.clone(IntegerType::get(getContext(), 1));
+  if (getColumns() && block.getArgument(3).getType() != mask)
+    return emitOpError("mask of the epilogue is ") << block.getArgument(3).getType() << " but must be " << mask;
+  if (getMaskB() && !getColumns())
+    return emitOpError("mask_b needs columns");
+  if (getNr() < 1 || getNr() % vector.getNumElements())
+    return emitOpError("nr is ") << getNr() << " but must be a multiple of " << vector.getNumElements() << " lanes";
+  Type element = getA().getType().getElementType();
+  if (element != getB().getType().getElementType())
+    return emitOpError("a holds ") << element << " but b holds " << getB().getType().getElementType();
+  if (!widens(element, vector.getElementType()))
+    return emitOpError("operands of ") << element << " cannot be accumulated in " << vector.getElementType();
+  if (!isa<YieldOp>(block.back()))
+    return emitOpError("epilogue must end in ukernel.yield");
+  return success();
+}

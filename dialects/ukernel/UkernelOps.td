@@ -31,7 +31,7 @@ def Ukernel_PhaseOp : Ukernel_Op<"phase", [RecursiveMemoryEffects, SingleBlock]>
   let assemblyFormat = "`tasks` `(` $tasks `)` `work` `(` $work `)` `scratch` `(` $scratch `)` $body attr-dict";
   let hasVerifier = 1;
   let builders = [OpBuilder<(ins "::mlir::Value":$tasks, "::mlir::Value":$work, "::mlir::Value":$scratch,
-                                 "::llvm::function_ref<void(::mlir::OpBuilder &, ::mlir::Location, ::mlir::Value, ::mlir::Value, ::mlir::Value)>":$build)>];
+                                 "::llvm::function_ref<void(::mlir::OpBuilder &, ::mlir::Location, ::mlir::Value, ::mlir::Value, ::mlir::Value)>":$fill)>];
   let skipDefaultBuilders = 1;
 }
 
@@ -39,6 +39,62 @@ def Ukernel_EndOp : Ukernel_Op<"end", [Terminator, HasParent<"PhaseOp">]> {
   let summary = "ends a phase's range; `status` (a tenon_status, 0 is success) if the tasks can fail";
   let arguments = (ins Optional<I32>:$status);
   let assemblyFormat = "($status^)? attr-dict";
+  let builders = [OpBuilder<(ins)>];
+}
+
+def Ukernel_Buffer : MemRefRankOf<[AnyType], [1]>;
+
+def Ukernel_BrgemmOp : Ukernel_Op<"brgemm", [AttrSizedOperandSegments, SingleBlock]> {
+  let summary = "batch-reduce GEMM on one register tile, with an epilogue on the accumulators";
+  let description = [{
+    Computes, for MR rows and `vectors` vectors of L columns each (NR = vectors * L columns),
+
+        acc[m, n] = sum over i in batch, kk < k of A(i, m, kk) * B(i, kk, n)
+
+        A(i, m, kk) = a[a_offset + rows[m] + sum over d of i_d * a_steps[d] + kk]
+        B(i, kk, n) = b[b_offset + sum over d of i_d * b_steps[d] + kk * row_step + (n / nr) * panel_step + n % nr]
+
+    where i runs over the index space `batch` (no entry: one product). MR is the number of `rows`, which are offsets in
+    elements: constants become immediates of the addresses, other values take a general register each. A right-hand side packed with
+    `nn.packing<nr = 16>` has row_step = 16 and panel_step = K * 16; a row-major one has row_step = N and `nr` = NR.
+
+    The region is then applied once per accumulator vector, row by row: its arguments are the vector (type
+    vector<L x acc>), the row number m and the column n of its first lane. It stores the result. With `columns`, only that many
+    columns (1 to NR) are wanted and the region takes a fourth argument, a mask vector<L x i1> of the wanted ones; B is read in
+    whole vectors all the same, unless `mask_b` says that there is no memory behind the last column.
+
+    The product is taken in the type of the accumulator: f16 and bf16 operands are converted when loaded; integers wrap.
+
+    C1: `rows` is not empty, `vectors` is positive. C2: `batch`, `a_steps` and `b_steps` have the same length. C3: L divides `nr`.
+    C4: the region's arguments are as said. C5: the elements of `a` and `b` agree, and widen to the accumulator's.
+
+    The number of accumulators is the caller's choice; the lowering keeps them in registers and knows only how to feed them.
+  }];
+  let arguments = (ins Ukernel_Buffer:$a, Index:$a_offset, Variadic<Index>:$rows, Ukernel_Buffer:$b, Index:$b_offset,
+                       Index:$row_step, Index:$panel_step, Index:$k, Variadic<Index>:$batch, Variadic<Index>:$a_steps,
+                       Variadic<Index>:$b_steps, Optional<Index>:$columns, I64Attr:$vectors, I64Attr:$nr,
+                       UnitAttr:$mask_b);
+  let regions = (region SizedRegion<1>:$epilogue);
+  let assemblyFormat = [{
+    $a `[` $a_offset `]` `rows` `(` $rows `)` `,` $b `[` $b_offset `]` `steps` `(` $row_step `,` $panel_step `)`
+    `k` `(` $k `)` (`batch` `(` $batch^ `)` `a_steps` `(` $a_steps `)` `b_steps` `(` $b_steps `)`)? (`columns` `(` $columns^ `)`)?
+    attr-dict `:` type($a) `,` type($b) $epilogue
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The type of an accumulator: vector<L x acc>.
+    ::mlir::VectorType getAccumulatorType() {
+      return ::mlir::cast<::mlir::VectorType>(getEpilogue().front().getArgument(0).getType());
+    }
+  }];
+  let skipDefaultBuilders = 1;
+  let builders = [OpBuilder<(ins "const ::tenon::ukernel::BrgemmShape &":$shape,
+      "::llvm::function_ref<void(::mlir::OpBuilder &, ::mlir::Location, ::mlir::Value, ::mlir::Value, ::mlir::Value, ::mlir::Value)>":$epilogue)>];
+}
+
+def Ukernel_YieldOp : Ukernel_Op<"yield", [Terminator, HasParent<"BrgemmOp">, Pure]> {
+  let summary = "ends an epilogue";
+  let assemblyFormat = "attr-dict";
   let builders = [OpBuilder<(ins)>];
 }
 

@@ -1,0 +1,276 @@
+//===- LowerBrgemm.cpp - ukernel.brgemm to loops over vectors --------------------------------------------------------===//
+//
+// Expects tiles whose accumulators fit the register file (the schedule's choice). Gives a nest of scf.for over the batch and
+// over k that carries the accumulators as 1-D vectors, and the epilogue once per accumulator.
+//
+// Two ways to feed the multiply-adds, by what the machine has:
+//  - an element of A is loaded and broadcast (x86: one instruction, or part of the multiply-add);
+//  - a vector of A along k is loaded and its lanes are factors (NEON's multiply-add by element).
+//
+//===------------------------------------------------------------------------------------------------------------===//
+
+#include "dialects/ukernel/Ukernel.h"
+#include "targets/LowerUkernels.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace tenon {
+
+namespace {
+
+/// Builds one tile's code. Holds what stays the same over all its loops.
+class BrgemmBuilder {
+public:
+  BrgemmBuilder(ukernel::BrgemmOp op, const Machine &machine)
+      : op(op), machine(machine), builder(op), loc(op.getLoc()), accumulator(op.getAccumulatorType()) {
+    element = op.getA().getType().getElementType();
+    lanes = accumulator.getNumElements();
+    rows = op.getRows().size();
+    vectors = op.getVectors();
+    byLane = machine.laneOperand && element == accumulator.getElementType() && isa<FloatType>(element) && lanes > 1;
+  }
+
+  void build() {
+    Attribute zero = builder.getZeroAttr(accumulator.getElementType());
+    Value zeros = arith::ConstantOp::create(builder, loc, accumulator, DenseElementsAttr::get(accumulator, zero));
+    if (op.getColumns())
+      makeMasks();
+    SmallVector<Value> sums =
+        reduceBatch(0, op.getAOffset(), op.getBOffset(), SmallVector<Value>(rows * vectors, zeros));
+    storeTile(sums);
+    op.erase();
+  }
+
+private:
+  ukernel::BrgemmOp op;
+  const Machine &machine;
+  OpBuilder builder;
+  Location loc;
+  VectorType accumulator;
+  Type element;
+  int64_t lanes, rows, vectors;
+  bool byLane;
+  SmallVector<Value> masks;
+
+  Value index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
+
+  Value add(Value lhs, Value rhs) {
+    if (matchPattern(lhs, m_Zero()))
+      return rhs;
+    if (matchPattern(rhs, m_Zero()))
+      return lhs;
+    return arith::AddIOp::create(builder, loc, lhs, rhs);
+  }
+
+  Value multiply(Value lhs, Value rhs) {
+    if (matchPattern(lhs, m_Zero()) || matchPattern(rhs, m_One()))
+      return lhs;
+    if (matchPattern(rhs, m_Zero()) || matchPattern(lhs, m_One()))
+      return rhs;
+    return arith::MulIOp::create(builder, loc, lhs, rhs);
+  }
+
+  void makeMasks() {
+    VectorType type = accumulator.clone(builder.getI1Type());
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value rest = arith::SubIOp::create(builder, loc, op.getColumns(), index(v * lanes));
+      masks.push_back(vector::CreateMaskOp::create(builder, loc, type, rest));
+    }
+  }
+
+  Value convert(Value value) {
+    Type type = accumulator.getElementType();
+    if (auto vector = dyn_cast<VectorType>(value.getType()))
+      type = vector.clone(type);
+    if (value.getType() == type)
+      return value;
+    return arith::ExtFOp::create(builder, loc, type, value);
+  }
+
+  Value multiplyAdd(Value a, Value b, Value sum) {
+    if (isa<IntegerType>(accumulator.getElementType()))
+      return arith::AddIOp::create(builder, loc, arith::MulIOp::create(builder, loc, a, b), sum);
+    if (machine.fma)
+      return vector::FMAOp::create(builder, loc, a, b, sum);
+    auto contract = arith::FastMathFlagsAttr::get(builder.getContext(), arith::FastMathFlags::contract);
+    Value product = arith::MulFOp::create(builder, loc, a, b, contract);
+    return arith::AddFOp::create(builder, loc, product, sum, contract);
+  }
+
+  /// The vectors of row k of B; `position` is the offset of its first column.
+  SmallVector<Value> loadB(Value position) {
+    SmallVector<Value> loaded;
+    VectorType type = VectorType::get({lanes}, element);
+    for (int64_t v = 0; v < vectors; ++v) {
+      int64_t column = v * lanes, nr = op.getNr();
+      Value at = add(position, multiply(index(column / nr), op.getPanelStep()));
+      at = add(at, index(column % nr));
+      Value value;
+      if (op.getMaskB()) {
+        Value zeros = arith::ConstantOp::create(builder, loc, type, builder.getZeroAttr(type));
+        value = vector::MaskedLoadOp::create(builder, loc, type, op.getB(), at, masks[v], zeros);
+      } else {
+        value = vector::LoadOp::create(builder, loc, type, op.getB(), at);
+      }
+      loaded.push_back(convert(value));
+    }
+    return loaded;
+  }
+
+  void addStep(function_ref<Value(int64_t)> factor, Value bPosition, SmallVector<Value> &sums) {
+    SmallVector<Value> b = loadB(bPosition);
+    for (int64_t m = 0; m < rows; ++m) {
+      Value a = factor(m);
+      for (int64_t v = 0; v < vectors; ++v)
+        sums[m * vectors + v] = multiplyAdd(a, b[v], sums[m * vectors + v]);
+    }
+  }
+
+  /// One step of k by broadcast loads; `a` and `b` are the positions of that k.
+  void addBroadcastStep(Value a, Value b, SmallVector<Value> &sums) {
+    auto factor = [&](int64_t m) {
+      Value scalar = memref::LoadOp::create(builder, loc, op.getA(), add(a, op.getRows()[m]));
+      return Value(vector::BroadcastOp::create(builder, loc, accumulator, convert(scalar)));
+    };
+    addStep(factor, b, sums);
+  }
+
+  /// As many steps of k as A has lanes, each lane of A's vectors a factor.
+  void addLaneSteps(Value a, Value b, int64_t steps, SmallVector<Value> &sums) {
+    SmallVector<Value> factors;
+    VectorType type = VectorType::get({steps}, element);
+    for (Value row : op.getRows())
+      factors.push_back(vector::LoadOp::create(builder, loc, type, op.getA(), add(a, row)));
+    for (int64_t u = 0; u < steps; ++u) {
+      auto factor = [&](int64_t m) {
+        Value scalar = vector::ExtractOp::create(builder, loc, factors[m], u);
+        return Value(vector::BroadcastOp::create(builder, loc, accumulator, scalar));
+      };
+      addStep(factor, add(b, multiply(index(u), op.getRowStep())), sums);
+    }
+  }
+
+  /// `count` steps of k from the positions on, without a loop.
+  void addSteps(Value a, Value b, int64_t count, SmallVector<Value> &sums) {
+    int64_t u = 0;
+    int64_t laneSteps = machine.vectorBytes * 8 / element.getIntOrFloatBitWidth();
+    auto position = [&](Value base, Value step) { return add(base, multiply(index(u), step)); };
+    for (; byLane && u + laneSteps <= count; u += laneSteps)
+      addLaneSteps(position(a, index(1)), position(b, op.getRowStep()), laneSteps, sums);
+    for (; u < count; ++u)
+      addBroadcastStep(position(a, index(1)), position(b, op.getRowStep()), sums);
+  }
+
+  /// Steps of k per pass of the innermost loop: a lane's worth where lanes are used; else enough to hide the loop's own
+  /// instructions (two or three) behind some 24 multiply-adds.
+  int64_t unroll() const {
+    if (byLane)
+      return std::max<int64_t>(machine.vectorBytes * 8 / element.getIntOrFloatBitWidth(), 2);
+    int64_t tile = rows * vectors;
+    return tile >= 24 ? 2 : tile >= 8 ? 4 : 8;
+  }
+
+  SmallVector<Value> loop(Value begin, Value end, int64_t step, ValueRange init,
+                          function_ref<void(Value, SmallVector<Value> &)> body) {
+    auto forOp = scf::ForOp::create(builder, loc, begin, end, index(step), init,
+                                    [&](OpBuilder &nested, Location, Value k, ValueRange carried) {
+                                      OpBuilder::InsertionGuard guard(builder);
+                                      builder.setInsertionPoint(nested.getBlock(), nested.getInsertionPoint());
+                                      SmallVector<Value> sums(carried);
+                                      body(k, sums);
+                                      scf::YieldOp::create(builder, loc, sums);
+                                    });
+    builder.setInsertionPointAfter(forOp);
+    return SmallVector<Value>(forOp.getResults());
+  }
+
+  /// The sum over k from the given positions.
+  SmallVector<Value> reduceK(Value a, Value b, SmallVector<Value> sums) {
+    int64_t step = unroll();
+    auto body = [&](int64_t steps) {
+      return [&, steps](Value k, SmallVector<Value> &carried) {
+        addSteps(add(a, k), add(b, multiply(k, op.getRowStep())), steps, carried);
+      };
+    };
+    if (std::optional<int64_t> k = getConstantIntValue(op.getK())) {
+      int64_t whole = *k / step * step;
+      if (whole == step)
+        addSteps(a, b, step, sums);
+      else if (whole > 0)
+        sums = loop(index(0), index(whole), step, sums, body(step));
+      addSteps(add(a, index(whole)), add(b, multiply(index(whole), op.getRowStep())), *k - whole, sums);
+      return sums;
+    }
+    Value rest = arith::RemUIOp::create(builder, loc, op.getK(), index(step));
+    Value whole = arith::SubIOp::create(builder, loc, op.getK(), rest);
+    sums = loop(index(0), whole, step, sums, body(step));
+    return loop(whole, op.getK(), 1, sums, body(1));
+  }
+
+  /// The sum over the batch's dimensions from `dimension` on.
+  SmallVector<Value> reduceBatch(size_t dimension, Value a, Value b, SmallVector<Value> sums) {
+    if (dimension == op.getBatch().size())
+      return reduceK(a, b, sums);
+    Value size = op.getBatch()[dimension];
+    if (matchPattern(size, m_One()))
+      return reduceBatch(dimension + 1, a, b, sums);
+    return loop(index(0), size, 1, sums, [&](Value i, SmallVector<Value> &carried) {
+      carried = reduceBatch(dimension + 1, add(a, multiply(i, op.getASteps()[dimension])),
+                            add(b, multiply(i, op.getBSteps()[dimension])), carried);
+    });
+  }
+
+  void storeTile(ArrayRef<Value> sums) {
+    Block &epilogue = op.getEpilogue().front();
+    for (int64_t m = 0; m < rows; ++m) {
+      for (int64_t v = 0; v < vectors; ++v) {
+        IRMapping mapping;
+        mapping.map(epilogue.getArgument(0), sums[m * vectors + v]);
+        mapping.map(epilogue.getArgument(1), index(m));
+        mapping.map(epilogue.getArgument(2), index(v * lanes));
+        if (op.getColumns())
+          mapping.map(epilogue.getArgument(3), masks[v]);
+        for (Operation &nested : epilogue.without_terminator())
+          builder.clone(nested, mapping);
+      }
+    }
+  }
+};
+
+struct LowerBrgemmPass : PassWrapper<LowerBrgemmPass, OperationPass<>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerBrgemmPass)
+
+  explicit LowerBrgemmPass(const Machine &machine) : machine(machine) {}
+
+  StringRef getArgument() const override { return "tenon-lower-brgemm"; }
+  StringRef getDescription() const override { return "lower ukernel.brgemm to loops over vectors"; }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<arith::ArithDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+  }
+
+  void runOnOperation() override {
+    SmallVector<ukernel::BrgemmOp> ops;
+    getOperation()->walk([&](ukernel::BrgemmOp op) { ops.push_back(op); });
+    for (ukernel::BrgemmOp op : ops)
+      BrgemmBuilder(op, machine).build();
+  }
+
+  Machine machine;
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createLowerBrgemmPass(const Machine &machine) {
+  return std::make_unique<LowerBrgemmPass>(machine);
+}
+
+void addUkernelLowering(OpPassManager &pm, const Machine &machine) {
+  pm.addNestedPass<func::FuncOp>(createLowerBrgemmPass(machine));
+}
+
+} // namespace tenon
