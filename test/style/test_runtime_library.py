@@ -18,7 +18,7 @@ ALLOWED = {
     "readlink", "open64", "fstat64", "lseek64", "mmap64", "pread64", "sysconf", "getpagesize", "getpid", "getauxval",
     # threads and time
     "syscall", "sched_yield", "sched_getaffinity", "sched_setaffinity", "clock_gettime", "nanosleep", "__sched_cpucount",
-    "pthread_create", "pthread_join", "pthread_detach", "pthread_self", "pthread_once", "pthread_atfork", "pthread_attr_init",
+    "pthread_create", "pthread_join", "pthread_detach", "pthread_self", "pthread_setname_np", "pthread_once", "pthread_atfork", "pthread_attr_init",
     "pthread_attr_destroy", "pthread_attr_setstacksize", "pthread_attr_setdetachstate", "pthread_mutex_init", "pthread_mutex_destroy", "pthread_mutex_lock",
     "pthread_mutex_trylock", "pthread_mutex_unlock", "pthread_cond_init", "pthread_cond_destroy", "pthread_cond_wait",
     "pthread_cond_timedwait", "pthread_cond_signal", "pthread_cond_broadcast", "pthread_key_create", "pthread_getspecific",

@@ -77,7 +77,7 @@ def first_line(text: str | None) -> str:
 def run_lit(context: Context, folder: pathlib.Path) -> Outcome:
     """FileCheck tests."""
     report = context.reports / f"{folder.name}.json"
-    status = context.run([TOOLS / "lit", "--order=smart", "-j", JOBS, "-q", "--output", report, "-D", f"build={BUILD}", folder])
+    status = context.run([TOOLS / "lit", "-sv", "--order=smart", "-j", JOBS, "--output", report, "-D", f"build={BUILD}", folder])
     outcome = Outcome()
     if not report.exists():
         outcome.failures.append(f"lit ended with status {status} and no report")
