@@ -4,6 +4,10 @@ include(CMakePackageConfigHelpers)
 set(tenonPackageDir "${CMAKE_INSTALL_LIBDIR}/cmake/Tenon")
 
 install(TARGETS tenon_runtime EXPORT TenonTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+if(TARGET tenon_runtime_aarch64-linux-gnu)
+  install(FILES "${CMAKE_ARCHIVE_OUTPUT_DIRECTORY}/aarch64-linux-gnu/libtenon_runtime.a"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}/aarch64-linux-gnu")
+endif()
 install(EXPORT TenonTargets NAMESPACE Tenon:: DESTINATION "${tenonPackageDir}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/runtime/include/tenon" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 
