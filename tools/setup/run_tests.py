@@ -151,7 +151,7 @@ def run_ctest(context: Context, build: pathlib.Path, name: str) -> Outcome:
 def build_sanitized(context: Context, suffix: str, sanitizers: str, *more: str, target: str = "all") -> pathlib.Path | None:
     """Configures and builds a tree of its own under sanitizers; None when that fails."""
     build = ROOT / f"build-{suffix}"
-    configure = [TOOLS / "cmake", "-G", "Ninja", "-S", ROOT, "-B", build, f"-DTENON_SANITIZE={sanitizers}",
+    configure = [TOOLS / "cmake", "-G", "Ninja", "-S", ROOT, "-B", build, f"-DTENON_SANITIZE={sanitizers}", "--no-warn-unused-cli",
                  f"-DTENON_PYTHON={TOOLS / 'python'}", *more]
     if context.run(configure, stdout=subprocess.DEVNULL) != 0 or context.run(["ninja", "-C", build, "-j", JOBS, target]) != 0:
         return None
