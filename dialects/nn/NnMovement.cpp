@@ -36,17 +36,6 @@ static std::optional<int64_t> knownProduct(ArrayRef<OpFoldResult> sizes) {
 // constant
 //===----------------------------------------------------------------------===//
 
-void ConstantOp::build(OpBuilder &, OperationState &state, ElementsAttr value) {
-  state.getOrAddProperties<Properties>().value = value;
-  state.addTypes(value.getShapedType());
-}
-
-LogicalResult ConstantOp::verify() {
-  if (getValue().getShapedType() != getType())
-    return emitOpError("C1: value has type ") << getValue().getShapedType() << " but the result has " << getType();
-  return success();
-}
-
 OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
 
 //===----------------------------------------------------------------------===//

@@ -5,7 +5,7 @@
 
 include "dialects/nn/NnBase.td"
 
-def NN_ConstantOp : NN_Op<"constant", [ConstantLike]> {
+def NN_ConstantOp : NN_Op<"constant", [ConstantLike, AllTypesMatch<["value", "result"]>]> {
   let summary = "a constant tensor";
   let description = [{
     Small tensors are dense elements. Weights are `dense_resource`: a handle to bytes that live beside the IR (a mapped file), never
@@ -13,10 +13,8 @@ def NN_ConstantOp : NN_Op<"constant", [ConstantLike]> {
   }];
   let arguments = (ins ElementsAttr:$value);
   let results = (outs NN_Tensor:$result);
-  let builders = [OpBuilder<(ins "::mlir::ElementsAttr":$value)>];
-  let assemblyFormat = "$value attr-dict `:` type($result)";
+  let assemblyFormat = "$value attr-dict";
   let hasFolder = 1;
-  let hasVerifier = 1;
 }
 
 def NN_ReshapeOp : NN_InferredOp<"reshape"> {

@@ -16,7 +16,7 @@ LogicalResult LstmOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
   if (Extents::rank(projected) != 3 || Extents::rank(recurrent) != 3)
     return extents.fail("C1: projected and recurrent have ranks ", Extents::rank(projected), " and ",
                         Extents::rank(recurrent), " but need 3");
-  OpFoldResult steps = extents.of(projected, 0), batch = extents.of(projected, 1), hidden = extents.of(recurrent, 2);
+  OpFoldResult steps = extents.of(projected, 0), batch = extents.of(projected, 1), hidden = extents.of(recurrent, 1);
 
   // Each operand's expected extents; what is known of them must agree.
   auto check = [&](StringRef name, Value operand, ArrayRef<OpFoldResult> expected) -> LogicalResult {
@@ -37,7 +37,7 @@ LogicalResult LstmOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
   auto timesHidden = [&](int64_t factor) { return size ? extents.constant(*size * factor) : OpFoldResult(); };
   OpFoldResult count = extents.constant(directions);
   if (failed(check("projected", projected, {steps, batch, timesHidden(4 * directions)})) ||
-      failed(check("recurrent", recurrent, {count, timesHidden(4), hidden})) ||
+      failed(check("recurrent", recurrent, {count, hidden, timesHidden(4)})) ||
       failed(check("initial_h", adaptor.getInitialH(), {count, batch, hidden})) ||
       failed(check("initial_c", adaptor.getInitialC(), {count, batch, hidden})) ||
       failed(check("peephole", adaptor.getPeephole(), {count, timesHidden(3)})) ||

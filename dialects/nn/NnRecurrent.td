@@ -14,7 +14,8 @@ def NN_LstmOp : NN_InferredOp<"lstm", [AttrSizedOperandSegments]> {
         i = f(X_i + h . R_i^T + P_i * c)      f = f(X_f + h . R_f^T + P_f * c)     (or 1 - i with input_forget)
         c' = f * c + i * g(X_c + h . R_c^T)   o = f(X_o + h . R_o^T + P_o * c')    h' = o * h(c')
 
-    `clip` > 0 bounds the arguments of the activations. `recurrent`[D, 4 * H, H]; `initial_h`, `initial_c`[D, B, H];
+    `clip` > 0 bounds the arguments of the activations. `recurrent`[D, H, 4 * H] is ONNX's R with its last two dimensions swapped, so that the gates of one
+    state element lie side by side; `initial_h`, `initial_c`[D, B, H];
     `peephole`[D, 3 * H] (i, o, f); `lengths`[B]: beyond its length a batch item gives zeros and keeps its last state. The reverse
     direction starts at the last valid step. Results: `sequence`[T, D, B, H], `last_h`, `last_c`[D, B, H].
     `activations` has three entries per direction (f, g, h), `alpha` and `beta` likewise.

@@ -1,0 +1,128 @@
+//===- NnExtentMap.cpp - value numbering of extents ---------------------------------------------------------------------===//
+
+#include "dialects/nn/NnExtentMap.h"
+
+#include "dialects/nn/Nn.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+
+using namespace mlir;
+
+namespace tenon::nn {
+
+/// Whether a value of `to`'s region is visible wherever values of `from` are.
+static bool visible(Value value, Value from) {
+  return value.getParentRegion()->isAncestor(from.getParentRegion());
+}
+
+unsigned ExtentMap::number(Value value) {
+  if (auto it = numbers.find(value); it != numbers.end())
+    return it->second;
+  std::vector<const void *> key;
+  Operation *op = value.getDefiningOp();
+  if (std::optional<int64_t> constant = getConstantIntValue(OpFoldResult(value))) {
+    key = {nullptr, reinterpret_cast<const void *>(*constant)};
+  } else if (op && op->getNumRegions() == 0 && op->getNumResults() == 1 && isa<arith::ArithDialect>(op->getDialect())) {
+    key = {op->getName().getAsOpaquePointer(), op->getAttrDictionary().getAsOpaquePointer()};
+    SmallVector<uintptr_t> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(number(operand));
+    if (op->hasTrait<OpTrait::IsCommutative>())
+      llvm::sort(operands);
+    for (uintptr_t operand : operands)
+      key.push_back(reinterpret_cast<const void *>(operand));
+  } else if (auto dim = value.getDefiningOp<tensor::DimOp>(); dim && dim.getConstantIndex()) {
+    key = {dim->getName().getAsOpaquePointer(), dim.getSource().getAsOpaquePointer(),
+           reinterpret_cast<const void *>(*dim.getConstantIndex())};
+  } else {
+    key = {value.getAsOpaquePointer()};
+  }
+  auto [it, isNew] = classes.try_emplace(key, members.size());
+  if (isNew)
+    members.push_back(value);
+  numbers[value] = it->second;
+  return it->second;
+}
+
+Value ExtentMap::representative(Value value) {
+  Value member = members[number(value)];
+  return visible(member, value) ? member : value;
+}
+
+void ExtentMap::set(Value tensor, ArrayRef<Value> values) {
+  SmallVector<Value> &list = extents[tensor];
+  list.clear();
+  for (Value value : values)
+    list.push_back(representative(value));
+}
+
+bool ExtentMap::equal(ArrayRef<Value> lhs, ArrayRef<Value> rhs) {
+  return lhs.size() == rhs.size() &&
+         llvm::all_of(llvm::zip(lhs, rhs), [&](auto pair) { return equal(std::get<0>(pair), std::get<1>(pair)); });
+}
+
+ArrayRef<Value> ExtentMap::get(OpBuilder &builder, Value tensor) {
+  if (auto it = extents.find(tensor); it != extents.end())
+    return it->second;
+  SmallVector<Value> values;
+  auto type = cast<RankedTensorType>(tensor.getType());
+  for (int64_t d = 0; d < type.getRank(); ++d) {
+    if (type.isDynamicDim(d))
+      values.push_back(tensor::DimOp::create(builder, tensor.getLoc(), tensor, d));
+    else
+      values.push_back(arith::ConstantIndexOp::create(builder, tensor.getLoc(), type.getDimSize(d)));
+  }
+  set(tensor, values);
+  return at(tensor);
+}
+
+void ExtentMap::add(OpBuilder &builder, Operation *op) {
+  bool isDynamic = llvm::any_of(op->getResultTypes(), [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && !tensor.hasStaticShape();
+  });
+  Operation *previous = builder.getInsertionPoint() == builder.getInsertionBlock()->begin()
+                            ? nullptr
+                            : &*std::prev(builder.getInsertionPoint());
+  FailureOr<SmallVector<SmallVector<OpFoldResult>>> shapes = failure();
+  if (isDynamic)
+    shapes = reifyExtents(builder, op);
+
+  // Reification asks operands by tensor.dim; what is known already takes its place.
+  if (succeeded(shapes)) {
+    Block *block = builder.getInsertionBlock();
+    auto it = previous ? std::next(previous->getIterator()) : block->begin();
+    for (Operation &made : llvm::make_early_inc_range(llvm::make_range(it, builder.getInsertionPoint()))) {
+      auto dim = dyn_cast<tensor::DimOp>(&made);
+      if (!dim || !dim.getConstantIndex() || !extents.contains(dim.getSource()))
+        continue;
+      Value known = extents[dim.getSource()][*dim.getConstantIndex()];
+      for (auto &shape : *shapes)
+        for (OpFoldResult &extent : shape)
+          if (extent == OpFoldResult(dim.getResult()))
+            extent = known;
+      dim.replaceAllUsesWith(known);
+      dim.erase();
+    }
+  }
+  for (OpResult result : op->getResults()) {
+    auto type = dyn_cast<RankedTensorType>(result.getType());
+    if (!type)
+      continue;
+    SmallVector<Value> values;
+    for (int64_t d = 0; d < type.getRank(); ++d) {
+      if (!type.isDynamicDim(d)) {
+        values.push_back(arith::ConstantIndexOp::create(builder, op->getLoc(), type.getDimSize(d)));
+      } else if (succeeded(shapes) && (*shapes)[result.getResultNumber()][d]) {
+        values.push_back(getValueOrCreateConstantIndexOp(builder, op->getLoc(), (*shapes)[result.getResultNumber()][d]));
+      } else {
+        OpBuilder after(op->getContext());
+        after.setInsertionPointAfter(op);
+        values.push_back(tensor::DimOp::create(after, op->getLoc(), result, d));
+      }
+    }
+    set(result, values);
+  }
+}
+
+} // namespace tenon::nn
