@@ -22,12 +22,19 @@ namespace tenon::runtime {
 
 namespace {
 
-// Waking a sleeping worker takes 5 to 50 us until it runs; spinning about as long costs at most twice the optimum (Karlin et
-// al., Competitive randomized algorithms for non-uniform problems, 1990). Measured: docs/embedding.md, "Threads".
-constexpr int64_t kSpin_ns = 50'000;
+// From the wake-up of a sleeping worker until its part is done and seen: 20 to 45 us on a virtual machine with two
+// processors. Measured: docs/embedding.md, "Threads".
+constexpr int64_t kWake_ns = 30'000;
 
-// A part smaller than this is not worth handing to another thread: starting and ending a phase on a spinning worker takes
-// about 0.5 us, on a sleeping one about 10 us. Measured: docs/embedding.md, "Threads".
+// Spinning for as long as a wake-up takes costs at most twice the optimum (Karlin et al., Competitive randomized algorithms
+// for non-uniform problems, 1990). Twice as long, so that a caller is still there when a worker it has woken comes.
+constexpr int64_t kSpin_ns = 2 * kWake_ns;
+
+// Spinning threads let others run after this time: a phase of balanced parts is over by then.
+constexpr int64_t kYield_ns = 10'000;
+
+// Starting and ending a phase on spinning workers takes 0.15 to 0.65 us: at most a tenth of a part of this size. Measured:
+// docs/embedding.md, "Threads".
 constexpr int64_t kMinPart_ns = 5'000;
 
 // What the phase under way looks like to all of its threads.
@@ -39,7 +46,8 @@ struct Job {
 
 // Two cache lines: processors fetch lines in pairs.
 struct alignas(128) Worker {
-  Atomic<uint32_t> ticket; // changes when there is something to do
+  // Grows by 2 for each part of a phase. Odd: the worker is to come out of sleep and spin; it makes it even again.
+  Atomic<uint32_t> ticket;
   Atomic<uint32_t> sleeping;
   int32_t status; // written by the worker, read by the caller after `pending` is 0
   pthread_t thread;
@@ -82,13 +90,18 @@ void futexWakeOne(Atomic<uint32_t> &word) {
 template <typename Done> void waitFor(Atomic<uint32_t> &word, Atomic<uint32_t> &sleeping, int64_t spin_ns, Done done) {
   if (done(word.loadAcquire()))
     return;
-  // The clock takes about as long as 32 rounds.
-  for (int64_t end = now_ns() + spin_ns; spin_ns > 0 && now_ns() < end;)
+  int64_t start = now_ns();
+  for (int64_t waited = 0; waited < spin_ns; waited = now_ns() - start) {
+    // The clock takes about as long as 32 rounds.
     for (int round = 0; round < 32; ++round) {
       if (done(word.loadAcquire()))
         return;
       relaxCpu();
     }
+    // When other programs are busy, the thread that is waited for may stand in line behind this one.
+    if (waited > kYield_ns)
+      sched_yield();
+  }
   sleeping.store(1);
   for (uint32_t seen = word.load(); !done(seen); seen = word.load())
     futexWait(word, seen);
@@ -108,19 +121,53 @@ void *workerMain(void *argument) {
   // A worker starts with ticket 0; a dispatch may have come before its first look.
   for (uint32_t seen = 0;;) {
     waitFor(self.ticket, self.sleeping, pool.spin_ns.loadRelaxed(), [&](uint32_t ticket) { return ticket != seen; });
-    seen = self.ticket.loadAcquire();
+    uint32_t ticket = self.ticket.loadAcquire();
     if (pool.stopping.loadAcquire())
       return nullptr;
+    // When a part has come in between, the exchange fails and the next round finds it.
+    if (ticket % 2 != 0) {
+      self.ticket.compareExchange(ticket, ticket - 1);
+      continue;
+    }
+    seen = ticket;
     self.status = runPart(pool.job, part);
     if (pool.pending.fetchSub(1) == 1 && pool.callerSleeping.load())
       futexWakeOne(pool.pending);
   }
 }
 
-void post(Worker &worker) {
-  worker.ticket.fetchAdd(1);
+void wake(Worker &worker) {
   if (worker.sleeping.load())
     futexWakeOne(worker.ticket);
+}
+
+/// Hands the worker its part of the phase.
+void post(Worker &worker) {
+  uint32_t ticket = worker.ticket.loadRelaxed();
+  while (!worker.ticket.compareExchange(ticket, ticket / 2 * 2 + 2))
+    ticket = worker.ticket.loadRelaxed();
+  wake(worker);
+}
+
+/// Makes the worker come out of sleep. Asking again before it has is for nothing.
+void rouse(Worker &worker) {
+  uint32_t ticket = worker.ticket.loadRelaxed();
+  if (ticket % 2 == 0 && worker.ticket.compareExchange(ticket, ticket + 1))
+    wake(worker);
+}
+
+/// How many of the first `wanted` workers are to take part. A phase that would be over before a sleeping worker has come
+/// to is not held up for it; the worker is woken for the phases to come.
+uint32_t recruit(uint32_t wanted, int64_t work_ns) {
+  if (work_ns >= 2 * kWake_ns)
+    return wanted;
+  uint32_t ready = 0;
+  while (ready < wanted && !pool.worker[ready].sleeping.loadRelaxed())
+    ++ready;
+  for (uint32_t i = ready; i < wanted; ++i)
+    if (pool.worker[i].sleeping.loadRelaxed())
+      rouse(pool.worker[i]);
+  return ready;
 }
 
 bool tryTake() { return pool.taken.loadRelaxed() == 0 && pool.taken.compareExchange(0, 1); }
@@ -237,6 +284,7 @@ int32_t runPhase(const Phase &phase, uint32_t threads, uint32_t &threadsUsed) {
     // Workers are missing only in a child after fork().
     if (pool.workers + 1 < parts && !grow(static_cast<uint32_t>(parts) - 1))
       parts = pool.workers + 1;
+    parts = 1 + recruit(static_cast<uint32_t>(parts) - 1, phase.work_ns);
     if (parts > 1) {
       threadsUsed = static_cast<uint32_t>(parts);
       pool.job = {phase, phase.tasks / parts, phase.tasks % parts};
