@@ -1,0 +1,125 @@
+//===- Contraction.h - what schedules of matrix products and convolutions share --------------------------------------===//
+
+#ifndef TENON_COMPILER_SCHEDULE_CONTRACTION_H
+#define TENON_COMPILER_SCHEDULE_CONTRACTION_H
+
+#include "compiler/Schedule/ContractionTiles.h"
+#include "compiler/Schedule/Kernel.h"
+#include <map>
+
+namespace tenon::schedule {
+
+/// The type products of `element` are summed in: f32 for f16 and bf16, else the type itself (as iN for uiN).
+Type accumulatorType(Type element);
+
+/// Registers of a narrow float as `type`'s elements; others unchanged.
+Value widenTo(ImplicitLocOpBuilder &b, Value value, Type elementType);
+
+/// What follows a contraction in its kernel: every result of the kernel at the indices of an accumulator.
+class Epilogue {
+public:
+  Epilogue(Kernel &kernel, Value contraction);
+
+  /// Whether all results have the contraction's extents, so that an accumulator at an index is all they need of it.
+  bool isPointwise() const;
+
+  /// Treats all dimensions but the last as one of `rows`. Returns false, and changes nothing, if an operand is not the same for all
+  /// of them or of its own for each.
+  bool flattenRows(Value rows);
+
+  /// Whether the code per accumulator is too long to repeat for each accumulator of a tile.
+  bool isLong() const;
+
+  /// Stores the results at `indices` (as many as the contraction has dimensions, or two after flattenRows). `accumulator` is a vector or,
+  /// for one lane, a scalar; `mask` may be null.
+  void emit(Value accumulator, llvm::ArrayRef<LaneIndex> indices, Value mask);
+
+private:
+  ElementEmitter &emitter(int64_t lanes);
+
+  Kernel &kernel;
+  Value contraction;
+  SmallVector<std::pair<Value, SmallVector<Value>>> flattened;
+  std::map<int64_t, std::unique_ptr<ElementEmitter>> emitters;
+};
+
+/// Rows in tiles: equal parts where the number is known, else full tiles and a rest in tiles of a third and of one row, so that at
+/// most three microkernels are made.
+class RowTiles {
+public:
+  /// `total` rows (an index value) in tiles of at most `largest`.
+  RowTiles(ElementEmitter &e, Value total, int64_t largest);
+
+  /// Number of tiles, the last of which may be a rest.
+  Value count() const { return tiles; }
+  /// First row of tile `tile`; of `count()`: the number of rows.
+  Value start(Value tile) const;
+  /// Rows of the tallest tile.
+  int64_t height() const { return split.tall; }
+  /// Loops over the tiles [first, last); `body` gets the first row and how many there are.
+  void forEach(Value first, Value last, llvm::function_ref<void(Value row, int64_t rows)> body) const;
+
+private:
+  ElementEmitter &e;
+  Value total, tiles;
+  std::optional<int64_t> known;
+  RowSplit split;
+};
+
+/// Columns in groups of `vectors` vectors; the last group may have fewer, and lanes that are not wanted.
+class ColumnGroups {
+public:
+  ColumnGroups(ElementEmitter &e, Value total, int64_t vectors, int64_t lanes);
+
+  Value count() const { return groups; }
+  int64_t width() const { return vectors * lanes; }
+  /// Loops over the groups [first, last); `body` gets the first column, the number of vectors, and the number of wanted columns
+  /// (null: all).
+  void forEach(Value first, Value last, llvm::function_ref<void(Value column, int64_t vectors, Value columns)> body) const;
+
+private:
+  ElementEmitter &e;
+  Value total, full, groups;
+  int64_t vectors, lanes;
+};
+
+/// `for (i = from; i < to; i += step) body(i)`.
+void countedLoop(ImplicitLocOpBuilder &b, Value from, Value to, Value step, llvm::function_ref<void(Value)> body);
+
+/// A part of a phase's scratch memory as elements of `type`. Advances `bytes` past it, to a multiple of 64.
+class ScratchPlan {
+public:
+  explicit ScratchPlan(ElementEmitter &e) : e(e), total(e.constant(0)) {}
+  /// Reserves `count` elements; returns the part's number.
+  size_t reserve(Type type, Value count);
+  Value bytes() const { return total; }
+  /// The part as memref<?xtype>, inside the phase.
+  Value view(Value scratch, size_t part);
+
+private:
+  struct Part {
+    Type type;
+    Value offset, count;
+  };
+  ElementEmitter &e;
+  Value total;
+  SmallVector<Part> parts;
+};
+
+/// Emits a microkernel. `shape.rows` ... are complete but for the accumulator's type; `indices` gives the contraction's indices
+/// but the last for a row of the tile, `column` is the index of the tile's first column. `tile`: memory for a tile
+/// of accumulators, used if the epilogue is long; may be null if it is not.
+void emitMicrokernel(Kernel &kernel, ukernel::BrgemmShape shape, Epilogue &epilogue, Value column, Value tile,
+                     llvm::function_ref<SmallVector<LaneIndex>(Value row)> indices);
+
+/// Nanoseconds on one thread for `products` multiply-adds of `bytes`-wide accumulators.
+Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t bytes);
+
+// The schedules. Each returns false, and emits nothing, if it does not cover the op.
+bool scheduleMatmul(Kernel &kernel, nn::MatmulOp op);
+bool scheduleConvolution(Kernel &kernel, nn::ConvOp op);
+bool scheduleDepthwise(Kernel &kernel, nn::ConvOp op);
+
+} // namespace tenon::schedule
+
+#endif // TENON_COMPILER_SCHEDULE_CONTRACTION_H

@@ -1,0 +1,82 @@
+//===- IndexMath.cpp - loops that carry values, linear indices ------------------------------------------------===//
+
+#include "compiler/Schedule/IndexMath.h"
+
+using namespace mlir;
+
+namespace tenon::schedule {
+
+using LoopBody = function_ref<SmallVector<Value>(ArrayRef<Value>, ArrayRef<Value>)>;
+
+static SmallVector<Value> nest(ImplicitLocOpBuilder &b, ArrayRef<Value> lower, ArrayRef<Value> upper, ArrayRef<Value> carried,
+                               SmallVector<Value> &inductions, LoopBody body) {
+  if (inductions.size() == lower.size())
+    return body(inductions, carried);
+  size_t d = inductions.size();
+  auto loop = scf::ForOp::create(b, lower[d], upper[d], arith::ConstantIndexOp::create(b, 1), ValueRange(carried));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  inductions.push_back(loop.getInductionVar());
+  SmallVector<Value> inner(loop.getRegionIterArgs());
+  SmallVector<Value> next = nest(b, lower, upper, inner, inductions, body);
+  inductions.pop_back();
+  // A loop without carried values already has its terminator.
+  if (carried.empty())
+    return {};
+  scf::YieldOp::create(b, next);
+  return SmallVector<Value>(loop.getResults());
+}
+
+SmallVector<Value> carriedLoops(ImplicitLocOpBuilder &b, ArrayRef<Value> lower, ArrayRef<Value> upper,
+                                ArrayRef<Value> initial, LoopBody body) {
+  SmallVector<Value> inductions;
+  return nest(b, lower, upper, initial, inductions, body);
+}
+
+Value choose(ImplicitLocOpBuilder &b, Value condition, Type type, function_ref<Value()> then,
+             function_ref<Value()> other) {
+  auto choice = scf::IfOp::create(b, TypeRange(type), condition, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  scf::YieldOp::create(b, then());
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b, other());
+  return choice.getResult(0);
+}
+
+LaneIndex linearIndex(ElementEmitter &emitter, ArrayRef<Value> extents, ArrayRef<LaneIndex> indices) {
+  // Lanes in the last dimension stay an affine run.
+  bool lastOnly = true;
+  for (size_t d = 0; d + 1 < indices.size(); ++d)
+    lastOnly &= indices[d].isUniform();
+  if (indices.empty())
+    return {emitter.constant(0)};
+  if (lastOnly && !indices.back().lanes) {
+    Value base = emitter.constant(0);
+    for (size_t d = 0; d < indices.size(); ++d)
+      base = emitter.add(emitter.mul(base, extents[d]), indices[d].base);
+    return {base, indices.back().stride};
+  }
+  IndexMath math(emitter);
+  Value linear = emitter.constant(0);
+  for (size_t d = 0; d < indices.size(); ++d)
+    linear = math.add(math.mul(linear, extents[d]), math.value(indices[d]));
+  return math.index(linear);
+}
+
+SmallVector<LaneIndex> delinearize(ElementEmitter &emitter, ArrayRef<Value> extents, const LaneIndex &linear) {
+  IndexMath math(emitter);
+  SmallVector<LaneIndex> indices(extents.size());
+  Value rest = math.value(linear);
+  for (size_t d = extents.size(); d-- > 0;) {
+    if (d == 0) {
+      indices[d] = math.index(rest);
+      break;
+    }
+    indices[d] = math.index(math.rem(rest, extents[d]));
+    rest = math.div(rest, extents[d]);
+  }
+  return indices;
+}
+
+} // namespace tenon::schedule

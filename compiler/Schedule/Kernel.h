@@ -1,0 +1,100 @@
+//===- Kernel.h - a kernel function while it is being scheduled ----------------------------------------------------===//
+
+#ifndef TENON_COMPILER_SCHEDULE_KERNEL_H
+#define TENON_COMPILER_SCHEDULE_KERNEL_H
+
+#include "compiler/Schedule/Elements.h"
+#include "dialects/nn/NnExtentMap.h"
+#include "dialects/ukernel/Ukernel.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "targets/Target.h"
+
+namespace tenon::schedule {
+
+/// A kernel function whose tensor body is being replaced by phases. Construction adds the buffer arguments and computes all extents
+/// at the end of the entry block; schedules then append phases; `finish` removes the tensors.
+class Kernel {
+public:
+  Kernel(mlir::func::FuncOp function, const Machine &machine, bool reference);
+
+  mlir::func::FuncOp function;
+  const Machine &machine;
+  const bool reference;
+  ImplicitLocOpBuilder builder; ///< at the end of the entry block
+
+  /// The tensors the kernel returns and the buffers they go to.
+  llvm::ArrayRef<Value> results() const { return resultTensors; }
+  Buffer resultBuffer(size_t index) const { return resultBuffers[index]; }
+
+  /// The buffer of a tensor argument.
+  Buffer argumentBuffer(mlir::BlockArgument tensor) const { return argumentBuffers.lookup(tensor); }
+
+  /// The nn ops of the body in order.
+  llvm::ArrayRef<mlir::Operation *> ops() const { return bodyOps; }
+
+  /// Extents of any tensor of the body, index values that dominate all phases.
+  llvm::ArrayRef<Value> extents(Value tensor) const { return allExtents.at(tensor); }
+
+  /// An emitter that knows the arguments' buffers and all extents.
+  ElementEmitter emitter(int64_t lanes);
+
+  /// Lanes of a vector for this kernel's element types; `inner` bounds it where the extent is static.
+  int64_t lanes(Value inner) const;
+
+  /// Appends a phase. `build` gets an insertion point inside, the task range, scratch, and (where `canFail`) a status memref to
+  /// give to the emitters.
+  void phase(Value tasks, Value work, Value scratchBytes, bool canFail,
+             llvm::function_ref<void(Value begin, Value end, Value scratch, Value status)> build);
+
+  /// Whether an op of the body checks indices at run time.
+  bool canFail() const;
+
+  /// Estimated nanoseconds for `elements` result elements of the whole body on one thread.
+  Value workOf(Value elements);
+
+  /// Notes how the kernel was scheduled, for `inspect`: "vector", "scalar", "brgemm" ...
+  void setPath(llvm::StringRef path);
+
+  /// Removes the tensor body and the tensor arguments; the function now has the form that Codegen expects.
+  void finish();
+
+private:
+  void computeExtents();
+
+  SmallVector<mlir::Operation *> bodyOps;
+  SmallVector<Value> resultTensors;
+  SmallVector<Buffer> resultBuffers;
+  llvm::DenseMap<Value, Buffer> argumentBuffers;
+  nn::ExtentMap allExtents;
+};
+
+/// The product of `extents`.
+Value product(ElementEmitter &emitter, llvm::ArrayRef<Value> extents);
+
+/// Whether two extents are known to be equal.
+bool sameExtent(Value lhs, Value rhs);
+bool sameExtents(llvm::ArrayRef<Value> lhs, llvm::ArrayRef<Value> rhs);
+
+/// A loop over [from, to) in steps of `emitter.lanes()`, then the rest: masked where the machine has masks, else one by one.
+/// `body` gets the emitter to use (its mask is set) and the position of lane 0.
+void vectorLoop(ElementEmitter &emitter, const Machine &machine, Value from, Value to,
+                llvm::function_ref<void(ElementEmitter &, Value)> body);
+
+// The schedules. Each appends phases that compute all results of the kernel.
+
+/// Every result element by its pointwise definition, vectorised along the last dimension.
+void scheduleMap(Kernel &kernel);
+
+/// Reductions and elementwise ops over common rows, in as many passes over a row as there are dependent reductions. Returns
+/// false (and emits nothing) if the body is not of that form.
+bool scheduleRows(Kernel &kernel);
+
+/// Ops whose results depend on the order of steps: scatters, scans, selections, recurrences. One op in the body.
+bool scheduleSequential(Kernel &kernel);
+
+/// Convolutions and matrix products on microkernels. Returns false if the body has none that they cover.
+bool scheduleContraction(Kernel &kernel);
+
+} // namespace tenon::schedule
+
+#endif // TENON_COMPILER_SCHEDULE_KERNEL_H

@@ -1,0 +1,55 @@
+//===- ScheduleKernels.cpp - choose and run a schedule for every kernel --------------------------------------------------===//
+
+#include "compiler/Schedule/Kernel.h"
+#include "compiler/Schedule/Passes.h"
+
+using namespace mlir;
+
+namespace tenon::schedule {
+
+#define GEN_PASS_DEF_SCHEDULEKERNELS
+#include "compiler/Schedule/Passes.h.inc"
+
+namespace {
+
+/// The first schedule that takes the kernel, from the most to the least special.
+void schedule(Kernel &kernel) {
+  if (!scheduleSequential(kernel) && (kernel.reference || (!scheduleContraction(kernel) && !scheduleRows(kernel))))
+    scheduleMap(kernel);
+  kernel.finish();
+}
+
+struct ScheduleKernels : impl::ScheduleKernelsBase<ScheduleKernels> {
+  using ScheduleKernelsBase::ScheduleKernelsBase;
+  ScheduleKernels(const Machine &machine, bool reference) : machine(machine) { this->reference = reference; }
+
+  void runOnOperation() override {
+    Machine facts;
+    if (machine) {
+      facts = *machine;
+    } else {
+      facts.vectorBytes = vectorBytes;
+      facts.maskedMemory = maskedMemory;
+      facts.fma = true;
+    }
+    SmallVector<func::FuncOp> kernels;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      if (function->hasAttr("nn.kernel"))
+        kernels.push_back(function);
+    for (func::FuncOp function : kernels) {
+      Kernel kernel(function, facts, reference);
+      schedule(kernel);
+    }
+  }
+
+private:
+  std::optional<Machine> machine;
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createScheduleKernels(const Machine &machine, bool reference) {
+  return std::make_unique<ScheduleKernels>(machine, reference);
+}
+
+} // namespace tenon::schedule

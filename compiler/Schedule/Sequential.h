@@ -1,0 +1,22 @@
+//===- Sequential.h - schedules of single ops with an order of steps ------------------------------------------------------===//
+
+#ifndef TENON_COMPILER_SCHEDULE_SEQUENTIAL_H
+#define TENON_COMPILER_SCHEDULE_SEQUENTIAL_H
+
+#include "compiler/Schedule/Kernel.h"
+
+namespace tenon::schedule {
+
+/// Scalar loops over all of `extents`.
+SmallVector<Value> simpleLoops(ElementEmitter &emitter, llvm::ArrayRef<Value> extents,
+                               llvm::function_ref<void(llvm::ArrayRef<LaneIndex>)> body);
+
+/// A stable merge sort of each line's indices in scratch, then the first k.
+bool scheduleTopK(Kernel &kernel, nn::TopKOp op);
+
+/// The recurrence of a whole sequence in one task per direction and batch item.
+bool scheduleLstm(Kernel &kernel, nn::LstmOp op);
+
+} // namespace tenon::schedule
+
+#endif // TENON_COMPILER_SCHEDULE_SEQUENTIAL_H
