@@ -1,9 +1,9 @@
-//===- Diagnostic.h - what the user is told -------------------------------------------------------===//
+//===- Diagnostic.h - what is said to the user about a model ------------------------------*- C++ -*-===//
 //
-// A fault of the model or of a request, in plain data: it crosses from the stages over the driver to the command line and
-// the Python package. Standard headers only, so that code with and without exceptions shares it.
+// One finding about a model or an input: what is wrong, where, and what to do about it. Stages append diagnostics to a
+// list; the driver prints them as text or as JSON.
 //
-//===----------------------------------------------------------------------------------------------===//
+//===------------------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_SUPPORT_DIAGNOSTIC_H
 #define TENON_COMPILER_SUPPORT_DIAGNOSTIC_H
@@ -13,17 +13,30 @@
 
 namespace tenon {
 
-enum class Severity { Error, Warning, Remark };
-
 struct Diagnostic {
-  Severity severity = Severity::Error;
-  std::string message; ///< lower case, no full stop, got and expected
-  std::string node;    ///< name of the ONNX node, "" if it is about no node
-  std::string opType;  ///< its operator
-  std::string domain;  ///< the operator's domain, "" for ONNX's own
-  int64_t opset = 0;   ///< the domain's opset version, 0 if unknown
-  std::string hint;    ///< what the user may do, "" if there is nothing to say
+  enum class Severity { error, warning, note };
+
+  Severity severity = Severity::error;
+  /// Lower case, no full stop, what was got and what was expected.
+  std::string message;
+  /// The node's name, or `<OpType>_<index>` for an unnamed one; empty where the finding is about the whole model.
+  std::string node;
+  std::string opType;
+  /// Empty is ONNX's own domain.
+  std::string domain;
+  /// Version of the domain's operator set that the model imports; 0 where it does not matter.
+  int64_t opset = 0;
+  /// What the user can do; may be empty.
+  std::string hint;
 };
+
+/// "error", "warning" or "note".
+const char *severityName(Diagnostic::Severity severity);
+
+/// One or two lines of text without a trailing newline:
+///     error: node 'conv1' (Conv, opset 13): input 1 has rank 1, expected 3 to 5
+///       hint: ...
+std::string formatDiagnostic(const Diagnostic &diagnostic);
 
 } // namespace tenon
 

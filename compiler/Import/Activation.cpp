@@ -1,0 +1,178 @@
+//===- Activation.cpp - activation functions as primitive nn ops ------------------------------------------===//
+//
+// Formulas follow the ONNX reference; where it is not stable (Softplus), an equal form that is.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Import/Registry.h"
+
+namespace tenon::importer {
+
+namespace {
+
+/// Elementwise arithmetic on one element type, with numbers as constants.
+class Arithmetic {
+public:
+  Arithmetic(Builder &b, mlir::Type type) : b(b), type(type) {}
+
+  mlir::Value number(double value) { return b.constant(value, type); }
+  mlir::Value add(mlir::Value lhs, mlir::Value rhs) { return b.make<nn::AddOp>(lhs, rhs); }
+  mlir::Value add(mlir::Value lhs, double rhs) { return rhs == 0 ? lhs : add(lhs, number(rhs)); }
+  mlir::Value sub(mlir::Value lhs, double rhs) { return rhs == 0 ? lhs : b.make<nn::SubOp>(lhs, number(rhs)); }
+  mlir::Value mul(mlir::Value lhs, mlir::Value rhs) { return b.make<nn::MulOp>(lhs, rhs); }
+  mlir::Value mul(mlir::Value lhs, double rhs) { return rhs == 1 ? lhs : mul(lhs, number(rhs)); }
+  mlir::Value div(mlir::Value lhs, double rhs) { return rhs == 1 ? lhs : b.make<nn::DivOp>(lhs, number(rhs)); }
+  mlir::Value max(mlir::Value lhs, double rhs) { return b.make<nn::MaxOp>(lhs, number(rhs)); }
+  mlir::Value min(mlir::Value lhs, double rhs) { return b.make<nn::MinOp>(lhs, number(rhs)); }
+  mlir::Value select(nn::ComparePredicate predicate, mlir::Value x, double bound, mlir::Value onTrue, mlir::Value onFalse) {
+    return b.make<nn::SelectOp>(b.make<nn::CompareOp>(predicate, x, number(bound)), onTrue, onFalse);
+  }
+  /// log(1 + exp(x)) without overflow.
+  mlir::Value softplus(mlir::Value x) {
+    mlir::Value tail = b.make<nn::Log1pOp>(b.make<nn::ExpOp>(b.make<nn::NegOp>(b.make<nn::AbsOp>(x))));
+    return add(max(x, 0), tail);
+  }
+
+private:
+  Builder &b;
+  mlir::Type type;
+};
+
+Arithmetic arithmeticOf(NodeContext &c) { return {c.b, elementOf(c.input(0))}; }
+
+void importRelu(NodeContext &c) { c.result(arithmeticOf(c).max(c.input(0), 0)); }
+
+void importLeakyRelu(NodeContext &c) {
+  Arithmetic a = arithmeticOf(c);
+  mlir::Value x = c.input(0);
+  c.result(a.select(nn::ComparePredicate::lt, x, 0, a.mul(x, c.number("alpha", 0.01f)), x));
+}
+
+void importPRelu(NodeContext &c) {
+  Arithmetic a = arithmeticOf(c);
+  mlir::Value x = c.input(0), slope = c.input(1);
+  // Before opset 7 a vector is one slope per channel.
+  if (c.opset < 7 && rankOf(slope) == 1 && rankOf(x) >= 2 && typeOf(slope).getDimSize(0) != 1)
+    slope = c.b.alignAt(slope, 1, rankOf(x));
+  c.result(a.select(nn::ComparePredicate::lt, x, 0, a.mul(x, slope), x));
+}
+
+void importElu(NodeContext &c) {
+  Arithmetic a = arithmeticOf(c);
+  mlir::Value x = c.input(0);
+  mlir::Value negative = a.mul(c.b.make<nn::Expm1Op>(x), c.number("alpha", 1.0f));
+  c.result(a.select(nn::ComparePredicate::lt, x, 0, negative, x));
+}
+
+void importCelu(NodeContext &c) {
+  Arithmetic a = arithmeticOf(c);
+  mlir::Value x = c.input(0);
+  double alpha = c.number("alpha", 1.0f);
+  mlir::Value negative = a.mul(c.b.make<nn::Expm1Op>(a.div(x, alpha)), alpha);
+  c.result(a.add(a.max(x, 0), a.min(negative, 0)));
+}
+
+void importSelu(NodeContext &c) {
+  Arithmetic a = arithmeticOf(c);
+  mlir::Value x = c.input(0);
+  // Operator version 1 rounds its defaults differently.
+  bool first = c.opset < 6;
+  double alpha = c.number("alpha", first ? 1.6732f : 1.67326319217681884765625f);
+  double gamma = c.number("gamma", first ? 1.0507f : 1.05070102214813232421875f);
+  mlir::Value negative = a.mul(c.b.make<nn::Expm1Op>(x), alpha);
+  c.result(a.mul(a.select(nn::ComparePredicate::le, x, 0, negative, x), gamma));
+}
+
+void importGelu(NodeContext &c) {
+  Arithmetic a = arithmeticOf(c);
+  mlir::Value x = c.input(0);
+  std::string approximate = c.string("approximate", "none");
+  mlir::Value inner;
+  if (approximate == "tanh") {
+    // sqrt(2 / pi) * (x + 0.044715 * x^3)
+    mlir::Value cube = a.mul(a.mul(x, x), x);
+    inner = c.b.make<nn::TanhOp>(a.mul(a.add(x, a.mul(cube, 0.044715)), 0.79788456080286535588));
+  } else if (approximate == "none") {
+    inner = c.b.make<nn::ErfOp>(a.mul(x, 0.70710678118654752440));
+  } else {
+    fail("attribute 'approximate' is '" + approximate + "', expected none or tanh");
+  }
+  c.result(a.mul(a.mul(x, 0.5), a.add(inner, 1)));
+}
+
+void importMish(NodeContext &c) {
+  Arithmetic a = arithmeticOf(c);
+  mlir::Value x = c.input(0);
+  c.result(a.mul(x, c.b.make<nn::TanhOp>(a.softplus(x))));
+}
+
+void importHardSigmoid(NodeContext &c) {
+  Arithmetic a = arithmeticOf(c);
+  mlir::Value line = a.add(a.mul(c.input(0), c.number("alpha", 0.2f)), c.number("beta", 0.5f));
+  c.result(a.min(a.max(line, 0), 1));
+}
+
+void importHardSwish(NodeContext &c) {
+  Arithmetic a = arithmeticOf(c);
+  mlir::Value x = c.input(0);
+  c.result(a.mul(x, a.min(a.max(a.add(a.mul(x, 1.0 / 6), 0.5), 0), 1)));
+}
+
+void importSoftplus(NodeContext &c) { c.result(arithmeticOf(c).softplus(c.input(0))); }
+
+void importSoftsign(NodeContext &c) {
+  Arithmetic a = arithmeticOf(c);
+  mlir::Value x = c.input(0);
+  c.result(c.b.make<nn::DivOp>(x, a.add(c.b.make<nn::AbsOp>(x), 1)));
+}
+
+void importThresholdedRelu(NodeContext &c) {
+  Arithmetic a = arithmeticOf(c);
+  mlir::Value x = c.input(0);
+  c.result(a.select(nn::ComparePredicate::gt, x, c.number("alpha", 1.0f), x, a.number(0)));
+}
+
+void importShrink(NodeContext &c) {
+  mlir::Value x = c.input(0);
+  mlir::Type type = elementOf(x);
+  // Integers are compared as floats, for the threshold may be a fraction.
+  mlir::Type wide = llvm::isa<mlir::FloatType>(type) ? type : mlir::Type(c.b.raw().getF64Type());
+  Arithmetic a(c.b, wide);
+  x = c.b.cast(x, wide);
+  double bias = c.number("bias", 0), lambd = c.number("lambd", 0.5f);
+  mlir::Value positive = a.select(nn::ComparePredicate::gt, x, lambd, a.sub(x, bias), a.number(0));
+  c.result(c.b.cast(a.select(nn::ComparePredicate::lt, x, -lambd, a.add(x, bias), positive), type));
+}
+
+void importSigmoid(NodeContext &c) { c.result(c.b.make<nn::SigmoidOp>(c.input(0))); }
+void importTanh(NodeContext &c) { c.result(c.b.make<nn::TanhOp>(c.input(0))); }
+
+void importSwish(NodeContext &c) {
+  Arithmetic a = arithmeticOf(c);
+  mlir::Value x = c.input(0);
+  c.result(a.mul(x, c.b.make<nn::SigmoidOp>(a.mul(x, c.number("alpha", 1.0f)))));
+}
+
+} // namespace
+
+void addActivations(ImporterTable &table) {
+  table.add("Celu", importCelu);
+  table.add("Elu", importElu);
+  table.add("Gelu", importGelu);
+  table.add("HardSigmoid", importHardSigmoid);
+  table.add("HardSwish", importHardSwish);
+  table.add("LeakyRelu", importLeakyRelu);
+  table.add("Mish", importMish);
+  table.add("PRelu", importPRelu);
+  table.add("Relu", importRelu);
+  table.add("Selu", importSelu);
+  table.add("Shrink", importShrink);
+  table.add("Sigmoid", importSigmoid);
+  table.add("Softplus", importSoftplus);
+  table.add("Softsign", importSoftsign);
+  table.add("Swish", importSwish);
+  table.add("Tanh", importTanh);
+  table.add("ThresholdedRelu", importThresholdedRelu);
+}
+
+} // namespace tenon::importer

@@ -1,0 +1,236 @@
+//===- Builder.cpp - checked construction of nn ops ------------------------------------------------===//
+//
+// Creation, verification, extents and frequent tensor ops; scalars are in Scalars.cpp. See Builder.h.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Import/Builder.h"
+
+#include "compiler/Import/Elements.h"
+#include "mlir/IR/Matchers.h"
+
+namespace tenon::importer {
+
+unsigned NumberTable::Equality::getHashValue(const mlir::Operation *op) {
+  using mlir::OperationEquivalence;
+  return OperationEquivalence::computeHash(const_cast<mlir::Operation *>(op), OperationEquivalence::directHashValue,
+                                           OperationEquivalence::ignoreHashValue,
+                                           OperationEquivalence::IgnoreLocations);
+}
+
+bool NumberTable::Equality::isEqual(const mlir::Operation *lhs, const mlir::Operation *rhs) {
+  if (lhs == rhs)
+    return true;
+  if (lhs == getEmptyKey() || lhs == getTombstoneKey() || rhs == getEmptyKey() || rhs == getTombstoneKey())
+    return false;
+  return mlir::OperationEquivalence::isEquivalentTo(const_cast<mlir::Operation *>(lhs),
+                                                    const_cast<mlir::Operation *>(rhs),
+                                                    mlir::OperationEquivalence::IgnoreLocations);
+}
+
+Builder::Builder(mlir::MLIRContext *context, const ImportLimits &limits)
+    : ir(context), place(mlir::UnknownLoc::get(context)), bounds(limits),
+      handler(context, [this](mlir::Diagnostic &diagnostic) {
+        if (diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error)
+          lastError = diagnostic.str();
+        return mlir::success();
+      }) {}
+
+void Builder::failWithLastError(llvm::StringRef opName) {
+  std::string message = std::exchange(lastError, {});
+  fail(message.empty() ? "cannot build " + opName.str() : message);
+}
+
+void Builder::verify(mlir::Operation *op) {
+  if (mlir::succeeded(op->getName().verifyInvariants(op)))
+    return;
+  std::string name = op->getName().getStringRef().str();
+  op->erase();
+  failWithLastError(name);
+}
+
+void Builder::finish(mlir::Operation *op) {
+  bool dynamic = false;
+  for (mlir::Value result : op->getResults()) {
+    if (auto type = llvm::dyn_cast<mlir::RankedTensorType>(result.getType())) {
+      (void)checkedTensorType(type.getShape(), type.getElementType(), bounds);
+      dynamic |= !type.hasStaticShape();
+    }
+  }
+  if (dynamic)
+    recordExtents(op);
+}
+
+void Builder::recordExtents(mlir::Operation *op) {
+  mlir::Block *block = ir.getInsertionBlock();
+  mlir::Operation *end = ir.getInsertionPoint() == block->end() ? nullptr : &*ir.getInsertionPoint();
+  auto lists = nn::reifyExtents(ir, op);
+  if (mlir::failed(lists) || lists->size() != op->getNumResults())
+    return; // Asked for later, the extents are those of the result itself.
+  llvm::SmallVector<mlir::Operation *> made;
+  for (mlir::Operation *next = op->getNextNode(); next && next != end; next = next->getNextNode())
+    made.push_back(next);
+  llvm::DenseMap<mlir::Value, mlir::Value> replaced;
+  for (mlir::Operation *next : made) {
+    if (next->getNumResults() != 1)
+      continue;
+    mlir::Value before = next->getResult(0);
+    mlir::Value after = simplify(next);
+    if (after != before)
+      replaced[before] = after;
+  }
+  for (auto [result, list] : llvm::zip_equal(op->getResults(), *lists)) {
+    auto type = llvm::cast<mlir::RankedTensorType>(result.getType());
+    IntVector shape(type.getShape());
+    for (auto [dimension, extent] : llvm::enumerate(list)) {
+      if (!type.isDynamicDim(dimension)) {
+        extent = index(type.getDimSize(dimension));
+        continue;
+      }
+      if (auto value = llvm::dyn_cast_if_present<mlir::Value>(extent))
+        extent = mlir::getAsOpFoldResult(replaced.lookup_or(value, value));
+      if (std::optional<int64_t> size = constant(extent))
+        shape[dimension] = std::max<int64_t>(*size, 0);
+    }
+    // Nothing uses the op yet, so its type may become more precise.
+    result.setType(checkedTensorType(shape, type.getElementType(), bounds));
+    known[result] = list;
+  }
+}
+
+ScalarVector Builder::extents(mlir::Value tensor) {
+  auto type = typeOf(tensor);
+  if (type.hasStaticShape())
+    return indices(type.getShape());
+  auto entry = known.find(tensor);
+  if (entry != known.end())
+    return entry->second;
+  ScalarVector list;
+  for (int64_t dimension = 0; dimension < type.getRank(); ++dimension) {
+    if (!type.isDynamicDim(dimension)) {
+      list.push_back(index(type.getDimSize(dimension)));
+      continue;
+    }
+    auto op = mlir::tensor::DimOp::create(ir, place, tensor, dimension);
+    list.push_back(simplified(op));
+  }
+  return list;
+}
+
+bool Builder::isExtent(Scalar scalar, int depth) {
+  auto value = llvm::dyn_cast_if_present<mlir::Value>(scalar);
+  if (!value)
+    return true;
+  mlir::Operation *op = value.getDefiningOp();
+  // The bound only keeps the recursion short; beyond it the answer is the careful one.
+  if (!op || depth > 64)
+    return false;
+  if (auto entry = extentValues.find(value); entry != extentValues.end())
+    return entry->second;
+  bool result = llvm::isa<mlir::tensor::DimOp>(op) ||
+                (!llvm::isa<mlir::tensor::ExtractOp>(op) && op->getNumRegions() == 0 &&
+                 llvm::all_of(op->getOperands(), [&](mlir::Value operand) { return isExtent(operand, depth + 1); }));
+  extentValues[value] = result;
+  return result;
+}
+
+mlir::Value Builder::constantOf(mlir::ElementsAttr elements) { return createTyped<nn::ConstantOp>(elements.getShapedType(), elements); }
+
+mlir::Value Builder::constant(double number, mlir::Type elementType) {
+  auto type = mlir::RankedTensorType::get({}, elementType);
+  mlir::Attribute element;
+  if (llvm::isa<mlir::FloatType>(elementType))
+    element = mlir::FloatAttr::get(elementType, number);
+  else
+    element = mlir::IntegerAttr::get(elementType, llvm::APInt(elementType.getIntOrFloatBitWidth(),
+                                                              static_cast<uint64_t>(static_cast<int64_t>(number)),
+                                                              /*isSigned=*/true, /*implicitTrunc=*/true));
+  return constantOf(mlir::DenseElementsAttr::get(type, element));
+}
+
+mlir::Value Builder::cast(mlir::Value tensor, mlir::Type elementType) {
+  if (elementOf(tensor) == elementType)
+    return tensor;
+  return make<nn::CastOp>(tensor, mlir::TypeAttr::get(elementType));
+}
+
+mlir::Value Builder::reshape(mlir::Value tensor, llvm::ArrayRef<Scalar> sizes) {
+  if (extents(tensor) == ScalarVector(sizes))
+    return tensor;
+  return make<nn::ReshapeOp>(tensor, values(sizes));
+}
+
+mlir::Value Builder::transpose(mlir::Value tensor, llvm::ArrayRef<int64_t> permutation) {
+  if (llvm::equal(permutation, llvm::seq<int64_t>(0, rankOf(tensor))))
+    return tensor;
+  return make<nn::TransposeOp>(tensor, permutation);
+}
+
+mlir::Value Builder::broadcast(mlir::Value tensor, llvm::ArrayRef<Scalar> sizes) {
+  if (extents(tensor) == ScalarVector(sizes))
+    return tensor;
+  return make<nn::BroadcastOp>(tensor, values(sizes));
+}
+
+mlir::Value Builder::slice(mlir::Value tensor, llvm::ArrayRef<Scalar> offsets, llvm::ArrayRef<Scalar> sizes,
+                           llvm::ArrayRef<Scalar> steps) {
+  bool forward = llvm::all_of(steps, [](Scalar step) { return constant(step) == 1; });
+  if (forward && extents(tensor) == ScalarVector(sizes))
+    return tensor;
+  return make<nn::SliceOp>(tensor, values(offsets), values(sizes), values(steps));
+}
+
+mlir::Value Builder::sliceDimension(mlir::Value tensor, int64_t dimension, Scalar offset, Scalar size) {
+  ScalarVector offsets(rankOf(tensor), index(0)), steps(rankOf(tensor), index(1)), sizes = extents(tensor);
+  offsets[dimension] = offset;
+  sizes[dimension] = size;
+  return slice(tensor, offsets, sizes, steps);
+}
+
+mlir::Value Builder::pad(nn::PadMode mode, mlir::Value tensor, llvm::ArrayRef<Scalar> low, llvm::ArrayRef<Scalar> high,
+                         mlir::Value fill) {
+  auto isZero = [](Scalar pad) { return constant(pad) == 0; };
+  if (llvm::all_of(low, isZero) && llvm::all_of(high, isZero))
+    return tensor;
+  return make<nn::PadOp>(mode, tensor, values(low), values(high), fill);
+}
+
+mlir::Value Builder::concat(mlir::ValueRange tensors, int64_t axis) {
+  if (tensors.size() == 1)
+    return tensors.front();
+  return make<nn::ConcatOp>(tensors, axis);
+}
+
+mlir::Value Builder::reduce(nn::ReduceKind kind, mlir::Value tensor, llvm::ArrayRef<int64_t> axes, bool keepDims) {
+  if (axes.empty())
+    return tensor;
+  return make<nn::ReduceOp>(kind, tensor, axes, keepDims);
+}
+
+mlir::Value Builder::mean(mlir::Value tensor, llvm::ArrayRef<int64_t> axes) {
+  ScalarVector counts;
+  for (int64_t axis : axes)
+    counts.push_back(extent(tensor, axis));
+  mlir::Value sum = reduce(nn::ReduceKind::sum, tensor, axes, /*keepDims=*/true);
+  return make<nn::DivOp>(sum, scalarTensor(product(counts), elementOf(tensor)));
+}
+
+mlir::Value Builder::alignAt(mlir::Value vector, int64_t axis, int64_t rank) {
+  ScalarVector sizes = extents(vector);
+  sizes.resize(std::max<int64_t>(rank - axis, sizes.size()), index(1));
+  return reshape(vector, sizes);
+}
+
+mlir::Value Builder::retype(mlir::Value tensor, mlir::RankedTensorType type) {
+  if (tensor.getType() == type)
+    return tensor;
+  ScalarVector list = extents(tensor);
+  for (auto [extent, size] : llvm::zip_equal(list, type.getShape()))
+    if (!mlir::ShapedType::isDynamic(size))
+      extent = index(size);
+  auto op = mlir::tensor::CastOp::create(ir, place, type, tensor);
+  setExtents(op, list);
+  return op;
+}
+
+} // namespace tenon::importer

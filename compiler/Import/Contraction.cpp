@@ -1,0 +1,62 @@
+//===- Contraction.cpp - MatMul and Gemm --------------------------------------------------------------------===//
+//
+// Vectors become matrices with one row or column; scales and addends become elementwise ops.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Import/Registry.h"
+
+namespace tenon::importer {
+
+namespace {
+
+mlir::Value scaled(NodeContext &c, mlir::Value value, float factor) {
+  if (factor == 1)
+    return value;
+  mlir::Type type = elementOf(value);
+  if (llvm::isa<mlir::IntegerType>(type) && factor != std::trunc(factor))
+    fail("factor " + std::to_string(factor) + " of integers is not a whole number");
+  return c.b.make<nn::MulOp>(value, c.b.constant(factor, type));
+}
+
+void importMatMul(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Value lhs = c.inputOfRank(0, 1), rhs = c.inputOfRank(1, 1);
+  bool isRow = rankOf(lhs) == 1, isColumn = rankOf(rhs) == 1;
+  if (isRow)
+    lhs = b.reshape(lhs, {b.index(1), b.extent(lhs, 0)});
+  if (isColumn)
+    rhs = b.reshape(rhs, {b.extent(rhs, 0), b.index(1)});
+  mlir::Value result = b.make<nn::MatmulOp>(lhs, rhs, false, false, nn::PackingAttr());
+  ScalarVector sizes = b.extents(result);
+  if (isColumn)
+    sizes.pop_back();
+  if (isRow)
+    sizes.erase(sizes.end() - (isColumn ? 1 : 2));
+  c.result(b.reshape(result, sizes));
+}
+
+void importGemm(NodeContext &c) {
+  mlir::Value lhs = c.inputOfRank(0, 2, 2), rhs = c.inputOfRank(1, 2, 2);
+  mlir::Value product = c.b.make<nn::MatmulOp>(lhs, rhs, c.integer("transA", 0) != 0, c.integer("transB", 0) != 0,
+                                               nn::PackingAttr());
+  product = scaled(c, product, c.number("alpha", 1));
+  float beta = c.number("beta", 1);
+  if (c.hasInput(2) && beta != 0) {
+    mlir::Value addend = scaled(c, c.inputOfRank(2, 0, 2), beta);
+    mlir::Value sum = c.b.make<nn::AddOp>(product, addend);
+    if (mlir::failed(mlir::verifyCompatibleShape(typeOf(sum).getShape(), typeOf(product).getShape())))
+      fail("the third input does not broadcast to the product");
+    product = sum;
+  }
+  c.result(product);
+}
+
+} // namespace
+
+void addContractions(ImporterTable &table) {
+  table.add("Gemm", importGemm);
+  table.add("MatMul", importMatMul);
+}
+
+} // namespace tenon::importer

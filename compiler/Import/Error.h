@@ -1,0 +1,35 @@
+//===- Error.h - how importers report what is wrong ---------------------------------------*- C++ -*-===//
+//
+// Inside the importer a fault of the model is an exception, which the node loop turns into a Diagnostic with the node's
+// name. It never crosses a frame of MLIR's: no importer throws inside a callback that MLIR calls.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_COMPILER_IMPORT_ERROR_H
+#define TENON_COMPILER_IMPORT_ERROR_H
+
+#include "compiler/Support/Diagnostic.h"
+#include "llvm/ADT/Twine.h"
+
+#include <string>
+
+namespace tenon::importer {
+
+/// A fault of the model; the place is added where it is caught.
+struct ImportError {
+  std::string message;
+  std::string hint;
+};
+
+/// A fault whose place is known already.
+struct LocatedError {
+  Diagnostic diagnostic;
+};
+
+[[noreturn]] inline void fail(const llvm::Twine &message, const llvm::Twine &hint = {}) {
+  throw ImportError{message.str(), hint.str()};
+}
+
+} // namespace tenon::importer
+
+#endif // TENON_COMPILER_IMPORT_ERROR_H

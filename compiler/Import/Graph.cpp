@@ -1,0 +1,299 @@
+//===- Graph.cpp - nodes, functions and subgraphs of an ONNX model --------------------------------------===//
+//
+// See Graph.h. The main graph's inputs and outputs are in Main.cpp.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Import/Graph.h"
+
+#include "compiler/Import/Elements.h"
+#include "compiler/Import/Node.h"
+#include "llvm/Support/ConvertUTF.h"
+#include "onnx/defs/data_type_utils.h"
+#include "onnx/defs/function.h"
+
+#include <new>
+
+namespace tenon::importer {
+
+namespace {
+
+/// Counts how deep graphs and functions are inside each other.
+class Nesting {
+public:
+  Nesting(int64_t &depth, int64_t limit) : depth(depth) {
+    if (depth >= limit)
+      fail("subgraphs and functions are nested deeper than " + std::to_string(limit) + " levels (or a function calls itself)");
+    ++depth;
+  }
+  ~Nesting() { --depth; }
+
+private:
+  int64_t &depth;
+};
+
+mlir::Location nodeLocation(mlir::MLIRContext *context, llvm::StringRef name, llvm::StringRef opType) {
+  auto string = [&](llvm::StringRef text) { return mlir::StringAttr::get(context, text.empty() ? "unnamed" : text); };
+  return mlir::NameLoc::get(string(name), mlir::NameLoc::get(string(opType)));
+}
+
+/// A node whose attributes are values, not references to a function's attributes.
+onnx::NodeProto resolved(const onnx::NodeProto &node, const Frame &frame) {
+  onnx::NodeProto copy = node;
+  copy.clear_attribute();
+  for (const onnx::AttributeProto &attribute : node.attribute()) {
+    if (attribute.ref_attr_name().empty()) {
+      *copy.add_attribute() = attribute;
+      continue;
+    }
+    auto entry = frame.attributes.find(attribute.ref_attr_name());
+    if (entry == frame.attributes.end())
+      continue;
+    *copy.add_attribute() = *entry->second;
+    copy.mutable_attribute(copy.attribute_size() - 1)->set_name(attribute.name());
+  }
+  return copy;
+}
+
+onnx::TypeProto protoTypeOf(const Binding &binding) {
+  onnx::TypeProto type;
+  if (!binding.tensor)
+    return type;
+  auto tensor = typeOf(binding.tensor);
+  type.mutable_tensor_type()->set_elem_type(dataTypeOf(tensor.getElementType()));
+  auto *shape = type.mutable_tensor_type()->mutable_shape();
+  for (int64_t extent : tensor.getShape()) {
+    auto *dimension = shape->add_dim();
+    if (!mlir::ShapedType::isDynamic(extent))
+      dimension->set_dim_value(extent);
+  }
+  return type;
+}
+
+} // namespace
+
+std::string normalDomain(const std::string &domain) { return domain == "ai.onnx" ? "" : domain; }
+
+void checkNode(const onnx::NodeProto &node, const onnx::OpSchema &schema, llvm::ArrayRef<Binding> inputs) {
+  schema.Verify(node);
+  llvm::StringMap<std::string> variables;
+  for (auto [i, input] : llvm::enumerate(inputs)) {
+    if (!input.tensor || schema.inputs().empty())
+      continue;
+    const auto &formal = schema.inputs()[std::min(i, schema.inputs().size() - 1)];
+    std::string name = onnx::TensorProto::DataType_Name(
+        static_cast<onnx::TensorProto::DataType>(dataTypeOf(elementOf(input.tensor))));
+    std::string type = "tensor(" + llvm::StringRef(name).lower() + ")";
+    if (!formal.GetTypes().count(onnx::Utils::DataTypeUtils::ToType(type)))
+      fail("input " + std::to_string(i) + " ('" + node.input(static_cast<int>(i)) + "') is a " + type + ", which " +
+           schema.Name() + " of opset " + std::to_string(schema.SinceVersion()) + " does not take");
+    bool homogeneous = formal.GetOption() != onnx::OpSchema::Variadic || formal.GetIsHomogeneous();
+    auto [entry, isNew] = variables.try_emplace(formal.GetTypeStr(), type);
+    if (homogeneous && !isNew && entry->second != type)
+      fail("input " + std::to_string(i) + " ('" + node.input(static_cast<int>(i)) + "') is a " + type + ", expected " +
+           entry->second + " as of the inputs before it");
+  }
+}
+
+Binding GraphImporter::bindingOf(mlir::ElementsAttr elements) {
+  return {b.constantOf(elements), b.scalarsOfConstant(elements)};
+}
+
+Binding GraphImporter::bindingOf(const onnx::TensorProto &tensor, const Frame &frame) {
+  return bindingOf(elementsOf(tensor, frame.owner, folder, b.context(), b.limits()));
+}
+
+void GraphImporter::importInitializers(const onnx::GraphProto &graph, Scope &scope, const Frame &frame) {
+  if (graph.sparse_initializer_size() > 0)
+    fail("sparse initializers are not supported", "make them dense");
+  for (const onnx::TensorProto &tensor : graph.initializer()) {
+    if (tensor.name().empty())
+      fail("an initializer has no name");
+    b.setLocation(nodeLocation(b.context(), tensor.name(), "Initializer"));
+    if (!scope.define(tensor.name(), bindingOf(tensor, frame)))
+      fail("initializer '" + tensor.name() + "' is given more than once");
+  }
+}
+
+std::vector<Binding> GraphImporter::outputsOf(const onnx::GraphProto &graph, const Scope &scope) {
+  std::vector<Binding> outputs;
+  for (const onnx::ValueInfoProto &output : graph.output()) {
+    const Binding *binding = scope.find(output.name());
+    if (!binding || !binding->tensor)
+      fail("graph output '" + output.name() + "' is not produced by any node");
+    outputs.push_back(*binding);
+  }
+  return outputs;
+}
+
+std::vector<Binding> GraphImporter::importGraph(const onnx::GraphProto &graph, Scope &scope, const Frame &frame) {
+  Nesting nesting(depth, options.limits.nesting);
+  importInitializers(graph, scope, frame);
+  importNodes(graph.node(), scope, frame);
+  return outputsOf(graph, scope);
+}
+
+void GraphImporter::importNodes(const Nodes &nodes, Scope &scope, const Frame &frame) {
+  mlir::Location outer = b.location();
+  for (int i = 0; i < nodes.size(); ++i) {
+    const onnx::NodeProto &node = nodes[i];
+    if (++nodeCount > options.limits.nodes)
+      fail("the model has more than " + std::to_string(options.limits.nodes) + " nodes after its functions were expanded");
+    std::string name = node.name().empty() ? node.op_type() + "_" + std::to_string(i) : node.name();
+    if (!frame.prefix.empty())
+      name = frame.prefix + "/" + name;
+    std::string message, hint;
+    try {
+      for (const std::string &input : node.input()) {
+        if (input.empty() || scope.find(input))
+          continue;
+        bool later = llvm::any_of(llvm::make_range(nodes.begin() + i, nodes.end()), [&](const onnx::NodeProto &other) {
+          return llvm::is_contained(other.output(), input);
+        });
+        if (later)
+          fail("input '" + input + "' is produced by this node or a later one",
+               "nodes must be in topological order; the graph may have a cycle");
+        fail("input '" + input + "' is not an input, an initializer or an earlier node's output");
+      }
+      b.setLocation(nodeLocation(b.context(), name, node.op_type()));
+      importNode(node, name, scope, frame);
+      continue;
+    } catch (const ImportError &error) {
+      message = error.message;
+      hint = error.hint;
+    } catch (const std::bad_alloc &) {
+      message = "out of memory";
+    } catch (const std::exception &error) {
+      // ONNX's own checks and function builders.
+      message = llvm::StringRef(error.what()).trim().str();
+    }
+    auto opset = frame.opsets.find(normalDomain(node.domain()));
+    throw LocatedError{{Diagnostic::Severity::error, message, name, node.op_type(), node.domain(),
+                        opset == frame.opsets.end() ? 0 : opset->second, hint}};
+  }
+  b.setLocation(outer);
+}
+
+void GraphImporter::importNode(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame) {
+  std::string domain = normalDomain(node.domain());
+  auto function = functions.find({domain, node.op_type(), node.overload()});
+  if (function != functions.end()) {
+    Frame inner;
+    inner.owner = model;
+    for (const auto &import : function->second->opset_import())
+      inner.opsets[normalDomain(import.domain())] = import.version();
+    for (const onnx::AttributeProto &attribute : function->second->attribute_proto())
+      inner.attributes[attribute.name()] = &attribute;
+    importCall(node, name, scope, frame, std::move(inner), *function->second);
+    return;
+  }
+  auto opset = frame.opsets.find(domain);
+  if (opset == frame.opsets.end())
+    fail("the model does not import an operator set of domain '" + (domain.empty() ? "ai.onnx" : domain) + "'");
+  dispatch(node, name, scope, frame, opset->second, domain);
+}
+
+void GraphImporter::dispatch(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame,
+                             int64_t opset, const std::string &domain) {
+  const onnx::OpSchema *schema =
+      onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(std::min<int64_t>(opset, INT32_MAX)), domain);
+  const Importer *importer = findImporter(domain, node.op_type());
+  if (!schema && !(importer && domain == "com.microsoft"))
+    fail("there is no operator '" + node.op_type() + "' in opset " + std::to_string(opset) + " of domain '" +
+         (domain.empty() ? "ai.onnx" : domain) + "'");
+
+  std::vector<Binding> inputs;
+  for (const std::string &input : node.input()) {
+    const Binding *binding = input.empty() ? nullptr : scope.find(input);
+    inputs.push_back(binding ? *binding : Binding());
+  }
+  if (schema)
+    checkNode(node, *schema, inputs);
+
+  NodeContext context(*this, node, name, opset, scope, frame, std::move(inputs));
+  if (!importScalars(context)) {
+    if (!importer)
+      return importSchemaBody(node, name, scope, frame, *schema, opset, domain);
+    (*importer)(context);
+  }
+  for (int64_t i = 0; i < context.outputCount(); ++i) {
+    if (!context.wants(i))
+      continue;
+    const std::string &output = node.output(static_cast<int>(i));
+    if (!context.output(i).tensor)
+      fail("output " + std::to_string(i) + " ('" + output + "') is not supported");
+    if (!scope.define(output, context.output(i)))
+      fail("output '" + output + "' has the name of another value");
+  }
+}
+
+void GraphImporter::importSchemaBody(const onnx::NodeProto &node, const std::string &name, Scope &scope,
+                                     const Frame &frame, const onnx::OpSchema &schema, int64_t opset,
+                                     const std::string &domain) {
+  // The body must outlive the constants made from it.
+  auto body = std::make_shared<onnx::FunctionProto>();
+  int version = static_cast<int>(opset);
+  if (const onnx::FunctionProto *fixed = schema.GetFunction(version)) {
+    *body = *fixed;
+  } else {
+    bool built = false;
+    if (schema.HasContextDependentFunction()) {
+      std::vector<onnx::TypeProto> types;
+      for (const std::string &input : node.input()) {
+        const Binding *binding = input.empty() ? nullptr : scope.find(input);
+        types.push_back(binding ? protoTypeOf(*binding) : onnx::TypeProto());
+      }
+      onnx::FunctionBodyBuildContextImpl context(resolved(node, frame), types);
+      built = schema.BuildContextDependentFunction(context, *body, version);
+    }
+    if (!built)
+      fail("operator '" + node.op_type() + "' is not supported");
+  }
+  Frame inner;
+  inner.owner = body;
+  for (const auto &import : body->opset_import())
+    inner.opsets[normalDomain(import.domain())] = import.version();
+  inner.opsets.try_emplace(domain, opset);
+  for (const auto &[attributeName, attribute] : schema.attributes())
+    if (attribute.default_value.type() != onnx::AttributeProto::UNDEFINED)
+      inner.attributes[attributeName] = &attribute.default_value;
+  importCall(node, name, scope, frame, std::move(inner), *body);
+}
+
+void GraphImporter::importCall(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame,
+                               Frame inner, const onnx::FunctionProto &function) {
+  Nesting nesting(depth, options.limits.nesting);
+  if (node.input_size() > function.input_size() || node.output_size() > function.output_size())
+    fail("call with " + std::to_string(node.input_size()) + " inputs and " + std::to_string(node.output_size()) +
+         " outputs of a function with " + std::to_string(function.input_size()) + " and " +
+         std::to_string(function.output_size()));
+  for (const onnx::AttributeProto &attribute : node.attribute()) {
+    if (attribute.ref_attr_name().empty()) {
+      inner.attributes[attribute.name()] = &attribute;
+      continue;
+    }
+    auto entry = frame.attributes.find(attribute.ref_attr_name());
+    if (entry != frame.attributes.end())
+      inner.attributes[attribute.name()] = entry->second;
+  }
+  inner.prefix = name;
+
+  Scope body;
+  for (int i = 0; i < function.input_size(); ++i) {
+    const Binding *binding = i < node.input_size() && !node.input(i).empty() ? scope.find(node.input(i)) : nullptr;
+    if (!body.define(function.input(i), binding ? *binding : Binding()))
+      fail("function has two inputs called '" + function.input(i) + "'");
+  }
+  importNodes(function.node(), body, inner);
+  for (int i = 0; i < node.output_size(); ++i) {
+    if (node.output(i).empty())
+      continue;
+    const Binding *binding = body.find(function.output(i));
+    if (!binding || !binding->tensor)
+      fail("the function's output '" + function.output(i) + "' is not produced");
+    if (!scope.define(node.output(i), *binding))
+      fail("output '" + node.output(i) + "' has the name of another value");
+  }
+}
+
+} // namespace tenon::importer

@@ -1,0 +1,114 @@
+//===- Graph.h - graphs, functions and scopes of an ONNX model -----------------------------*- C++ -*-===//
+//
+// Walks the nodes of a graph in order and calls each one's importer. Model-local functions, and operators that have no
+// importer but a function body in their schema, are imported in place: their bodies get a scope of their own, so
+// nothing is renamed or copied.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_COMPILER_IMPORT_GRAPH_H
+#define TENON_COMPILER_IMPORT_GRAPH_H
+
+#include "compiler/Import/Builder.h"
+#include "compiler/Import/DataFolder.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
+#include "onnx/defs/schema.h"
+#include "onnx/onnx_pb.h"
+
+#include <map>
+#include <memory>
+
+namespace tenon::importer {
+
+/// What an ONNX name stands for.
+struct Binding {
+  mlir::Value tensor;
+  /// The elements, where they are known one by one.
+  std::optional<ScalarTensor> scalars;
+};
+
+/// The names of one graph or function body; subgraphs see their parents' names, functions do not.
+class Scope {
+public:
+  explicit Scope(const Scope *parent = nullptr) : parent(parent) {}
+  const Binding *find(llvm::StringRef name) const {
+    for (const Scope *scope = this; scope; scope = scope->parent)
+      if (auto entry = scope->bindings.find(name); entry != scope->bindings.end())
+        return &entry->second;
+    return nullptr;
+  }
+  /// False if this scope has the name already.
+  bool define(llvm::StringRef name, Binding binding) { return bindings.try_emplace(name, std::move(binding)).second; }
+
+private:
+  const Scope *parent;
+  llvm::StringMap<Binding> bindings;
+};
+
+using AttributeMap = std::map<std::string, const onnx::AttributeProto *, std::less<>>;
+
+/// What nodes of a graph or function body refer to besides names: versions, and the attributes of a function's caller.
+struct Frame {
+  std::map<std::string, int64_t, std::less<>> opsets;
+  /// Values of a function's attributes, defaults included; subgraphs inside it use the same.
+  AttributeMap attributes;
+  /// Keeps the message alive that the nodes belong to.
+  std::shared_ptr<const void> owner;
+  /// Put in front of the names of nodes in expanded functions.
+  std::string prefix;
+};
+
+class GraphImporter {
+public:
+  GraphImporter(Builder &builder, std::shared_ptr<const onnx::ModelProto> model, DataFolder &folder,
+                const ImportOptions &options)
+      : b(builder), model(std::move(model)), folder(folder), options(options) {}
+
+  /// The module with `@main`. Throws ImportError or LocatedError.
+  mlir::OwningOpRef<mlir::ModuleOp> importMain();
+
+  /// Imports initializers and nodes of `graph` at the insertion point and gives what its outputs stand for.
+  std::vector<Binding> importGraph(const onnx::GraphProto &graph, Scope &scope, const Frame &frame);
+
+  Binding bindingOf(const onnx::TensorProto &tensor, const Frame &frame);
+  Binding bindingOf(mlir::ElementsAttr elements);
+  Builder &builder() { return b; }
+
+private:
+  using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
+  using FunctionKey = std::tuple<std::string, std::string, std::string>;
+
+  mlir::RankedTensorType inputType(const onnx::ValueInfoProto &input);
+  void pinDimensions(const onnx::GraphProto &graph, const llvm::StringSet<> &constants);
+  void importNodes(const Nodes &nodes, Scope &scope, const Frame &frame);
+  void importNode(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame);
+  void dispatch(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame, int64_t opset,
+                const std::string &domain);
+  /// Imports a function's body in place of the node that calls it. `inner` has the body's versions and default attributes.
+  void importCall(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame, Frame inner,
+                  const onnx::FunctionProto &function);
+  void importSchemaBody(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame,
+                        const onnx::OpSchema &schema, int64_t opset, const std::string &domain);
+  void importInitializers(const onnx::GraphProto &graph, Scope &scope, const Frame &frame);
+  std::vector<Binding> outputsOf(const onnx::GraphProto &graph, const Scope &scope);
+
+  Builder &b;
+  std::shared_ptr<const onnx::ModelProto> model;
+  DataFolder &folder;
+  const ImportOptions &options;
+  std::map<FunctionKey, const onnx::FunctionProto *> functions;
+  std::map<std::string, int64_t> pins;
+  int64_t nodeCount = 0;
+  int64_t depth = 0;
+};
+
+/// Checks number and types of a node's inputs, outputs and attributes against its schema. Throws ImportError.
+void checkNode(const onnx::NodeProto &node, const onnx::OpSchema &schema, llvm::ArrayRef<Binding> inputs);
+
+/// "" for ONNX's own domain under both of its names.
+std::string normalDomain(const std::string &domain);
+
+} // namespace tenon::importer
+
+#endif // TENON_COMPILER_IMPORT_GRAPH_H

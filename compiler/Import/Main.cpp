@@ -1,0 +1,214 @@
+//===- Main.cpp - the main graph as a function ----------------------------------------------------------===//
+//
+// Versions, functions, inputs with their symbolic dimensions and pins, and outputs of a model. See Graph.h.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Import/Elements.h"
+#include "compiler/Import/Graph.h"
+#include "llvm/Support/ConvertUTF.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace tenon::importer {
+
+namespace {
+
+void checkName(llvm::StringRef name, const char *what) {
+  if (name.empty())
+    fail(llvm::Twine(what) + " has no name");
+  const auto *start = reinterpret_cast<const llvm::UTF8 *>(name.begin());
+  if (!llvm::isLegalUTF8String(&start, reinterpret_cast<const llvm::UTF8 *>(name.end())))
+    fail(llvm::Twine(what) + " has a name that is not UTF-8");
+}
+
+Frame mainFrame(const std::shared_ptr<const onnx::ModelProto> &model) {
+  Frame frame;
+  frame.owner = model;
+  const auto &known = onnx::OpSchemaRegistry::DomainToVersionRange::Instance().Map();
+  for (const auto &import : model->opset_import()) {
+    std::string domain = normalDomain(import.domain());
+    if (import.version() < 1)
+      fail("opset of domain '" + domain + "' is " + std::to_string(import.version()) + ", expected 1 or more");
+    auto range = known.find(domain);
+    if (range != known.end() && import.version() > range->second.second)
+      fail("opset of domain '" + domain + "' is " + std::to_string(import.version()) + ", expected at most " +
+               std::to_string(range->second.second),
+           "export the model for an older opset");
+    auto [entry, isNew] = frame.opsets.try_emplace(domain, import.version());
+    if (!isNew && entry->second != import.version())
+      fail("domain '" + domain + "' is imported with two versions");
+  }
+  // Models of the first two IR versions may leave it out.
+  if (model->ir_version() < 3)
+    frame.opsets.try_emplace("", 1);
+  return frame;
+}
+
+/// Erases what nothing uses, last to first. Scalars beside tensors leave much of it.
+void eraseDead(mlir::Block &block) {
+  for (mlir::Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
+    if (mlir::isOpTriviallyDead(&op)) {
+      op.erase();
+      continue;
+    }
+    for (mlir::Region &region : op.getRegions())
+      for (mlir::Block &inner : region)
+        eraseDead(inner);
+  }
+}
+
+} // namespace
+
+mlir::RankedTensorType GraphImporter::inputType(const onnx::ValueInfoProto &input) {
+  const std::string what = "input '" + input.name() + "'";
+  if (!input.has_type() || !input.type().has_tensor_type())
+    fail(what + " is not a tensor", "only tensors can be inputs");
+  const auto &tensor = input.type().tensor_type();
+  mlir::Type elementType = elementTypeOf(b.context(), tensor.elem_type());
+  if (!elementType)
+    fail(what + " has the unsupported element type " + dataTypeName(tensor.elem_type()));
+
+  const std::vector<int64_t> *pinned = nullptr;
+  for (const auto &[name, shape] : options.shapes)
+    if (name == input.name())
+      pinned = &shape;
+  if (!tensor.has_shape() && !pinned)
+    fail(what + " has no shape, so its rank is unknown", "pin it with --shape");
+  size_t rank = tensor.has_shape() ? tensor.shape().dim_size() : pinned->size();
+  if (pinned && pinned->size() != rank)
+    fail(what + " is pinned to a shape of rank " + std::to_string(pinned->size()) + ", but has rank " + std::to_string(rank));
+
+  IntVector shape(rank, mlir::ShapedType::kDynamic);
+  for (size_t i = 0; i < rank; ++i) {
+    if (tensor.has_shape()) {
+      const auto &dimension = tensor.shape().dim(static_cast<int>(i));
+      if (dimension.has_dim_value() && dimension.dim_value() >= 0)
+        shape[i] = dimension.dim_value();
+      else if (auto pin = pins.find(dimension.dim_param()); dimension.has_dim_param() && pin != pins.end())
+        shape[i] = pin->second;
+    }
+    if (!pinned || (*pinned)[i] < 0)
+      continue;
+    if (!mlir::ShapedType::isDynamic(shape[i]) && shape[i] != (*pinned)[i])
+      fail(what + " has extent " + std::to_string(shape[i]) + " in dimension " + std::to_string(i) + ", but is pinned to " +
+           std::to_string((*pinned)[i]));
+    shape[i] = (*pinned)[i];
+  }
+  return checkedTensorType(shape, elementType, options.limits);
+}
+
+void GraphImporter::pinDimensions(const onnx::GraphProto &graph, const llvm::StringSet<> &constants) {
+  llvm::StringSet<> inputs, symbols;
+  std::map<std::string, int64_t> pinnedByName(options.dimensions.begin(), options.dimensions.end());
+  pins = pinnedByName;
+  for (const onnx::ValueInfoProto &input : graph.input()) {
+    if (constants.contains(input.name()))
+      continue;
+    inputs.insert(input.name());
+    const auto &shape = input.type().tensor_type().shape();
+    for (const auto &dimension : shape.dim())
+      if (dimension.has_dim_param() && !dimension.dim_param().empty())
+        symbols.insert(dimension.dim_param());
+    // A pinned shape pins the symbols in it, wherever else they are.
+    for (const auto &[name, pinned] : options.shapes) {
+      if (name != input.name() || static_cast<int>(pinned.size()) != shape.dim_size())
+        continue;
+      for (int i = 0; i < shape.dim_size(); ++i) {
+        const std::string &symbol = shape.dim(i).dim_param();
+        if (!shape.dim(i).has_dim_param() || symbol.empty() || pinned[i] < 0)
+          continue;
+        auto [entry, isNew] = pins.try_emplace(symbol, pinned[i]);
+        if (!isNew && entry->second != pinned[i])
+          fail("dimension '" + symbol + "' is pinned to " + std::to_string(entry->second) + " and to " + std::to_string(pinned[i]));
+      }
+    }
+  }
+  for (const auto &[name, shape] : options.shapes)
+    if (!inputs.contains(name))
+      fail("a shape is pinned for '" + name + "', but the model has no such input");
+  for (const auto &[symbol, extent] : options.dimensions) {
+    if (!symbols.contains(symbol))
+      fail("dimension '" + symbol + "' is pinned, but no input has it");
+    if (extent < 0)
+      fail("dimension '" + symbol + "' is pinned to " + std::to_string(extent));
+  }
+}
+
+mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
+  if (model->ir_version() < 1)
+    fail("the file is no ONNX model: it has no IR version");
+  if (!model->has_graph())
+    fail("the model has no graph");
+  Frame frame = mainFrame(model);
+  for (const onnx::FunctionProto &function : model->functions())
+    if (!functions.try_emplace({normalDomain(function.domain()), function.name(), function.overload()}, &function).second)
+      fail("function '" + function.name() + "' is defined more than once");
+
+  const onnx::GraphProto &graph = model->graph();
+  llvm::StringSet<> constants;
+  for (const onnx::TensorProto &tensor : graph.initializer())
+    constants.insert(tensor.name());
+  pinDimensions(graph, constants);
+
+  mlir::OpBuilder &ir = b.raw();
+  mlir::Location location = mlir::NameLoc::get(ir.getStringAttr(graph.name().empty() ? "main" : graph.name()));
+  mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(location);
+  std::string producer = model->producer_name() + (model->producer_version().empty() ? "" : " " + model->producer_version());
+  if (!producer.empty())
+    module->getOperation()->setAttr("nn.producer", ir.getStringAttr(producer));
+  ir.setInsertionPointToEnd(module->getBody());
+  auto function = mlir::func::FuncOp::create(ir, location, "main", ir.getFunctionType({}, {}));
+  mlir::Block *block = function.addEntryBlock();
+  ir.setInsertionPointToEnd(block);
+
+  Scope scope;
+  llvm::SmallVector<mlir::DictionaryAttr> argumentAttributes;
+  std::map<std::string, Scalar> symbols;
+  for (const onnx::ValueInfoProto &input : graph.input()) {
+    if (constants.contains(input.name()))
+      continue;
+    checkName(input.name(), "an input");
+    mlir::RankedTensorType type = inputType(input);
+    mlir::Value argument = block->addArgument(type, mlir::NameLoc::get(ir.getStringAttr(input.name())));
+    if (!scope.define(input.name(), {argument, std::nullopt}))
+      fail("input '" + input.name() + "' is given more than once");
+    ScalarVector extents = b.extents(argument);
+    llvm::SmallVector<mlir::Attribute> names;
+    for (int64_t i = 0; i < type.getRank(); ++i) {
+      std::string symbol;
+      if (type.isDynamicDim(i) && input.type().tensor_type().has_shape())
+        symbol = input.type().tensor_type().shape().dim(static_cast<int>(i)).dim_param();
+      if (!symbol.empty()) {
+        checkName(symbol, "a dimension");
+        extents[i] = symbols.try_emplace(symbol, extents[i]).first->second;
+      }
+      names.push_back(ir.getStringAttr(symbol));
+    }
+    b.setExtents(argument, extents);
+    argumentAttributes.push_back(ir.getDictionaryAttr({ir.getNamedAttr("nn.name", ir.getStringAttr(input.name())),
+                                                       ir.getNamedAttr("nn.dims", ir.getArrayAttr(names))}));
+  }
+
+  std::vector<Binding> outputs = importGraph(graph, scope, frame);
+  if (outputs.empty())
+    fail("the model has no outputs");
+  llvm::SmallVector<mlir::Value> results;
+  llvm::SmallVector<mlir::DictionaryAttr> resultAttributes;
+  for (auto [output, binding] : llvm::zip_equal(graph.output(), outputs)) {
+    checkName(output.name(), "an output");
+    results.push_back(binding.tensor);
+    resultAttributes.push_back(ir.getDictionaryAttr({ir.getNamedAttr("nn.name", ir.getStringAttr(output.name()))}));
+  }
+  mlir::func::ReturnOp::create(ir, location, results);
+  function.setFunctionType(ir.getFunctionType(block->getArgumentTypes(), mlir::ValueRange(results).getTypes()));
+  function.setAllArgAttrs(argumentAttributes);
+  function.setAllResultAttrs(resultAttributes);
+  eraseDead(*block);
+  if (mlir::failed(mlir::verify(*module)))
+    fail("the imported module is not valid: " + b.takeError());
+  return module;
+}
+
+} // namespace tenon::importer

@@ -1,0 +1,162 @@
+//===- Node.cpp - a node's inputs and attributes ------------------------------------------------------===//
+//
+// See Node.h.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Import/Node.h"
+
+namespace tenon::importer {
+
+llvm::SmallVector<mlir::Value> NodeContext::allInputs() const {
+  llvm::SmallVector<mlir::Value> values;
+  for (int64_t i = 0; i < inputCount(); ++i)
+    values.push_back(input(i));
+  return values;
+}
+
+mlir::Value NodeContext::inputOfRank(int64_t i, int64_t low, int64_t high) const {
+  mlir::Value value = input(i);
+  int64_t rank = rankOf(value);
+  if (rank >= low && rank <= high)
+    return value;
+  std::string expected = std::to_string(low);
+  if (high == INT64_MAX)
+    expected = "at least " + expected;
+  else if (high != low)
+    expected += " to " + std::to_string(high);
+  fail("input " + std::to_string(i) + " has rank " + std::to_string(rank) + ", expected " + expected);
+}
+
+ScalarTensor NodeContext::scalars(int64_t i, const char *what) {
+  mlir::Value value = input(i);
+  if (inputs[i].scalars)
+    return *inputs[i].scalars;
+  if (std::optional<ScalarTensor> read = b.extract(value))
+    return *read;
+  fail(llvm::Twine("the number of ") + what + " is known only at run time or too large",
+       "the ranks of tensors must be known when the model is compiled");
+}
+
+IntVector NodeContext::constants(int64_t i, const char *what) {
+  input(i);
+  IntVector numbers;
+  if (inputs[i].scalars) {
+    for (Scalar item : inputs[i].scalars->items)
+      if (std::optional<int64_t> known = Builder::constant(item))
+        numbers.push_back(*known);
+    if (numbers.size() == inputs[i].scalars->items.size())
+      return numbers;
+  }
+  fail(llvm::Twine(what) + " must be constant", "pin the input's dimensions, or fold the model's constants first");
+}
+
+Scalar NodeContext::scalar(int64_t i, const char *what) {
+  ScalarTensor list = scalars(i, what);
+  if (list.items.size() != 1)
+    fail(llvm::Twine(what) + " has " + llvm::Twine(list.items.size()) + " elements, expected 1");
+  return list.items.front();
+}
+
+int64_t NodeContext::constant(int64_t i, const char *what) {
+  IntVector list = constants(i, what);
+  if (list.size() != 1)
+    fail(llvm::Twine(what) + " has " + llvm::Twine(list.size()) + " elements, expected 1");
+  return list.front();
+}
+
+const onnx::AttributeProto *NodeContext::attribute(llvm::StringRef wanted) const {
+  for (const onnx::AttributeProto &attribute : node.attribute()) {
+    if (attribute.name() != wanted)
+      continue;
+    if (attribute.ref_attr_name().empty())
+      return &attribute;
+    auto entry = frame.attributes.find(attribute.ref_attr_name());
+    return entry == frame.attributes.end() ? nullptr : entry->second;
+  }
+  return nullptr;
+}
+
+const onnx::AttributeProto *NodeContext::attributeOf(llvm::StringRef wanted,
+                                                     onnx::AttributeProto::AttributeType type) const {
+  const onnx::AttributeProto *found = attribute(wanted);
+  if (found && found->type() != type)
+    fail("attribute '" + wanted + "' has type " + onnx::AttributeProto::AttributeType_Name(found->type()) +
+         ", expected " + onnx::AttributeProto::AttributeType_Name(type));
+  return found;
+}
+
+int64_t NodeContext::integer(llvm::StringRef wanted, int64_t absent) const {
+  const auto *found = attributeOf(wanted, onnx::AttributeProto::INT);
+  return found ? found->i() : absent;
+}
+
+float NodeContext::number(llvm::StringRef wanted, float absent) const {
+  const auto *found = attributeOf(wanted, onnx::AttributeProto::FLOAT);
+  return found ? found->f() : absent;
+}
+
+std::string NodeContext::string(llvm::StringRef wanted, llvm::StringRef absent) const {
+  const auto *found = attributeOf(wanted, onnx::AttributeProto::STRING);
+  return found ? found->s() : absent.str();
+}
+
+IntVector NodeContext::integers(llvm::StringRef wanted) const {
+  const auto *found = attributeOf(wanted, onnx::AttributeProto::INTS);
+  return found ? IntVector(found->ints().begin(), found->ints().end()) : IntVector();
+}
+
+llvm::SmallVector<float> NodeContext::numbers(llvm::StringRef wanted) const {
+  const auto *found = attributeOf(wanted, onnx::AttributeProto::FLOATS);
+  return found ? llvm::SmallVector<float>(found->floats().begin(), found->floats().end()) : llvm::SmallVector<float>();
+}
+
+std::vector<std::string> NodeContext::strings(llvm::StringRef wanted) const {
+  const auto *found = attributeOf(wanted, onnx::AttributeProto::STRINGS);
+  return found ? std::vector<std::string>(found->strings().begin(), found->strings().end()) : std::vector<std::string>();
+}
+
+const onnx::TensorProto *NodeContext::tensor(llvm::StringRef wanted) const {
+  const auto *found = attributeOf(wanted, onnx::AttributeProto::TENSOR);
+  return found ? &found->t() : nullptr;
+}
+
+const onnx::GraphProto &NodeContext::subgraph(llvm::StringRef wanted) const {
+  const auto *found = attributeOf(wanted, onnx::AttributeProto::GRAPH);
+  if (!found)
+    fail("attribute '" + wanted + "' is missing");
+  return found->g();
+}
+
+int64_t NodeContext::axis(int64_t axis, int64_t rank) const {
+  if (axis < -rank || axis >= rank)
+    fail("axis " + std::to_string(axis) + " is outside of [-" + std::to_string(rank) + ", " + std::to_string(rank) + ")");
+  return axis < 0 ? axis + rank : axis;
+}
+
+IntVector NodeContext::axes(llvm::ArrayRef<int64_t> list, int64_t rank) const {
+  IntVector normal;
+  for (int64_t entry : list)
+    normal.push_back(axis(entry, rank));
+  llvm::sort(normal);
+  if (std::adjacent_find(normal.begin(), normal.end()) != normal.end())
+    fail("an axis is given more than once");
+  return normal;
+}
+
+std::optional<IntVector> NodeContext::axesOf(llvm::StringRef attributeName, int64_t inputIndex) const {
+  if (hasAttribute(attributeName))
+    return integers(attributeName);
+  if (!hasInput(inputIndex))
+    return std::nullopt;
+  return const_cast<NodeContext *>(this)->constants(inputIndex, "axes");
+}
+
+mlir::Type NodeContext::elementType(int64_t dataType) const {
+  mlir::Type type = elementTypeOf(b.context(), static_cast<int32_t>(dataType));
+  if (!type || dataType != static_cast<int32_t>(dataType))
+    fail("unsupported element type " + dataTypeName(static_cast<int32_t>(dataType)));
+  return type;
+}
+
+} // namespace tenon::importer

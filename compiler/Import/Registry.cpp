@@ -1,0 +1,32 @@
+//===- Registry.cpp - operators and their importers -------------------------------------------------------===//
+//
+// See Registry.h.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Import/Registry.h"
+
+namespace tenon::importer {
+
+const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType) {
+  static const ImporterTable table = [] {
+    ImporterTable made;
+    addElementwise(made);
+    addActivations(made);
+    addContractions(made);
+    addConvolutions(made);
+    addPooling(made);
+    addReductions(made);
+    addNormalizations(made);
+    addMovement(made);
+    addSlicing(made);
+    addIndexing(made);
+    addGenerators(made);
+    addResize(made);
+    addRecurrent(made);
+    return made;
+  }();
+  return table.find(domain, opType);
+}
+
+} // namespace tenon::importer

@@ -1,0 +1,48 @@
+//===- Registry.h - operators and their importers ------------------------------------------*- C++ -*-===//
+//
+// One table from operator to importer. Each family of operators adds its rows.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_COMPILER_IMPORT_REGISTRY_H
+#define TENON_COMPILER_IMPORT_REGISTRY_H
+
+#include "compiler/Import/Node.h"
+
+namespace tenon::importer {
+
+class ImporterTable {
+public:
+  /// ONNX's own domain.
+  void add(llvm::StringRef opType, Importer importer) { add("", opType, std::move(importer)); }
+  void add(llvm::StringRef domain, llvm::StringRef opType, Importer importer) {
+    importers[key(domain, opType)] = std::move(importer);
+  }
+  const Importer *find(llvm::StringRef domain, llvm::StringRef opType) const {
+    auto entry = importers.find(key(domain, opType));
+    return entry == importers.end() ? nullptr : &entry->second;
+  }
+
+private:
+  static std::string key(llvm::StringRef domain, llvm::StringRef opType) { return (domain + "\n" + opType).str(); }
+  llvm::StringMap<Importer> importers;
+};
+
+void addElementwise(ImporterTable &table);
+void addActivations(ImporterTable &table);
+void addContractions(ImporterTable &table);
+void addConvolutions(ImporterTable &table);
+void addEinsum(ImporterTable &table);
+void addPooling(ImporterTable &table);
+void addReductions(ImporterTable &table);
+void addNormalizations(ImporterTable &table);
+void addMovement(ImporterTable &table);
+void addSlicing(ImporterTable &table);
+void addIndexing(ImporterTable &table);
+void addGenerators(ImporterTable &table);
+void addResize(ImporterTable &table);
+void addRecurrent(ImporterTable &table);
+
+} // namespace tenon::importer
+
+#endif // TENON_COMPILER_IMPORT_REGISTRY_H

@@ -1,0 +1,248 @@
+//===- Slicing.cpp - Slice, Split and Pad ------------------------------------------------------------------===//
+//
+// Bounds are clamped in index arithmetic, which folds where they are known.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Import/Registry.h"
+
+namespace tenon::importer {
+
+namespace {
+
+using mlir::arith::CmpIPredicate;
+
+//===----------------------------------------------------------------------===//
+// Slice
+//===----------------------------------------------------------------------===//
+
+/// An index counted from the end where negative, clamped to [low, high].
+Scalar clampedBound(Builder &b, Scalar bound, Scalar extent, Scalar low, Scalar high) {
+  std::optional<int64_t> known = Builder::constant(bound);
+  if (known) {
+    // Most bounds are far outside on purpose; sums must not overflow.
+    int64_t limited = std::clamp<int64_t>(*known, INT32_MIN * int64_t(65536), INT32_MAX * int64_t(65536));
+    bound = b.index(limited);
+    if (limited >= INT32_MAX)
+      return high;
+    if (limited < 0)
+      bound = limited <= INT32_MIN ? low : b.add(extent, bound);
+    else if (limited == 0 && Builder::constant(low) == 0)
+      return Builder::constant(high) ? b.min(low, high) : low;
+  } else if (!b.isExtent(bound)) {
+    Scalar negative = b.compare(CmpIPredicate::slt, bound, b.index(0));
+    bound = b.select(negative, b.add(bound, extent), bound);
+  }
+  return b.min(b.max(bound, low), high);
+}
+
+struct SliceRange {
+  Scalar offset, size;
+};
+
+/// Elements start, start + step ... before end, as ONNX clamps them, for a step of known sign.
+SliceRange clampedRange(Builder &b, Scalar extent, Scalar start, Scalar end, Scalar step, bool forward) {
+  Scalar zero = b.index(0), one = b.index(1);
+  if (forward) {
+    Scalar from = clampedBound(b, start, extent, zero, extent), to = clampedBound(b, end, extent, zero, extent);
+    Scalar size = b.ceilDiv(b.max(b.sub(to, from), zero), step);
+    return {from, size};
+  }
+  Scalar last = b.sub(extent, one), minusOne = b.index(-1);
+  Scalar from = clampedBound(b, start, extent, zero, last), to = clampedBound(b, end, extent, minusOne, last);
+  Scalar size = b.ceilDiv(b.max(b.sub(from, to), zero), b.sub(zero, step));
+  return {from, size};
+}
+
+void importSlice(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Value input = c.input(0);
+  int64_t rank = rankOf(input);
+  ScalarVector starts, ends, steps;
+  IntVector axes;
+  if (c.opset < 10) {
+    starts = b.indices(c.integers("starts"));
+    ends = b.indices(c.integers("ends"));
+    axes = c.integers("axes");
+  } else {
+    starts = c.scalars(1, "starts").items;
+    ends = c.scalars(2, "ends").items;
+    if (c.hasInput(3))
+      axes = c.constants(3, "axes");
+    if (c.hasInput(4))
+      steps = c.scalars(4, "steps").items;
+  }
+  bool hasAxes = c.opset < 10 ? c.hasAttribute("axes") : c.hasInput(3);
+  if (!hasAxes)
+    axes = llvm::to_vector(llvm::seq<int64_t>(0, static_cast<int64_t>(starts.size())));
+  if (steps.empty())
+    steps.assign(starts.size(), b.index(1));
+  if (starts.size() != ends.size() || starts.size() != axes.size() || starts.size() != steps.size())
+    fail("there are " + std::to_string(starts.size()) + " starts, " + std::to_string(ends.size()) + " ends, " +
+         std::to_string(axes.size()) + " axes and " + std::to_string(steps.size()) + " steps");
+  (void)c.axes(axes, rank);
+
+  ScalarVector offsets(rank, b.index(0)), sizes = b.extents(input), strides(rank, b.index(1));
+  for (size_t i = 0; i < starts.size(); ++i) {
+    int64_t axis = c.axis(axes[i], rank);
+    Scalar extent = sizes[axis], step = steps[i];
+    SliceRange range;
+    if (std::optional<int64_t> known = Builder::constant(step)) {
+      if (*known == 0)
+        fail("a step is 0");
+      // Longer steps than any extent select one element.
+      step = b.index(std::clamp<int64_t>(*known, -(int64_t(1) << 48), int64_t(1) << 48));
+      range = clampedRange(b, extent, starts[i], ends[i], step, *known > 0);
+    } else {
+      Scalar zero = b.index(0), one = b.index(1);
+      Scalar isForward = b.compare(CmpIPredicate::sgt, step, zero);
+      SliceRange forward = clampedRange(b, extent, starts[i], ends[i], b.select(isForward, step, one), true);
+      SliceRange backward = clampedRange(b, extent, starts[i], ends[i], b.select(isForward, b.index(-1), step), false);
+      range = {b.select(isForward, forward.offset, backward.offset), b.select(isForward, forward.size, backward.size)};
+    }
+    offsets[axis] = range.offset;
+    sizes[axis] = range.size;
+    // A step does nothing where there is at most one element.
+    std::optional<int64_t> size = Builder::constant(range.size);
+    strides[axis] = size && *size <= 1 ? b.index(1) : step;
+    if (size == 0)
+      offsets[axis] = b.index(0);
+  }
+  c.result(b.slice(input, offsets, sizes, strides));
+}
+
+//===----------------------------------------------------------------------===//
+// Split
+//===----------------------------------------------------------------------===//
+
+void importSplit(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Value input = c.inputOfRank(0, 1);
+  int64_t axis = c.axis(c.integer("axis", 0), rankOf(input)), count = c.outputCount();
+  Scalar extent = b.extent(input, axis);
+  std::optional<int64_t> known = Builder::constant(extent);
+  ScalarVector sizes;
+  if (c.hasAttribute("split"))
+    sizes = b.indices(c.integers("split"));
+  else if (c.hasInput(1))
+    sizes = c.scalars(1, "sizes").items;
+  if (c.opset >= 18 && c.hasAttribute("num_outputs") && c.integer("num_outputs", 0) != count)
+    fail("attribute 'num_outputs' is " + std::to_string(c.integer("num_outputs", 0)) + ", but there are " +
+         std::to_string(count) + " outputs");
+  if (sizes.empty()) {
+    if (known && c.opset < 18 && *known % count != 0)
+      fail("extent " + std::to_string(*known) + " does not split into " + std::to_string(count) + " equal parts");
+    // The last part may be smaller, since opset 18.
+    Scalar part = known || c.opset >= 18 ? b.ceilDiv(extent, b.index(count)) : b.quotient({extent}, {b.index(count)});
+    sizes.assign(count, part);
+    if (c.opset >= 18)
+      sizes.back() = b.max(b.sub(extent, b.mul(part, b.index(count - 1))), b.index(0));
+  }
+  if (static_cast<int64_t>(sizes.size()) != count)
+    fail("there are " + std::to_string(sizes.size()) + " sizes, expected " + std::to_string(count));
+  Scalar offset = b.index(0);
+  for (int64_t i = 0; i < count; ++i) {
+    if (std::optional<int64_t> size = Builder::constant(sizes[i]); size && *size < 0)
+      fail("a size is " + std::to_string(*size));
+    c.result(i, b.sliceDimension(input, axis, offset, sizes[i]));
+    offset = b.add(offset, sizes[i]);
+  }
+  if (std::optional<int64_t> total = Builder::constant(offset); total && known && *total != *known)
+    fail("the sizes add up to " + std::to_string(*total) + ", expected " + std::to_string(*known));
+}
+
+//===----------------------------------------------------------------------===//
+// Pad
+//===----------------------------------------------------------------------===//
+
+nn::PadMode padModeOf(NodeContext &c) {
+  std::string mode = c.string("mode", "constant");
+  if (mode == "constant")
+    return nn::PadMode::constant;
+  if (mode == "edge")
+    return nn::PadMode::edge;
+  if (mode == "reflect")
+    return nn::PadMode::reflect;
+  if (mode == "wrap")
+    return nn::PadMode::wrap;
+  fail("attribute 'mode' is '" + mode + "', expected constant, edge, reflect or wrap");
+}
+
+/// All pads of the node: low ones, then high ones, for each of the input's dimensions.
+ScalarVector padsOf(NodeContext &c, int64_t rank) {
+  if (c.opset < 11) {
+    ScalarVector pads = c.b.indices(c.integers(c.opset < 2 ? "paddings" : "pads"));
+    if (static_cast<int64_t>(pads.size()) != 2 * rank)
+      fail("there are " + std::to_string(pads.size()) + " pads, expected " + std::to_string(2 * rank));
+    return pads;
+  }
+  ScalarVector given = c.scalars(1, "pads").items;
+  IntVector axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  if (c.hasInput(3)) {
+    axes = c.constants(3, "axes");
+    (void)c.axes(axes, rank);
+  }
+  if (given.size() != 2 * axes.size())
+    fail("there are " + std::to_string(given.size()) + " pads, expected " + std::to_string(2 * axes.size()));
+  ScalarVector pads(2 * rank, c.b.index(0));
+  for (size_t i = 0; i < axes.size(); ++i) {
+    int64_t axis = c.axis(axes[i], rank);
+    pads[axis] = given[i];
+    pads[rank + axis] = given[axes.size() + i];
+  }
+  return pads;
+}
+
+/// Cuts off what negative pads say and leaves the others.
+mlir::Value cropNegative(Builder &b, mlir::Value input, ScalarVector &pads) {
+  int64_t rank = rankOf(input);
+  ScalarVector offsets(rank, b.index(0)), sizes = b.extents(input), steps(rank, b.index(1));
+  bool crops = false;
+  auto cut = [&](Scalar &pad) {
+    std::optional<int64_t> known = Builder::constant(pad);
+    if (known ? *known >= 0 : b.isExtent(pad))
+      return b.index(0);
+    crops = true;
+    Scalar amount = b.max(b.sub(b.index(0), pad), b.index(0));
+    pad = b.max(pad, b.index(0));
+    return amount;
+  };
+  for (int64_t i = 0; i < rank; ++i) {
+    offsets[i] = cut(pads[i]);
+    sizes[i] = b.sub(b.sub(sizes[i], offsets[i]), cut(pads[rank + i]));
+    if (std::optional<int64_t> known = Builder::constant(sizes[i]); known && *known < 0)
+      fail("negative pads cut off more than the extent of dimension " + std::to_string(i));
+  }
+  return crops ? b.slice(input, offsets, sizes, steps) : input;
+}
+
+void importPad(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Value input = c.input(0);
+  int64_t rank = rankOf(input);
+  nn::PadMode mode = padModeOf(c);
+  ScalarVector pads = padsOf(c, rank);
+  for (Scalar pad : pads)
+    if (std::optional<int64_t> known = Builder::constant(pad); known && std::abs(*known) > (int64_t(1) << 40))
+      fail("a pad is " + std::to_string(*known));
+  input = cropNegative(b, input, pads);
+  mlir::Value fill;
+  if (mode == nn::PadMode::constant) {
+    if (c.opset >= 11 && c.hasInput(2))
+      fill = b.reshape(c.input(2), {});
+    else
+      fill = b.constant(c.opset < 11 ? c.number("value", 0) : 0, elementOf(input));
+  }
+  llvm::ArrayRef<Scalar> both = pads;
+  c.result(b.pad(mode, input, both.take_front(rank), both.drop_front(rank), fill));
+}
+
+} // namespace
+
+void addSlicing(ImporterTable &table) {
+  table.add("Pad", importPad);
+  table.add("Slice", importSlice);
+  table.add("Split", importSplit);
+}
+
+} // namespace tenon::importer

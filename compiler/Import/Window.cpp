@@ -1,0 +1,92 @@
+//===- Window.cpp - attributes of operators with sliding windows -------------------------------------------===//
+//
+// See Window.h.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Import/Window.h"
+
+namespace tenon::importer {
+
+IntVector WindowAttributes::pads() const {
+  IntVector both(low);
+  both.append(high.begin(), high.end());
+  return both;
+}
+
+mlir::Value WindowAttributes::padDynamically(Builder &b, mlir::Value input, double fill) const {
+  if (dynamicLow.empty())
+    return input;
+  ScalarVector lowPads(2, b.index(0)), highPads(2, b.index(0));
+  lowPads.append(dynamicLow.begin(), dynamicLow.end());
+  highPads.append(dynamicHigh.begin(), dynamicHigh.end());
+  return b.pad(nn::PadMode::constant, input, lowPads, highPads, b.constant(fill, elementOf(input)));
+}
+
+IntVector windowList(NodeContext &c, llvm::StringRef name, int64_t count, int64_t low, int64_t absent) {
+  IntVector list = c.integers(name);
+  if (list.empty())
+    return IntVector(count, absent);
+  if (static_cast<int64_t>(list.size()) != count)
+    fail("attribute '" + name + "' has " + std::to_string(list.size()) + " entries, expected " + std::to_string(count));
+  for (int64_t entry : list)
+    if (entry < low || entry > INT32_MAX)
+      fail("attribute '" + name + "' has the entry " + std::to_string(entry) + ", expected " + std::to_string(low) + " to " +
+           std::to_string(INT32_MAX));
+  return list;
+}
+
+WindowAttributes readWindow(NodeContext &c, mlir::Value input, IntVector kernel) {
+  Builder &b = c.b;
+  auto count = static_cast<int64_t>(kernel.size());
+  WindowAttributes window;
+  window.kernel = std::move(kernel);
+  for (int64_t extent : window.kernel)
+    if (extent < 1 || extent > INT32_MAX)
+      fail("the kernel has extent " + std::to_string(extent));
+  window.strides = windowList(c, "strides", count, 1, 1);
+  window.dilations = windowList(c, "dilations", count, 1, 1);
+  window.low.assign(count, 0);
+  window.high.assign(count, 0);
+
+  std::string automatic = c.string("auto_pad", "NOTSET");
+  if (automatic == "NOTSET" || automatic.empty()) {
+    IntVector pads = windowList(c, "pads", 2 * count, 0, 0);
+    window.low.assign(pads.begin(), pads.begin() + count);
+    window.high.assign(pads.begin() + count, pads.end());
+    return window;
+  }
+  if (automatic == "VALID")
+    return window;
+  if (automatic != "SAME_UPPER" && automatic != "SAME_LOWER")
+    fail("attribute 'auto_pad' is '" + automatic + "', expected NOTSET, VALID, SAME_UPPER or SAME_LOWER");
+
+  bool upper = automatic == "SAME_UPPER", dynamic = false;
+  ScalarVector low, high;
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t reach = (window.kernel[i] - 1) * window.dilations[i] + 1, stride = window.strides[i];
+    // The result extent is ceil(D / stride); with stride 1 the pads do not depend on D.
+    Scalar total = b.index(reach - 1);
+    if (stride != 1) {
+      Scalar extent = b.extent(input, 2 + i);
+      Scalar lastStart = b.mul(b.sub(b.ceilDiv(extent, b.index(stride)), b.index(1)), b.index(stride));
+      total = b.max(b.sub(b.add(lastStart, b.index(reach)), extent), b.index(0));
+    }
+    Scalar less = b.floorDiv(total, b.index(2)), more = b.sub(total, less);
+    low.push_back(upper ? less : more);
+    high.push_back(upper ? more : less);
+    dynamic |= !Builder::constant(total);
+  }
+  if (dynamic) {
+    window.dynamicLow = low;
+    window.dynamicHigh = high;
+    return window;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    window.low[i] = *Builder::constant(low[i]);
+    window.high[i] = *Builder::constant(high[i]);
+  }
+  return window;
+}
+
+} // namespace tenon::importer

@@ -1,0 +1,38 @@
+//===- Window.h - attributes of operators with sliding windows ------------------------------*- C++ -*-===//
+//
+// Kernel, strides, dilations and every form of padding of convolutions and pooling, checked and with defaults.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_COMPILER_IMPORT_WINDOW_H
+#define TENON_COMPILER_IMPORT_WINDOW_H
+
+#include "compiler/Import/Node.h"
+
+namespace tenon::importer {
+
+/// One entry per spatial dimension.
+struct WindowAttributes {
+  IntVector kernel, strides, dilations, low, high;
+  /// Pads that depend on extents known at run time (auto_pad with a stride above 1); else empty.
+  ScalarVector dynamicLow, dynamicHigh;
+
+  /// All low pads, then all high ones, as nn has them.
+  IntVector pads() const;
+  bool isPadded() const {
+    return llvm::any_of(low, [](int64_t pad) { return pad != 0; }) ||
+           llvm::any_of(high, [](int64_t pad) { return pad != 0; });
+  }
+  /// `input` with the pads known at run time filled with `fill`.
+  mlir::Value padDynamically(Builder &b, mlir::Value input, double fill) const;
+};
+
+/// A list attribute with `count` entries in [low, 2^31), or `absent` for each if it is not there.
+IntVector windowList(NodeContext &c, llvm::StringRef name, int64_t count, int64_t low, int64_t absent);
+
+/// Reads the attributes for an input [N, C, spatial...]; `kernel` has one positive entry per spatial dimension.
+WindowAttributes readWindow(NodeContext &c, mlir::Value input, IntVector kernel);
+
+} // namespace tenon::importer
+
+#endif // TENON_COMPILER_IMPORT_WINDOW_H
