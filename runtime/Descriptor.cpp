@@ -51,7 +51,8 @@ int32_t checkDescriptor(const tenon_model *model, ErrorText &error) {
     return error.fail(TENON_INCOMPATIBLE, "the model has ABI version %u but this runtime expects %u; compile it again",
                       model->abi_version, TENON_ABI_VERSION);
   if (model->size_bytes != sizeof(tenon_model))
-    return error.fail(TENON_INCOMPATIBLE, "the model's descriptor has %u bytes but this runtime expects %u; compile it again",
+    return error.fail(TENON_INCOMPATIBLE,
+                      "the model's descriptor has %u bytes but this runtime expects %u; compile it again",
                       model->size_bytes, static_cast<unsigned>(sizeof(tenon_model)));
   if (int32_t status = checkTables(*model, error))
     return status;

@@ -1,8 +1,8 @@
 // Processor features by LLVM's names: what the processor offers, and what a model is missing.
 //
 // What it expects: names as in tenon_model.features.
-// What it guarantees: a feature counts as present only if the operating system has switched its registers on; a name that
-// is not known counts as missing, so that no model runs on guesswork.
+// What it guarantees: a feature counts as present only if the operating system has switched its registers on; a name
+// that is not known counts as missing, so that no model runs on guesswork.
 #ifndef TENON_RUNTIME_FEATURES_H
 #define TENON_RUNTIME_FEATURES_H
 

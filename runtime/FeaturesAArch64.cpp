@@ -1,7 +1,8 @@
 // AArch64 Linux: LLVM's feature names as bits of AT_HWCAP and AT_HWCAP2.
 //
-// Bits: Linux arch/arm64/include/uapi/asm/hwcap.h, written here as numbers because older headers lack the newer ones. Names:
-// llvm/lib/Target/AArch64/AArch64Features.td. The kernel reports a feature only if user code may use its registers.
+// Bits: Linux arch/arm64/include/uapi/asm/hwcap.h, written here as numbers because older headers lack the newer ones.
+// Names: llvm/lib/Target/AArch64/AArch64Features.td. The kernel reports a feature only if user code may use its
+// registers.
 #if defined(__aarch64__)
 
 #include "runtime/Features.h"

@@ -1,7 +1,8 @@
 // x86-64: LLVM's feature names as bits of CPUID and XCR0.
 //
-// Bits: Intel Software Developer's Manual vol. 2A, CPUID; AMD64 Architecture Programmer's Manual vol. 3, appendix E. Names:
-// llvm/lib/Target/X86/X86.td. Register states: SDM vol. 1, 13.3 (XCR0); AMX permission: Linux Documentation/arch/x86/xstate.rst.
+// Bits: Intel Software Developer's Manual vol. 2A, CPUID; AMD64 Architecture Programmer's Manual vol. 3, appendix E.
+// Names: llvm/lib/Target/X86/X86.td. Register states: SDM vol. 1, 13.3 (XCR0); AMX permission: Linux
+// Documentation/arch/x86/xstate.rst.
 #if defined(__x86_64__)
 
 #include "runtime/Features.h"

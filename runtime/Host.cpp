@@ -70,8 +70,8 @@ static void *callerBuffer(tenon_session &session, uint32_t index, const tenon_te
   int32_t status = TENON_OK;
   uint32_t alignment = tenon_dtype_bytes(tensor.dtype);
   if (tensor.capacity_bytes < static_cast<uint64_t>(bytes))
-    status = session.error.fail(TENON_INVALID_ARGUMENT, "output '%s' (%s) needs %lld bytes but its buffer has %llu", name,
-                                ShapeText(tensor.rank, tensor.dims).text, static_cast<long long>(bytes),
+    status = session.error.fail(TENON_INVALID_ARGUMENT, "output '%s' (%s) needs %lld bytes but its buffer has %llu",
+                                name, ShapeText(tensor.rank, tensor.dims).text, static_cast<long long>(bytes),
                                 static_cast<unsigned long long>(tensor.capacity_bytes));
   else if (reinterpret_cast<uintptr_t>(tensor.data) % alignment != 0)
     status = session.error.fail(TENON_INVALID_ARGUMENT, "the buffer of output '%s' is not aligned to %u bytes", name,
@@ -156,8 +156,9 @@ static void *allocate(tenon_host *host, int64_t sizeBytes) {
   tenon_session &session = sessionOf(host);
   void *memory = sizeBytes < 0 ? nullptr : session.region.allocate(static_cast<size_t>(sizeBytes));
   if (!memory && session.failedStatus == TENON_OK)
-    recordFailure(session, session.error.fail(TENON_OUT_OF_MEMORY, "no memory for %lld bytes whose size depends on data",
-                                              static_cast<long long>(sizeBytes)));
+    recordFailure(session,
+                  session.error.fail(TENON_OUT_OF_MEMORY, "no memory for %lld bytes whose size depends on data",
+                                     static_cast<long long>(sizeBytes)));
   return memory;
 }
 
@@ -193,15 +194,18 @@ int32_t writeAliasedOutputs(tenon_session &session) {
     uint32_t elementBytes = tenon_dtype_bytes(result.dtype);
     int32_t dim = overlappingDimension(result.rank, result.dims, target.byte_strides, elementBytes);
     if (dim >= 0)
-      return session.error.fail(TENON_INVALID_ARGUMENT, "output '%s' (%s) does not fit the strides of input '%s': dimension %d runs into the next",
-                                outputName, ShapeText(result.rank, result.dims).text, inputName, dim);
+      return session.error.fail(
+          TENON_INVALID_ARGUMENT,
+          "output '%s' (%s) does not fit the strides of input '%s': dimension %d runs into the next", outputName,
+          ShapeText(result.rank, result.dims).text, inputName, dim);
     int64_t bytes, capacity = static_cast<int64_t>(target.capacity_bytes);
     if (capacity == 0)
       spanBytes(target.rank, target.dims, target.byte_strides, elementBytes, capacity);
     if (!spanBytes(result.rank, result.dims, target.byte_strides, elementBytes, bytes) || bytes > capacity)
-      return session.error.fail(TENON_INVALID_ARGUMENT, "output '%s' (%s) needs %lld bytes but the buffer of input '%s' has %lld",
-                                outputName, ShapeText(result.rank, result.dims).text, static_cast<long long>(bytes),
-                                inputName, static_cast<long long>(capacity));
+      return session.error.fail(TENON_INVALID_ARGUMENT,
+                                "output '%s' (%s) needs %lld bytes but the buffer of input '%s' has %lld", outputName,
+                                ShapeText(result.rank, result.dims).text, static_cast<long long>(bytes), inputName,
+                                static_cast<long long>(capacity));
   }
   for (uint32_t i = 0; i < model.num_outputs; ++i) {
     int32_t input = session.outputs[i].aliasedInput;
@@ -209,8 +213,8 @@ int32_t writeAliasedOutputs(tenon_session &session) {
       continue;
     tenon_tensor &result = session.callerOutputs[i];
     const tenon_tensor &target = session.callerInputs[input];
-    copyStrided(result.rank, result.dims, tenon_dtype_bytes(result.dtype), target.data, target.byte_strides, result.data,
-                result.byte_strides);
+    copyStrided(result.rank, result.dims, tenon_dtype_bytes(result.dtype), target.data, target.byte_strides,
+                result.data, result.byte_strides);
     result.data = target.data;
     result.flags = 0;
     result.capacity_bytes = target.capacity_bytes;

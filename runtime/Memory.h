@@ -1,8 +1,8 @@
 // The memory of sessions: buffers that only grow, and a region for sizes that depend on data.
 //
 // What it expects: one thread at a time per object.
-// What it guarantees: memory aligned to TENON_ALIGNMENT; a failed request leaves the object usable; nothing is allocated
-// when a size (Buffer) or a sequence of requests (Region) was served before.
+// What it guarantees: memory aligned to TENON_ALIGNMENT; a failed request leaves the object usable; nothing is
+// allocated when a size (Buffer) or a sequence of requests (Region) was served before.
 #ifndef TENON_RUNTIME_MEMORY_H
 #define TENON_RUNTIME_MEMORY_H
 
@@ -57,9 +57,10 @@ private:
   size_t capacity = 0;
 };
 
-/// Hands out memory that lives until the next reset. Blocks are kept and handed out again in the same order, so a run that
-/// repeats the requests of the run before allocates nothing. A block that is too small for what comes next is replaced,
-/// not kept beside the larger one: what is held is at most about twice of what one run asked for, plus one minimal block.
+/// Hands out memory that lives until the next reset. Blocks are kept and handed out again in the same order, so a run
+/// that repeats the requests of the run before allocates nothing. A block that is too small for what comes next is
+/// replaced, not kept beside the larger one: what is held is at most about twice of what one run asked for, plus one
+/// minimal block.
 class Region {
 public:
   Region() = default;

@@ -53,18 +53,20 @@ static int32_t checkElf(const char *path, tenon_module &module, ErrorText &error
   constexpr uint16_t host = EM_AARCH64;
 #endif
   if (status == TENON_OK && header.e_machine != host)
-    status = error.fail(TENON_INCOMPATIBLE, "'%s' was compiled for %s but this process runs on %s; compile it with --target %s-linux-gnu",
-                        path, machineName(header.e_machine), hostFeatureTable().architecture,
-                        hostFeatureTable().architecture);
+    status =
+        error.fail(TENON_INCOMPATIBLE,
+                   "'%s' was compiled for %s but this process runs on %s; compile it with --target %s-linux-gnu", path,
+                   machineName(header.e_machine), hostFeatureTable().architecture, hostFeatureTable().architecture);
   module.device = info.st_dev;
   module.inode = info.st_ino;
   close(file);
   return status;
 }
 
-// The dynamic linker looks for an open library of the same name before it looks at the file: a library that was compiled
-// anew under its old name would not be seen while the old one is open. `spelling` counts the different files that are open
-// under this name; each gets the path with a different number of "./" in front of the file name. The result is malloc'd.
+// The dynamic linker looks for an open library of the same name before it looks at the file: a library that was
+// compiled anew under its old name would not be seen while the old one is open. `spelling` counts the different files
+// that are open under this name; each gets the path with a different number of "./" in front of the file name. The
+// result is malloc'd.
 static char *respell(const char *path, uint32_t spelling) {
   const char *slash = strrchr(path, '/');
   size_t folder = slash ? static_cast<size_t>(slash - path) + 1 : 0;
@@ -165,8 +167,8 @@ static int32_t openShared(tenon_module &module, const char *path, const char *sy
   return adopt(module, model, path, static_cast<size_t>(slash - path), error);
 }
 
-static int32_t finishOpen(tenon_module *opened, int32_t status, tenon_module **module, const ErrorText &text, char *error,
-                          size_t errorBytes) {
+static int32_t finishOpen(tenon_module *opened, int32_t status, tenon_module **module, const ErrorText &text,
+                          char *error, size_t errorBytes) {
   *module = status == TENON_OK ? opened : nullptr;
   if (opened && status != TENON_OK)
     releaseModule(opened);
@@ -192,8 +194,9 @@ int32_t tenon_open_linked(const tenon_model *descriptor, const char *weights_fol
                           size_t error_bytes) {
   ErrorText text;
   tenon_module *opened = create<tenon_module>();
-  int32_t status = opened ? adopt(*opened, descriptor, weights_folder, weights_folder ? strlen(weights_folder) : 0, text)
-                          : text.fail(TENON_OUT_OF_MEMORY, "no memory to open a model");
+  int32_t status = opened
+                       ? adopt(*opened, descriptor, weights_folder, weights_folder ? strlen(weights_folder) : 0, text)
+                       : text.fail(TENON_OUT_OF_MEMORY, "no memory to open a model");
   return finishOpen(opened, status, module, text, error, error_bytes);
 }
 

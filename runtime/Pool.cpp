@@ -1,9 +1,10 @@
 // The thread pool of the process; see Pool.h.
 //
 // A worker waits for its ticket to change, runs its part of the phase, and counts down `pending`; the caller waits for
-// `pending` to be 0. Both wait in two steps: they spin for as long as a wake-up would cost, then sleep in the kernel (futex).
-// Sleeping needs a handshake: the waiter says that it sleeps and then looks at the value once more; the other side changes
-// the value and then looks whether anyone sleeps. All four are sequentially consistent, so at least one side sees the other.
+// `pending` to be 0. Both wait in two steps: they spin for as long as a wake-up would cost, then sleep in the kernel
+// (futex). Sleeping needs a handshake: the waiter says that it sleeps and then looks at the value once more; the other
+// side changes the value and then looks whether anyone sleeps. All four are sequentially consistent, so at least one
+// side sees the other.
 #include "runtime/Pool.h"
 
 #include "runtime/Atomic.h"
@@ -26,15 +27,16 @@ namespace {
 // processors. Measured: docs/embedding.md, "Threads".
 constexpr int64_t kWake_ns = 30'000;
 
-// Spinning for as long as a wake-up takes costs at most twice the optimum (Karlin et al., Competitive randomized algorithms
-// for non-uniform problems, 1990). Twice as long, so that a caller is still there when a worker it has woken comes.
+// Spinning for as long as a wake-up takes costs at most twice the optimum (Karlin et al., Competitive randomized
+// algorithms for non-uniform problems, 1990). Twice as long, so that a caller is still there when a worker it has woken
+// comes.
 constexpr int64_t kSpin_ns = 2 * kWake_ns;
 
 // Spinning threads let others run after this time: a phase of balanced parts is over by then.
 constexpr int64_t kYield_ns = 10'000;
 
-// Starting and ending a phase on spinning workers takes 0.15 to 0.65 us: at most a tenth of a part of this size. Measured:
-// docs/embedding.md, "Threads".
+// Starting and ending a phase on spinning workers takes 0.15 to 0.65 us: at most a tenth of a part of this size.
+// Measured: docs/embedding.md, "Threads".
 constexpr int64_t kMinPart_ns = 5'000;
 
 // What the phase under way looks like to all of its threads.
@@ -156,8 +158,8 @@ void rouse(Worker &worker) {
     wake(worker);
 }
 
-/// How many of the first `wanted` workers are to take part. A phase that would be over before a sleeping worker has come
-/// to is not held up for it; the worker is woken for the phases to come.
+/// How many of the first `wanted` workers are to take part. A phase that would be over before a sleeping worker has
+/// come to is not held up for it; the worker is woken for the phases to come.
 uint32_t recruit(uint32_t wanted, int64_t work_ns) {
   if (work_ns >= 2 * kWake_ns)
     return wanted;
@@ -292,7 +294,8 @@ int32_t runPhase(const Phase &phase, uint32_t threads, uint32_t &threadsUsed) {
       for (uint32_t i = 0; i + 1 < threadsUsed; ++i)
         post(pool.worker[i]);
       int32_t status = runPart(pool.job, 0);
-      waitFor(pool.pending, pool.callerSleeping, pool.spin_ns.loadRelaxed(), [](uint32_t pending) { return pending == 0; });
+      waitFor(pool.pending, pool.callerSleeping, pool.spin_ns.loadRelaxed(),
+              [](uint32_t pending) { return pending == 0; });
       for (uint32_t i = 0; status == TENON_OK && i + 1 < threadsUsed; ++i)
         status = pool.worker[i].status;
       giveBack();

@@ -3,7 +3,8 @@
 // What it expects: poolJoin before and poolLeave after the life of every session with more than one thread.
 // What it guarantees:
 //   - A phase is split statically: thread p of P computes tasks [p*T/P, (p+1)*T/P). The calling thread takes part.
-//   - One session at a time has the pool, for one phase. Another that finds it taken runs its phase alone on its own thread
+//   - One session at a time has the pool, for one phase. Another that finds it taken runs its phase alone on its own
+//   thread
 //     and does not wait: it has a thread, and results do not depend on the split.
 //   - Small work stays on the calling thread.
 //   - No allocation in runPhase, except after fork(): the child has no workers and starts new ones when it needs them.
@@ -34,8 +35,8 @@ uint32_t availableProcessors();
 bool poolJoin(uint32_t threads);
 void poolLeave();
 
-/// Runs the phase on up to `threads` threads. Returns the first status in task order that is not TENON_OK; `threadsUsed`
-/// says how many threads took part.
+/// Runs the phase on up to `threads` threads. Returns the first status in task order that is not TENON_OK;
+/// `threadsUsed` says how many threads took part.
 int32_t runPhase(const Phase &phase, uint32_t threads, uint32_t &threadsUsed);
 
 /// For tests: how many workers exist.

@@ -9,12 +9,12 @@ namespace tenon::runtime {
 
 static int32_t checkStruct(tenon_session &session, const tenon_tensor &tensor, const char *what, const char *name) {
   if (tensor.size_bytes != sizeof(tenon_tensor) || tensor.abi_version != TENON_ABI_VERSION)
-    return session.error.fail(TENON_INCOMPATIBLE, "the tensor of %s '%s' has %u bytes and ABI version %u but expected %u and %u",
-                              what, name, tensor.size_bytes, tensor.abi_version,
-                              static_cast<unsigned>(sizeof(tenon_tensor)), TENON_ABI_VERSION);
+    return session.error.fail(
+        TENON_INCOMPATIBLE, "the tensor of %s '%s' has %u bytes and ABI version %u but expected %u and %u", what, name,
+        tensor.size_bytes, tensor.abi_version, static_cast<unsigned>(sizeof(tenon_tensor)), TENON_ABI_VERSION);
   if (tensor.device != TENON_CPU)
-    return session.error.fail(TENON_INVALID_ARGUMENT, "%s '%s' is on device %u but this model takes only %u", what, name,
-                              tensor.device, static_cast<unsigned>(TENON_CPU));
+    return session.error.fail(TENON_INVALID_ARGUMENT, "%s '%s' is on device %u but this model takes only %u", what,
+                              name, tensor.device, static_cast<unsigned>(TENON_CPU));
   return TENON_OK;
 }
 
@@ -26,12 +26,14 @@ static int32_t failSymbol(tenon_session &session, uint32_t input, uint32_t dim) 
   for (uint32_t i = 0; i <= input; ++i)
     for (uint32_t d = 0; d < model.inputs[i].rank; ++d)
       if (model.inputs[i].symbols[d] == symbol && session.callerInputs[i].dims[d] == session.symbolValues[symbol])
-        return session.error.fail(TENON_INVALID_ARGUMENT,
-                                  "input '%s' dimension %u is %lld but dimension %u of input '%s' is %lld; both are '%s'",
-                                  model.inputs[input].name, dim, extent, d, model.inputs[i].name,
-                                  static_cast<long long>(session.symbolValues[symbol]), model.symbols[symbol]);
+        return session.error.fail(
+            TENON_INVALID_ARGUMENT,
+            "input '%s' dimension %u is %lld but dimension %u of input '%s' is %lld; both are '%s'",
+            model.inputs[input].name, dim, extent, d, model.inputs[i].name,
+            static_cast<long long>(session.symbolValues[symbol]), model.symbols[symbol]);
   return session.error.fail(TENON_INVALID_ARGUMENT, "input '%s' dimension %u is %lld but expected %lld",
-                            model.inputs[input].name, dim, extent, static_cast<long long>(session.symbolValues[symbol]));
+                            model.inputs[input].name, dim, extent,
+                            static_cast<long long>(session.symbolValues[symbol]));
 }
 
 static int32_t checkDims(tenon_session &session, uint32_t index) {
@@ -68,8 +70,8 @@ static int32_t bindInput(tenon_session &session, uint32_t index) {
   int64_t reach;
   if (tensor.capacity_bytes != 0 && spanBytes(spec.rank, tensor.dims, tensor.byte_strides, elementBytes, reach) &&
       static_cast<uint64_t>(reach) > tensor.capacity_bytes)
-    return session.error.fail(TENON_INVALID_ARGUMENT, "input '%s' (%s) needs %lld bytes but its buffer has %llu", spec.name,
-                              ShapeText(spec.rank, tensor.dims).text, static_cast<long long>(reach),
+    return session.error.fail(TENON_INVALID_ARGUMENT, "input '%s' (%s) needs %lld bytes but its buffer has %llu",
+                              spec.name, ShapeText(spec.rank, tensor.dims).text, static_cast<long long>(reach),
                               static_cast<unsigned long long>(tensor.capacity_bytes));
   bool aligned = reinterpret_cast<uintptr_t>(tensor.data) % elementBytes == 0;
   if (aligned && tensor.data && isDense(spec.rank, tensor.dims, tensor.byte_strides, elementBytes)) {
@@ -149,7 +151,8 @@ static int32_t reserveMemory(tenon_session &session, const int64_t *table) {
     return session.error.fail(TENON_INTERNAL, "the plan asks for an arena of %lld and scratch of %lld bytes",
                               static_cast<long long>(arenaBytes), static_cast<long long>(scratchBytes));
   if (!session.arena.reserve(static_cast<size_t>(arenaBytes)))
-    return session.error.fail(TENON_OUT_OF_MEMORY, "no memory for an arena of %lld bytes", static_cast<long long>(arenaBytes));
+    return session.error.fail(TENON_OUT_OF_MEMORY, "no memory for an arena of %lld bytes",
+                              static_cast<long long>(arenaBytes));
   // Two cache lines apart: processors fetch lines in pairs.
   constexpr int64_t separation = 128;
   int64_t total;
@@ -175,7 +178,8 @@ static int32_t prepareOutputs(tenon_session &session) {
       const tenon_tensor &input = session.callerInputs[session.outputs[i].aliasedInput];
       // The tensor that the run before returned may be passed again.
       if (tensor.data != input.data)
-        return session.error.fail(TENON_INVALID_ARGUMENT, "output '%s' has a buffer but it is to be written into that of input '%s'",
+        return session.error.fail(TENON_INVALID_ARGUMENT,
+                                  "output '%s' has a buffer but it is to be written into that of input '%s'",
                                   model.outputs[i].name, model.inputs[session.outputs[i].aliasedInput].name);
     }
   }
@@ -230,7 +234,8 @@ int32_t tenon_run(tenon_session *session, const tenon_tensor *inputs, uint32_t n
   session->error.clear();
   session->failedStatus = TENON_OK;
   if (num_inputs != model.num_inputs)
-    return session->error.fail(TENON_INVALID_ARGUMENT, "got %u inputs but the model has %u", num_inputs, model.num_inputs);
+    return session->error.fail(TENON_INVALID_ARGUMENT, "got %u inputs but the model has %u", num_inputs,
+                               model.num_inputs);
   if (num_outputs != model.num_outputs)
     return session->error.fail(TENON_INVALID_ARGUMENT, "got %u outputs but the model has %u", num_outputs,
                                model.num_outputs);

@@ -56,7 +56,8 @@ static int32_t createSession(tenon_module *module, uint32_t threads, tenon_sessi
   if (threads == 0)
     threads = availableProcessors();
   if (threads > TENON_MAX_THREADS)
-    return error.fail(TENON_INVALID_ARGUMENT, "got %u threads but at most %u are supported", threads, TENON_MAX_THREADS);
+    return error.fail(TENON_INVALID_ARGUMENT, "got %u threads but at most %u are supported", threads,
+                      TENON_MAX_THREADS);
   auto *created = create<tenon_session>();
   if (!created)
     return error.fail(TENON_OUT_OF_MEMORY, "no memory for a session");
@@ -117,9 +118,9 @@ int32_t tenon_alias(tenon_session *session, uint32_t output, int32_t input) {
   if (input >= 0) {
     const tenon_tensor_spec &in = model.inputs[input], &out = model.outputs[output];
     if (in.dtype != out.dtype || in.rank != out.rank)
-      return session->error.fail(TENON_INVALID_ARGUMENT, "output '%s' (%s, rank %u) cannot share the buffer of input '%s' (%s, rank %u)",
-                                 out.name, tenon_dtype_name(out.dtype), out.rank, in.name, tenon_dtype_name(in.dtype),
-                                 in.rank);
+      return session->error.fail(
+          TENON_INVALID_ARGUMENT, "output '%s' (%s, rank %u) cannot share the buffer of input '%s' (%s, rank %u)",
+          out.name, tenon_dtype_name(out.dtype), out.rank, in.name, tenon_dtype_name(in.dtype), in.rank);
     int32_t other = session->inputs[input].aliasedOutput;
     if (other >= 0 && other != static_cast<int32_t>(output))
       return session->error.fail(TENON_INVALID_ARGUMENT, "the buffer of input '%s' is taken by output '%s'", in.name,

@@ -1,11 +1,11 @@
 // A session: everything that one run at a time needs.
 //
 // What it expects: one thread at a time; a module that stays open (the session holds a reference).
-// What it guarantees: all memory that a plan needs is there before the model runs; the pointers that a run handed out stay
-// valid until the next one.
+// What it guarantees: all memory that a plan needs is there before the model runs; the pointers that a run handed out
+// stay valid until the next one.
 //
-// Session.cpp creates, destroys and configures; Run.cpp checks inputs and drives a run; Host.cpp is what the running model
-// calls back.
+// Session.cpp creates, destroys and configures; Run.cpp checks inputs and drives a run; Host.cpp is what the running
+// model calls back.
 #ifndef TENON_RUNTIME_SESSION_H
 #define TENON_RUNTIME_SESSION_H
 
@@ -18,17 +18,17 @@ namespace tenon::runtime {
 
 /// What a session keeps per input.
 struct InputState {
-  Buffer staging;                // a dense copy, when one was needed
-  const void *data = nullptr;    // what the model reads in this run
-  int64_t bytes = 0;             // of the dense tensor
-  int32_t aliasedOutput = -1;    // the output that is written into this input's buffer
+  Buffer staging;             // a dense copy, when one was needed
+  const void *data = nullptr; // what the model reads in this run
+  int64_t bytes = 0;          // of the dense tensor
+  int32_t aliasedOutput = -1; // the output that is written into this input's buffer
 };
 
 /// What a session keeps per output.
 struct OutputState {
-  Buffer memory;              // outputs that the session owns, and aliased ones before they are copied
-  int32_t aliasedInput = -1;  // see tenon_alias
-  bool produced = false;      // in this run
+  Buffer memory;             // outputs that the session owns, and aliased ones before they are copied
+  int32_t aliasedInput = -1; // see tenon_alias
+  bool produced = false;     // in this run
 };
 
 } // namespace tenon::runtime
@@ -51,8 +51,8 @@ struct tenon_session {
   tenon::runtime::InputState *inputs = nullptr;
   tenon::runtime::OutputState *outputs = nullptr;
   const void **inputData = nullptr;
-  int64_t *inputDims = nullptr;    // all inputs' dimensions in order: the key of plans
-  int64_t *symbolValues = nullptr; // -1: not seen in this run yet
+  int64_t *inputDims = nullptr;         // all inputs' dimensions in order: the key of plans
+  int64_t *symbolValues = nullptr;      // -1: not seen in this run yet
   tenon_tensor *namedTensors = nullptr; // inputs then outputs, for tenon_run_named
 
   // Of the run under way.

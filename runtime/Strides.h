@@ -15,16 +15,16 @@ bool denseBytes(uint32_t rank, const int64_t *dims, uint32_t elementBytes, int64
 /// strides[i] = elementBytes * product(dims[i+1..]); an extent of 0 counts as 1. Needs denseBytes to have succeeded.
 void denseStrides(uint32_t rank, const int64_t *dims, uint32_t elementBytes, int64_t *strides);
 
-/// Whether the elements lie in row-major order without gaps. Strides of extents of 1 do not matter, nor any stride of an
-/// empty tensor.
+/// Whether the elements lie in row-major order without gaps. Strides of extents of 1 do not matter, nor any stride of
+/// an empty tensor.
 bool isDense(uint32_t rank, const int64_t *dims, const int64_t *strides, uint32_t elementBytes);
 
-/// bytes = how far the tensor reaches beyond its first element, that one included; 0 for an empty one. False when a stride
-/// is negative or the sum overflows.
+/// bytes = how far the tensor reaches beyond its first element, that one included; 0 for an empty one. False when a
+/// stride is negative or the sum overflows.
 bool spanBytes(uint32_t rank, const int64_t *dims, const int64_t *strides, uint32_t elementBytes, int64_t &bytes);
 
-/// Whether no two elements share a byte, judged dimension by dimension from the smallest stride up. Returns the dimension
-/// that reaches into the next one, or -1.
+/// Whether no two elements share a byte, judged dimension by dimension from the smallest stride up. Returns the
+/// dimension that reaches into the next one, or -1.
 int32_t overlappingDimension(uint32_t rank, const int64_t *dims, const int64_t *strides, uint32_t elementBytes);
 
 /// target[i...] = source[i...] for tensors that do not overlap.

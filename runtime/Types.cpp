@@ -21,7 +21,7 @@ static constexpr TypeRow kTypes[] = {{"unknown type", 0}, {"f32", 4}, {"f64", 8}
 static_assert(sizeof kTypes / sizeof kTypes[0] == TENON_BOOL + 1);
 
 // Indexed by enum tenon_status.
-static constexpr const char *kStatuses[] = {"ok",           "invalid argument", "out of range",  "out of memory",
+static constexpr const char *kStatuses[] = {"ok",           "invalid argument",      "out of range",  "out of memory",
                                             "incompatible", "input or output error", "internal error"};
 static_assert(sizeof kStatuses / sizeof kStatuses[0] == TENON_INTERNAL + 1);
 

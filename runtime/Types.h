@@ -1,5 +1,5 @@
-// Names and sizes of element types and statuses: the rows behind tenon_dtype_name, tenon_dtype_bytes, tenon_status_name, and
-// shapes as text.
+// Names and sizes of element types and statuses: the rows behind tenon_dtype_name, tenon_dtype_bytes,
+// tenon_status_name, and shapes as text.
 #ifndef TENON_RUNTIME_TYPES_H
 #define TENON_RUNTIME_TYPES_H
 

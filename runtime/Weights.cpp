@@ -32,7 +32,8 @@ static int32_t mapFile(tenon_module &module, const char *path, int file, ErrorTe
     return error.fail(TENON_IO_ERROR, "weights file '%s' is not a regular file", path);
   if (static_cast<uint64_t>(info.st_size) != model.weights_bytes)
     return error.fail(TENON_INCOMPATIBLE, "weights file '%s' has %llu bytes but the model expects %llu", path,
-                      static_cast<unsigned long long>(info.st_size), static_cast<unsigned long long>(model.weights_bytes));
+                      static_cast<unsigned long long>(info.st_size),
+                      static_cast<unsigned long long>(model.weights_bytes));
   if (model.weights_bytes == 0)
     return TENON_OK;
   auto bytes = static_cast<size_t>(model.weights_bytes);
@@ -54,8 +55,8 @@ static int32_t mapFile(tenon_module &module, const char *path, int file, ErrorTe
 int32_t mapWeights(tenon_module &module, const char *folder, size_t folderLength, ErrorText &error) {
   const char *name = module.model->weights_file;
   if (!isBaseName(name))
-    return error.fail(TENON_INCOMPATIBLE, "the model names weights file '%s' but only a name without a folder is allowed",
-                      name);
+    return error.fail(TENON_INCOMPATIBLE,
+                      "the model names weights file '%s' but only a name without a folder is allowed", name);
   size_t nameLength = strlen(name);
   auto *path = static_cast<char *>(malloc(folderLength + nameLength + 2));
   if (!path)

@@ -1,4 +1,4 @@
-"""What libtenon_runtime is: small, free of C++, and usable from C99 and C++17."""
+"""libtenon_runtime for AArch64 is small and free of C++; the headers are usable from C99 and C++17."""
 
 import re
 import subprocess
@@ -35,9 +35,8 @@ def symbols(archive, *options):
     return {name for name in listing.stdout.split() if not name.endswith(":")}
 
 
-@pytest.mark.parametrize("archive", ["lib/libtenon_runtime.a", "lib/aarch64-linux-gnu/libtenon_runtime.a"])
-def test_archive(build, archive):
-    archive = build / archive
+def test_archive_for_aarch64(build):
+    archive = build / "lib/aarch64-linux-gnu/libtenon_runtime.a"
     needed = symbols(archive, "--undefined-only") - symbols(archive, "--defined-only")
     assert needed - ALLOWED == set()
     sizes = subprocess.run(["llvm-size-22", "-t", archive], capture_output=True, text=True, check=True).stdout

@@ -19,6 +19,16 @@ def test_affine_under_the_emulator(build, libraries, threads):
     check_affine(lambda feeds: cross.run_cross(build, libraries / "affine-aarch64-linux-gnu.so", feeds, threads))
 
 
+def test_features_of_emulated_processors(build, libraries):
+    """The emulator's own processor has them all; a Cortex-A53 lacks the newer ones."""
+    library = libraries / "affine-features-aarch64-linux-gnu.so"
+    check_affine(lambda feeds: cross.run_cross(build, library, feeds))
+    program = [*cross.EMULATOR, "-cpu", "cortex-a53", str(build / "bin/aarch64-linux-gnu/run_raw")]
+    with pytest.raises(RuntimeError, match="missing here: lse, dotprod, i8mm, bf16; compile it with --cpu generic"):
+        cross.run_raw(program, library)
+    check_affine(lambda feeds: cross.run_program(program, libraries / "affine-aarch64-linux-gnu.so", feeds))
+
+
 def test_errors_under_the_emulator(build, libraries):
     with pytest.raises(RuntimeError, match="input 'x' has dimensions 2x4 but expected nx3"):
         cross.run_cross(build, libraries / "affine-aarch64-linux-gnu.so", {"x": numpy.ones((2, 4), numpy.float32)})

@@ -62,7 +62,8 @@ public:
   }
 
 private:
-  tenon_tensor_spec spec(const char *name, uint32_t dtype, std::vector<int64_t> dims, std::vector<int32_t> symbolIndices) {
+  tenon_tensor_spec spec(const char *name, uint32_t dtype, std::vector<int64_t> dims,
+                         std::vector<int32_t> symbolIndices) {
     symbolIndices.resize(dims.size(), -1);
     dimStorage.push_back(std::move(dims));
     symbolStorage.push_back(std::move(symbolIndices));

@@ -1,5 +1,6 @@
 /* A model written by hand as the compiler would write one: y[n,3] = FACTOR * x[n,3] + w[3], with w in the weights.
- * Compiled as a shared library for tests that open files. WEIGHTS_FILE moves the weights into a file of that name. */
+ * Compiled as a shared library for tests that open files. WEIGHTS_FILE moves the weights into a file of that name;
+ * FEATURES lists processor features that it claims to need. */
 #include "tenon/model_abi.h"
 
 #ifndef FACTOR
@@ -12,6 +13,10 @@ static const char *const symbolNames[] = {"n"};
 static const tenon_tensor_spec inputs[] = {{"x", TENON_F32, 2, dims, symbols}};
 static const tenon_tensor_spec outputs[] = {{"y", TENON_F32, 2, dims, symbols}};
 static const tenon_kernel_info kernels[] = {{"affine", "Mul_0,Add_1"}};
+
+#ifdef FEATURES
+static const char *const features[] = {FEATURES};
+#endif
 
 static int32_t plan(tenon_host *host, const int64_t *inputDims, int64_t *table) {
   (void)host;
@@ -53,6 +58,10 @@ __attribute__((visibility("default"))) const tenon_model tenon_model_descriptor 
     .producer = "hand",
     .triple = "none",
     .cpu = "generic",
+#ifdef FEATURES
+    .features = features,
+    .num_features = sizeof features / sizeof *features,
+#endif
     .num_inputs = 1,
     .inputs = inputs,
     .num_outputs = 1,

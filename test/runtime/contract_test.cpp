@@ -85,7 +85,8 @@ TEST(Contract, StatusWithoutText) {
 
 TEST(Contract, FailureText) {
   expectFailure(makeModel([](tenon_host *host, const void *const *, const int64_t *, void *, const void *) -> int32_t {
-                  return host->fail(host, TENON_OUT_OF_RANGE, "gather 'g%s' 100%: index %lld is outside [0, %lld) %lld", 7, 3);
+                  return host->fail(host, TENON_OUT_OF_RANGE, "gather 'g%s' 100%: index %lld is outside [0, %lld) %lld",
+                                    7, 3);
                 }),
                 TENON_OUT_OF_RANGE, "gather 'g%s' 100%: index 7 is outside [0, 3) %lld");
 }

@@ -9,11 +9,21 @@ static const int32_t n[] = {0, -1}, mk[] = {1, -1};
 static const char *const symbolNames[] = {"n", "m"};
 
 #define SPECS(prefix, matrix, scalar)                                                                                  \
-  {{prefix ":f32", TENON_F32, 1, any, n}, {prefix ":f64", TENON_F64, 1, any, n},  {prefix ":f16", TENON_F16, 1, any, n},  \
-   {prefix ":bf16", TENON_BF16, 1, any, n}, {prefix ":i8", TENON_I8, 1, any, n}, {prefix ":i16", TENON_I16, 1, any, n}, \
-   {prefix ":i32", TENON_I32, 1, any, n}, {prefix ":i64", TENON_I64, 1, any, n}, {prefix ":u8", TENON_U8, 1, any, n},   \
-   {prefix ":u16", TENON_U16, 1, any, n}, {prefix ":u32", TENON_U32, 1, any, n}, {prefix ":u64", TENON_U64, 1, any, n}, \
-   {prefix ":bool", TENON_BOOL, 1, any, n}, {matrix, TENON_F32, 2, any, mk}, {scalar, TENON_F64, 0, 0, 0}}
+  {{prefix ":f32", TENON_F32, 1, any, n},                                                                              \
+   {prefix ":f64", TENON_F64, 1, any, n},                                                                              \
+   {prefix ":f16", TENON_F16, 1, any, n},                                                                              \
+   {prefix ":bf16", TENON_BF16, 1, any, n},                                                                            \
+   {prefix ":i8", TENON_I8, 1, any, n},                                                                                \
+   {prefix ":i16", TENON_I16, 1, any, n},                                                                              \
+   {prefix ":i32", TENON_I32, 1, any, n},                                                                              \
+   {prefix ":i64", TENON_I64, 1, any, n},                                                                              \
+   {prefix ":u8", TENON_U8, 1, any, n},                                                                                \
+   {prefix ":u16", TENON_U16, 1, any, n},                                                                              \
+   {prefix ":u32", TENON_U32, 1, any, n},                                                                              \
+   {prefix ":u64", TENON_U64, 1, any, n},                                                                              \
+   {prefix ":bool", TENON_BOOL, 1, any, n},                                                                            \
+   {matrix, TENON_F32, 2, any, mk},                                                                                    \
+   {scalar, TENON_F64, 0, 0, 0}}
 
 static const tenon_tensor_spec inputs[] = SPECS("in", "matrix", "scalar");
 static const tenon_tensor_spec outputs[] = SPECS("out", "negated", "doubled \xc3\xa4");
@@ -33,7 +43,8 @@ static int32_t run(tenon_host *host, const void *const *in, const int64_t *table
   (void)arena;
   (void)weights;
   if (scalar < 0)
-    return host->fail(host, TENON_OUT_OF_RANGE, "node 'gather': index %lld is outside [0, %lld)", (int64_t)scalar, dims[0]);
+    return host->fail(host, TENON_OUT_OF_RANGE, "node 'gather': index %lld is outside [0, %lld)", (int64_t)scalar,
+                      dims[0]);
   for (uint32_t type = 0; type < NUM_TYPES; ++type) {
     char *out = host->output(host, type, dims);
     if (!out)

@@ -84,8 +84,10 @@ TEST_F(Features, BaseFeaturesArePresent) {
 TEST_F(Features, MissingOnesAreNamedTogether) {
   hide({"avx512f", "avx512bw", "avx2"});
   EXPECT_EQ(open({"sse2", "avx512f", "avx512bw"}), TENON_INCOMPATIBLE);
-  EXPECT_NE(error.find("the model needs processor features that are missing here: avx512f, avx512bw; compile it with --cpu x86-64"),
-            std::string::npos)
+  EXPECT_NE(
+      error.find(
+          "the model needs processor features that are missing here: avx512f, avx512bw; compile it with --cpu x86-64"),
+      std::string::npos)
       << error;
   EXPECT_EQ(open({"sse2"}), TENON_OK) << error;
 }

@@ -29,7 +29,9 @@ protected:
     return target;
   }
 
-  void write(const char *name, const std::string &content) { std::ofstream(folder / name, std::ios::binary) << content; }
+  void write(const char *name, const std::string &content) {
+    std::ofstream(folder / name, std::ios::binary) << content;
+  }
 
   int32_t open(const std::string &path, const char *symbol = nullptr) {
     tenon_close(module);
@@ -99,10 +101,12 @@ TEST_F(Modules, OtherProcessor) {
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
 #if defined(__x86_64__)
   const char machine[2] = {char(183), 0}; // EM_AARCH64
-  const char *text = "' was compiled for aarch64 but this process runs on x86_64; compile it with --target x86_64-linux-gnu";
+  const char *text =
+      "' was compiled for aarch64 but this process runs on x86_64; compile it with --target x86_64-linux-gnu";
 #else
   const char machine[2] = {62, 0}; // EM_X86_64
-  const char *text = "' was compiled for x86_64 but this process runs on aarch64; compile it with --target aarch64-linux-gnu";
+  const char *text =
+      "' was compiled for x86_64 but this process runs on aarch64; compile it with --target aarch64-linux-gnu";
 #endif
   file.seekp(18).write(machine, 2);
   file.close();
@@ -168,8 +172,8 @@ TEST_F(Modules, AbiVersionMismatch) {
 TEST_F(Modules, DescriptorSizeMismatch) {
   auto [status, text] = openChanged([](tenon_model &model) { model.size_bytes -= 8; });
   EXPECT_EQ(status, TENON_INCOMPATIBLE);
-  EXPECT_EQ(text, "the model's descriptor has " + std::to_string(sizeof(tenon_model) - 8) + " bytes but this runtime expects " +
-                      std::to_string(sizeof(tenon_model)) + "; compile it again");
+  EXPECT_EQ(text, "the model's descriptor has " + std::to_string(sizeof(tenon_model) - 8) +
+                      " bytes but this runtime expects " + std::to_string(sizeof(tenon_model)) + "; compile it again");
 }
 
 TEST_F(Modules, IncompleteDescriptors) {
@@ -224,7 +228,8 @@ TEST_F(Modules, WeightsAreNotSearchedElsewhere) {
   write("elsewhere/affine.weights", kWeights);
   fs::current_path(elsewhere);
   EXPECT_EQ(open(path), TENON_IO_ERROR);
-  EXPECT_EQ(error, "cannot open weights file '" + (folder / "affine.weights").string() + "': No such file or directory");
+  EXPECT_EQ(error,
+            "cannot open weights file '" + (folder / "affine.weights").string() + "': No such file or directory");
   fs::current_path(before);
 }
 
@@ -263,7 +268,8 @@ TEST_F(Modules, WeightsFileIsABaseName) {
     descriptor.weights_file = name;
     char text[1024];
     EXPECT_EQ(tenon_open_linked(&descriptor, folder.c_str(), &module, text, sizeof text), TENON_INCOMPATIBLE);
-    EXPECT_EQ(text, "the model names weights file '" + std::string(name) + "' but only a name without a folder is allowed");
+    EXPECT_EQ(text,
+              "the model names weights file '" + std::string(name) + "' but only a name without a folder is allowed");
   }
 }
 

@@ -163,7 +163,8 @@ TEST(Alias, CacheGrowsInPlace) {
 
   std::vector<float> step(4), before = cache;
   EXPECT_EQ(opened.run({past, tensor(step, {1, 2, 1, 2})}, outputs), TENON_INVALID_ARGUMENT);
-  EXPECT_EQ(opened.error(), "output 'present' (1x2x4x2) does not fit the strides of input 'past': dimension 2 runs into the next");
+  EXPECT_EQ(opened.error(),
+            "output 'present' (1x2x4x2) does not fit the strides of input 'past': dimension 2 runs into the next");
   EXPECT_EQ(cache, before);
 }
 

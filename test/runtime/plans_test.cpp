@@ -14,7 +14,8 @@ protected:
       std::vector<float> x(static_cast<size_t>(n) * 3, static_cast<float>(n));
       std::vector<tenon_tensor> outputs(1);
       EXPECT_EQ(opened.run({tensor(x, {n, 3})}, outputs), TENON_OK) << opened.error();
-      EXPECT_EQ(values<float>(outputs[0]), std::vector<float>(static_cast<size_t>(n) * 3, 2.f * static_cast<float>(n) + 1));
+      EXPECT_EQ(values<float>(outputs[0]),
+                std::vector<float>(static_cast<size_t>(n) * 3, 2.f * static_cast<float>(n) + 1));
     }
     return Affine::plans - before;
   }

@@ -217,7 +217,8 @@ TEST_F(Sessions, ConcurrentSessionsOfOneModule) {
       // Sessions come and go while others run; the module is shared.
       for (int round = 0; round < 5; ++round) {
         tenon_session *session = nullptr;
-        if (tenon_session_create(opened.module, static_cast<uint32_t>(1 + (t + round) % 3), &session, nullptr, 0) != TENON_OK)
+        if (tenon_session_create(opened.module, static_cast<uint32_t>(1 + (t + round) % 3), &session, nullptr, 0) !=
+            TENON_OK)
           return;
         std::vector<float> x(60, static_cast<float>(t));
         bool ok = true;

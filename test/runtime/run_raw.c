@@ -1,13 +1,13 @@
-/* Runs a compiled model on raw tensors from files: the smallest user of the runtime, also cross-compiled and run under an
- * emulator by tests.
+/* Runs a compiled model on raw tensors from files: the smallest user of the runtime, also cross-compiled and run under
+ * an emulator by tests.
  *
- *   run_raw MODEL                                  lists inputs and outputs: kind, type, rank, extents (-1 dynamic), name
- *   run_raw MODEL FOLDER [OPTION]... INPUT...      writes FOLDER/0.bin, 1.bin, ... and prints one line per output: type, rank,
- *                                                  extents
+ *   run_raw MODEL                                  lists inputs and outputs: kind, type, rank, extents (-1 dynamic),
+ * name run_raw MODEL FOLDER [OPTION]... INPUT...      writes FOLDER/0.bin, 1.bin, ... and prints one line per output:
+ * type, rank, extents
  *
- * INPUT, one per input of the model in order: EXTENTS@FILE, for example 1x3x224x224@x.bin or @scalar.bin; the file holds the
- * elements dense, row-major, in the processor's byte order. Options: --threads N, --repeat N (runs N times and prints the best
- * time), --symbol NAME. Exit code 1 and a line on stderr when something fails. */
+ * INPUT, one per input of the model in order: EXTENTS@FILE, for example 1x3x224x224@x.bin or @scalar.bin; the file
+ * holds the elements dense, row-major, in the processor's byte order. Options: --threads N, --repeat N (runs N times
+ * and prints the best time), --symbol NAME. Exit code 1 and a line on stderr when something fails. */
 #define _POSIX_C_SOURCE 200809L
 #include "tenon/tenon.h"
 
@@ -107,7 +107,8 @@ int main(int argc, char **argv) {
     tenon_close(module);
     return 0;
   }
-  check(tenon_session_create(module, threads, &session, error, sizeof error) == TENON_OK, "cannot create a session", error);
+  check(tenon_session_create(module, threads, &session, error, sizeof error) == TENON_OK, "cannot create a session",
+        error);
 
   uint32_t numInputs = tenon_num_inputs(module), numOutputs = tenon_num_outputs(module);
   check((uint32_t)(argc - next) == numInputs, "wrong number of inputs for", argv[1]);

@@ -1,5 +1,5 @@
-// A loaded model for Python; see Model.h. run() is the hot path: names and dtypes are made once, nothing is looked up by
-// attribute, and everything else is one call of tenon_run.
+// A loaded model for Python; see Model.h. run() is the hot path: names and dtypes are made once, nothing is looked up
+// by attribute, and everything else is one call of tenon_run.
 #include "tools/python/Model.h"
 
 #include "tools/python/Numpy.h"

@@ -22,8 +22,8 @@ struct Runner {
 
   tenon_session *session = nullptr;
   std::vector<tenon_tensor> inputs, outputs;
-  std::vector<Py_buffer> views;    // of the inputs bound so far
-  std::vector<void *> blocks;      // memory of the outputs allocated so far
+  std::vector<Py_buffer> views; // of the inputs bound so far
+  std::vector<void *> blocks;   // memory of the outputs allocated so far
 };
 
 class Model {

@@ -21,9 +21,8 @@ NB_MODULE(_tenon, module) {
                     "A compiled model, ready to run. Made by tenon.load.\n\n"
                     "run() may be called from several threads at once; each call has memory of its own.")
       .def(
-          "__init__",
-          [](Model *self, nb::bytes path, uint32_t threads) { new (self) Model(path.c_str(), threads); }, nb::arg("path"),
-          nb::arg("threads"))
+          "__init__", [](Model *self, nb::bytes path, uint32_t threads) { new (self) Model(path.c_str(), threads); },
+          nb::arg("path"), nb::arg("threads"))
       .def("run", &Model::run, nb::arg("inputs"),
            "Runs the model on a dict of input name to numpy array and returns a dict of output name to numpy array.\n\n"
            "Inputs may have any strides and are never written. The returned arrays belong to the caller. Raises\n"

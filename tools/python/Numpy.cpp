@@ -89,8 +89,7 @@ namespace {
 
 /// A Python object that owns a block and shows it as a writable buffer; the `base` of output arrays.
 struct Memory {
-  PyObject_HEAD
-  void *block;
+  PyObject_HEAD void *block;
   Py_ssize_t bytes;
 };
 

@@ -1,4 +1,5 @@
-// numpy as seen from C++ without its C API: arrays come in through the buffer protocol and go out through numpy.ndarray.
+// numpy as seen from C++ without its C API: arrays come in through the buffer protocol and go out through
+// numpy.ndarray.
 //
 // What it expects: the GIL held, except where a function says otherwise.
 // What it guarantees: no numpy header is needed, so that one build of the extension works with any numpy.
@@ -23,15 +24,15 @@ struct Numpy {
 /// The numpy dtype of an element type. Imports ml_dtypes for bf16.
 nanobind::object numpyDtype(uint32_t dtype);
 
-/// The element type (enum tenon_dtype) of a buffer's format; 0 for one that models do not have, such as complex numbers or
-/// the other byte order.
+/// The element type (enum tenon_dtype) of a buffer's format; 0 for one that models do not have, such as complex numbers
+/// or the other byte order.
 uint32_t dtypeOfFormat(const char *format, Py_ssize_t itemBytes);
 
 /// Whether the object is an array or a scalar of numpy.
 bool isArray(PyObject *object);
 
-/// A new reference to an array with the bytes of a bf16 array or scalar as u16, which the buffer protocol can show; null,
-/// with no Python error set, when the object is not of that type.
+/// A new reference to an array with the bytes of a bf16 array or scalar as u16, which the buffer protocol can show;
+/// null, with no Python error set, when the object is not of that type.
 PyObject *bfloat16AsBits(PyObject *object);
 
 /// Adds the type of memory blocks to the process; at import.

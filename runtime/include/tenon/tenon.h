@@ -17,8 +17,8 @@
  * "One thread": the caller makes sure that no two threads use the same object at once; different threads may use it one
  * after another. "Borrowed": the object that is named owns the memory; do not free it.
  *
- * Nothing here aborts, prints, reads an environment variable or changes the floating-point state. After fork(), the child
- * may go on using modules and sessions that no other thread was using at that moment.
+ * Nothing here aborts, prints, reads an environment variable or changes the floating-point state. After fork(), the
+ * child may go on using modules and sessions that no other thread was using at that moment.
  */
 #ifndef TENON_TENON_H
 #define TENON_TENON_H
@@ -72,10 +72,10 @@ typedef struct tenon_named_tensor {
 
 /* Time spent in one kernel, in the order of tenon_model.kernels. */
 typedef struct tenon_profile {
-  uint64_t calls;            /* phases started */
-  uint64_t total_ns;         /* wall time of these phases */
-  uint64_t estimated_ns;     /* what the compiler had estimated, for one thread */
-  uint64_t parallel_calls;   /* phases that ran on more than one thread */
+  uint64_t calls;          /* phases started */
+  uint64_t total_ns;       /* wall time of these phases */
+  uint64_t estimated_ns;   /* what the compiler had estimated, for one thread */
+  uint64_t parallel_calls; /* phases that ran on more than one thread */
 } tenon_profile;
 
 /* Memory held by a session, in bytes. */
@@ -109,12 +109,12 @@ uint32_t tenon_dtype_bytes(uint32_t dtype);
 
 /* ---- Modules ---- */
 
-/* Opens a compiled shared library. `path` is a file (never searched for in library paths); `symbol` names the descriptor,
- * NULL stands for "tenon_model". On success *module is to be given to tenon_close; otherwise it is NULL and `error`, when
- * it is not NULL, holds a text of at most error_bytes - 1 bytes.
- * Weights in a file of their own are looked for in the folder of `path`, checked and mapped.
- * Fails with TENON_IO_ERROR (cannot be read), TENON_INCOMPATIBLE (processor, ABI version, not a model, damaged weights),
- * TENON_OUT_OF_MEMORY. Any thread. Opening a library runs code of its choosing: open only what you trust. */
+/* Opens a compiled shared library. `path` is a file (never searched for in library paths); `symbol` names the
+ * descriptor, NULL stands for "tenon_model". On success *module is to be given to tenon_close; otherwise it is NULL and
+ * `error`, when it is not NULL, holds a text of at most error_bytes - 1 bytes. Weights in a file of their own are
+ * looked for in the folder of `path`, checked and mapped. Fails with TENON_IO_ERROR (cannot be read),
+ * TENON_INCOMPATIBLE (processor, ABI version, not a model, damaged weights), TENON_OUT_OF_MEMORY. Any thread. Opening a
+ * library runs code of its choosing: open only what you trust. */
 int32_t tenon_open(const char *path, const char *symbol, tenon_module **module, char *error, size_t error_bytes);
 
 /* The same for a model that is linked into the program (`tenon compile --emit lib`). The descriptor has to outlive the
@@ -144,11 +144,11 @@ const char *tenon_symbol_name(const tenon_module *module, int32_t symbol);
 
 /* ---- Sessions ---- */
 
-/* Creates a session that uses up to `threads` threads, the calling one among them; 0 stands for the number of processors
- * the process may use. Threads are shared by all sessions of the process; there are as many as the largest session asks
- * for, and they end with the last session that has more than one. When two sessions run at the same time, the one that
- * finds the threads taken computes that phase alone.
- * Fails with TENON_INVALID_ARGUMENT (more than TENON_MAX_THREADS) or TENON_OUT_OF_MEMORY. Any thread. */
+/* Creates a session that uses up to `threads` threads, the calling one among them; 0 stands for the number of
+ * processors the process may use. Threads are shared by all sessions of the process; there are as many as the largest
+ * session asks for, and they end with the last session that has more than one. When two sessions run at the same time,
+ * the one that finds the threads taken computes that phase alone. Fails with TENON_INVALID_ARGUMENT (more than
+ * TENON_MAX_THREADS) or TENON_OUT_OF_MEMORY. Any thread. */
 int32_t tenon_session_create(tenon_module *module, uint32_t threads, tenon_session **session, char *error,
                              size_t error_bytes);
 
@@ -161,8 +161,8 @@ void tenon_session_destroy(tenon_session *session);
  * size) is copied first, into memory the session keeps. capacity_bytes, when it is not 0, is checked.
  *
  * Each output tensor says where the result goes:
- *   - TENON_SESSION_OWNED set, or data NULL (a zeroed struct) without an allocator: memory of the session, valid until the
- *     next tenon_run or tenon_session_destroy;
+ *   - TENON_SESSION_OWNED set, or data NULL (a zeroed struct) without an allocator: memory of the session, valid until
+ * the next tenon_run or tenon_session_destroy;
  *   - data NULL with an allocator: memory of the allocator, see tenon_set_output_allocator;
  *   - data not NULL: the caller's buffer of capacity_bytes, aligned to the element size, apart from every input.
  * On return all fields are filled in; outputs are dense and row-major (except aliased ones). After a failure they hold
@@ -174,29 +174,30 @@ void tenon_session_destroy(tenon_session *session);
 int32_t tenon_run(tenon_session *session, const tenon_tensor *inputs, uint32_t num_inputs, tenon_tensor *outputs,
                   uint32_t num_outputs);
 
-/* The same with names, in any order. Every input has to be given; outputs that are not asked for are computed into memory
- * of the session. A name that the model lacks, or that is given twice, is TENON_INVALID_ARGUMENT. */
+/* The same with names, in any order. Every input has to be given; outputs that are not asked for are computed into
+ * memory of the session. A name that the model lacks, or that is given twice, is TENON_INVALID_ARGUMENT. */
 int32_t tenon_run_named(tenon_session *session, const tenon_named_tensor *inputs, uint32_t num_inputs,
                         tenon_named_tensor *outputs, uint32_t num_outputs);
 
-/* What went wrong in the last call on this session; "" after a success. Borrowed, valid until the next call. One thread. */
+/* What went wrong in the last call on this session; "" after a success. Borrowed, valid until the next call. One
+ * thread. */
 const char *tenon_session_error(const tenon_session *session);
 
 /* From now on outputs whose data is NULL get their memory from `allocate`; NULL goes back to memory of the session.
  * `user` is passed on. One thread. */
 void tenon_set_output_allocator(tenon_session *session, tenon_output_fn allocate, void *user);
 
-/* Lets output `output` be written into the buffer of input `input`: a decoder's cache grows in place. The input's buffer
- * holds capacity_bytes; its strides may leave room for larger extents, and the result is laid out with the same strides.
- * After a run the output tensor shows the input's memory with the new extents. The input's buffer is written when
- * everything else is computed. `input` -1 takes the alias back.
- * Fails with TENON_INVALID_ARGUMENT: no such index, types or ranks differ, the input has an alias already; tenon_run fails
- * so when the result does not fit. One thread. */
+/* Lets output `output` be written into the buffer of input `input`: a decoder's cache grows in place. The input's
+ * buffer holds capacity_bytes; its strides may leave room for larger extents, and the result is laid out with the same
+ * strides. After a run the output tensor shows the input's memory with the new extents. The input's buffer is written
+ * when everything else is computed. `input` -1 takes the alias back. Fails with TENON_INVALID_ARGUMENT: no such index,
+ * types or ranks differ, the input has an alias already; tenon_run fails so when the result does not fit. One thread.
+ */
 int32_t tenon_alias(tenon_session *session, uint32_t output, int32_t input);
 
-/* From now on adds the time of every phase to entries[kernel]; `count` must be the model's number of kernels. The caller
- * owns the array, clears it, and keeps it until it is replaced; NULL turns profiling off, which costs nothing then.
- * Fails with TENON_INVALID_ARGUMENT on a wrong count. One thread. */
+/* From now on adds the time of every phase to entries[kernel]; `count` must be the model's number of kernels. The
+ * caller owns the array, clears it, and keeps it until it is replaced; NULL turns profiling off, which costs nothing
+ * then. Fails with TENON_INVALID_ARGUMENT on a wrong count. One thread. */
 int32_t tenon_set_profile(tenon_session *session, tenon_profile *entries, uint32_t count);
 
 /* Memory held at the moment. One thread. */
@@ -207,8 +208,8 @@ uint32_t tenon_session_threads(const tenon_session *session);
 
 /* ---- Helpers ---- */
 
-/* A dense row-major tensor over `data`; the capacity is what its dimensions need. `rank` is at most TENON_MAX_RANK. A type
- * or an extent that makes no sense is found by tenon_run. Any thread. */
+/* A dense row-major tensor over `data`; the capacity is what its dimensions need. `rank` is at most TENON_MAX_RANK. A
+ * type or an extent that makes no sense is found by tenon_run. Any thread. */
 tenon_tensor tenon_dense_tensor(uint32_t dtype, uint32_t rank, const int64_t *dims, const void *data);
 
 #ifdef __cplusplus
