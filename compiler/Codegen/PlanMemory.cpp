@@ -1,0 +1,100 @@
+//===- PlanMemory.cpp - decides where every tensor of main lives --------------------------------------------===//
+//
+// Expects: @main as docs/architecture.md has it after Fuse; kernels as OutlinePhases leaves them.
+// Guarantees: every op of @main that makes a tensor says where it lives (Passes.td); extents of every tensor are values of
+// @main that MainExtents finds.
+//
+//===-----------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Codegen/MemoryPlan.h"
+#include "compiler/Codegen/Names.h"
+#include "compiler/Codegen/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace tenon::codegen {
+#define GEN_PASS_DEF_PLANMEMORY
+#include "compiler/Codegen/Passes.h.inc"
+} // namespace tenon::codegen
+
+using namespace mlir;
+
+namespace tenon::codegen {
+namespace {
+
+StringRef kindName(Buffer::Kind kind) {
+  switch (kind) {
+  case Buffer::Kind::Input:
+    return "input";
+  case Buffer::Kind::Constant:
+    return "constant";
+  case Buffer::Kind::Arena:
+    return "arena";
+  case Buffer::Kind::Pool:
+    return "pool";
+  case Buffer::Kind::Output:
+    return "output";
+  case Buffer::Kind::Heap:
+    return "heap";
+  }
+  llvm_unreachable("all kinds are named");
+}
+
+/// Where `buffer` lives, as its op's tenon.storage says it.
+DictionaryAttr storageOf(const Buffer &buffer, Builder &builder) {
+  SmallVector<NamedAttribute> entries;
+  auto add = [&](StringRef name, Attribute value) { entries.push_back(builder.getNamedAttr(name, value)); };
+  if (buffer.operand >= 0)
+    add("operand", builder.getI64IntegerAttr(buffer.operand));
+  else if (buffer.kind == Buffer::Kind::Heap)
+    add("heap", builder.getUnitAttr());
+  else
+    add(kindName(buffer.kind), builder.getI64IntegerAttr(buffer.place));
+  if (buffer.scratch >= 0)
+    add("scratch", builder.getI64IntegerAttr(buffer.scratch));
+  return builder.getDictionaryAttr(entries);
+}
+
+/// The buffer as the manifest shows it.
+DictionaryAttr describe(const Buffer &buffer, Builder &builder) {
+  SmallVector<NamedAttribute> entries;
+  auto add = [&](StringRef name, Attribute value) { entries.push_back(builder.getNamedAttr(name, value)); };
+  add("storage", storageOf(buffer, builder));
+  if (buffer.bytes >= 0)
+    add("bytes", builder.getI64IntegerAttr(buffer.bytes));
+  add("first", builder.getI64IntegerAttr(buffer.first));
+  add("last", builder.getI64IntegerAttr(buffer.last));
+  add("type", TypeAttr::get(buffer.value.getType()));
+  return builder.getDictionaryAttr(entries);
+}
+
+struct PlanMemoryPass : impl::PlanMemoryBase<PlanMemoryPass> {
+  void runOnOperation() override {
+    auto main = getOperation().lookupSymbol<func::FuncOp>(mainName);
+    if (!main) {
+      getOperation().emitError("expected a function @main");
+      return signalPassFailure();
+    }
+    if (failed(exposeRegionExtents(main)))
+      return signalPassFailure();
+
+    MemoryPlan plan = planMemory(main);
+    Builder builder(&getContext());
+    llvm::MapVector<Operation *, SmallVector<Attribute>> storage;
+    SmallVector<Attribute> described;
+    for (Buffer &buffer : plan.buffers) {
+      if (buffer.kind == Buffer::Kind::Input || buffer.kind == Buffer::Kind::Constant)
+        continue;
+      Operation *op = buffer.value.getDefiningOp();
+      storage[op ? op : buffer.value.getParentBlock()->getParentOp()].push_back(storageOf(buffer, builder));
+      described.push_back(describe(buffer, builder));
+    }
+    for (auto &[op, entries] : storage)
+      op->setAttr(storageAttr, builder.getArrayAttr(entries));
+    main->setAttr(arenaBytesAttr, builder.getI64IntegerAttr(plan.arenaBytes));
+    main->setAttr(poolsAttr, builder.getI64IntegerAttr(plan.pools));
+    main->setAttr(buffersAttr, builder.getArrayAttr(described));
+  }
+};
+
+} // namespace
+} // namespace tenon::codegen

@@ -1,0 +1,76 @@
+//===- ShapePlan.h - the function that computes everything that depends on extents only ------------------===//
+//
+// Values of main are asked for one by one; each that is asked for gets a slot of the plan table and the code that computes it.
+//
+//===---------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_COMPILER_CODEGEN_SHAPEPLAN_H
+#define TENON_COMPILER_CODEGEN_SHAPEPLAN_H
+
+#include "compiler/Codegen/Abi.h"
+#include "compiler/Codegen/Checked.h"
+#include "compiler/Codegen/PlanValues.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace tenon::codegen {
+
+class ShapePlan {
+public:
+  /// `function` is tenon_plan without a body; `arenaBytes` the constant part of the arena, which `pools` pools follow.
+  ShapePlan(mlir::func::FuncOp main, mlir::LLVM::LLVMFuncOp function, const Abi &abi, int64_t arenaBytes, int64_t pools);
+
+  /// The slot that holds `value`, a plan value of main.
+  int64_t slotOf(mlir::Value value);
+  /// The slot that holds the arena offset of a pool.
+  int64_t slotOfPool(int64_t pool) const { return TENON_TABLE_FIRST_FREE + pool; }
+
+  /// A buffer with these extents is in `pool`. A buffer that is made under a condition counts as empty if its extents are negative.
+  void addToPool(mlir::Location loc, int64_t pool, llvm::ArrayRef<mlir::OpFoldResult> extents, int64_t elementBytes,
+                 bool isConditional);
+  /// Task functions need that much scratch memory.
+  void addScratch(int64_t bytes) { scratchBytes = std::max(scratchBytes, bytes); }
+  /// The same, as function `callee` says for these scalars in slots from `firstSlot` on.
+  void addScratch(mlir::Location loc, mlir::FlatSymbolRefAttr callee, int64_t firstSlot, mlir::ValueRange scalars);
+  /// A shape with a negative extent is an error of the caller; `message` says it with the extent filled in.
+  void checkExtent(mlir::Location loc, mlir::Value extent, llvm::StringRef message);
+  /// Both products have to be equal; `message` gets both.
+  void checkProducts(mlir::Location loc, llvm::ArrayRef<mlir::OpFoldResult> a, llvm::ArrayRef<mlir::OpFoldResult> b,
+                     llvm::StringRef message);
+
+  /// Ends the function. Returns the length of the table.
+  int64_t finish();
+
+private:
+  struct Check {
+    mlir::Value bad;
+    std::string message;
+    mlir::Value a, b;
+  };
+
+  mlir::Value get(mlir::Value source);
+  mlir::Value get(mlir::Location loc, mlir::OpFoldResult extent); ///< as i64
+  mlir::Value product(mlir::Location loc, llvm::ArrayRef<mlir::OpFoldResult> extents);
+  mlir::Value inputExtent(mlir::Location loc, mlir::BlockArgument tensor, int64_t dim);
+  void storeArena();
+  void storeScratch();
+  void reportFirst();
+
+  mlir::func::FuncOp main;
+  mlir::LLVM::LLVMFuncOp function;
+  const Abi &abi;
+  mlir::OpBuilder builder;
+  AbiBuilder ir;
+  mlir::IRMapping mapping;
+  int64_t arenaBytes, scratchBytes = 0;
+  llvm::SmallVector<CheckedSize> pools; ///< bytes is null for an empty pool
+  llvm::SmallVector<mlir::Value> scratchSizes;
+  llvm::DenseMap<mlir::Value, int64_t> slots;
+  llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> inputExtents;
+  llvm::DenseSet<mlir::Value> checkedExtents;
+  llvm::SmallVector<Check> checks;
+  int64_t nextSlot;
+};
+
+} // namespace tenon::codegen
+
+#endif // TENON_COMPILER_CODEGEN_SHAPEPLAN_H
