@@ -1,0 +1,55 @@
+"""What compiling a network of usual size may cost, and what its library may need."""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+import pytest
+
+
+@pytest.mark.serial
+def test_time_and_memory(catalogue, build, tmp_path):
+    command = [str(build / "bin/tenon"), "compile", str(catalogue.path("resnet_nsfw")), "-o", str(tmp_path / "model.so")]
+    started = time.monotonic()
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert seconds <= 10
+    assert usage.ru_maxrss <= 1.5 * 1024 * 1024, f"peak memory is {usage.ru_maxrss / 1024:.0f} MiB"
+
+
+@pytest.mark.serial
+def test_small_models_compile_at_once(root, build, tmp_path):
+    """A model of one node, process start included: the best of some, because the machine may be busy."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 16]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Exp", ["x"], ["y"])], "graph", value[:1], value[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), tmp_path / "exp.onnx")
+    times = []
+    for _ in range(7):
+        started = time.monotonic()
+        subprocess.run([str(build / "bin/tenon"), "compile", str(tmp_path / "exp.onnx"), "-o", str(tmp_path / "exp.so")], check=True)
+        times.append(time.monotonic() - started)
+    assert min(times) <= 0.15, f"took {sorted(times)}"
+
+
+def test_size(catalogue, compiled, tenon):
+    library = compiled("resnet_nsfw", optimize="size")
+    done = tenon("inspect", catalogue.path("resnet_nsfw"), "--json")
+    assert done.returncode == 0, done.stderr
+    weights = json.loads(done.stdout)["model"]["parameter_bytes"]
+    assert weights > 20 << 20
+    assert library.stat().st_size <= weights + (1 << 20), f"{library.stat().st_size - weights} bytes more than the weights"
+
+
+@pytest.mark.parametrize("name", ["resnet_nsfw", "magika"])
+def test_libraries_needed(compiled, name):
+    text = subprocess.run(["readelf", "--dynamic", "--wide", str(compiled(name))], capture_output=True, text=True, check=True).stdout
+    needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", text))
+    assert needed <= {"libc.so.6", "libm.so.6"}
