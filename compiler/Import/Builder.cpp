@@ -65,8 +65,12 @@ void Builder::recordExtents(mlir::Operation *op) {
   mlir::Block *block = ir.getInsertionBlock();
   mlir::Operation *end = ir.getInsertionPoint() == block->end() ? nullptr : &*ir.getInsertionPoint();
   auto lists = nn::reifyExtents(ir, op);
-  if (mlir::failed(lists) || lists->size() != op->getNumResults())
-    return; // Asked for later, the extents are those of the result itself.
+  if (mlir::failed(lists) || lists->size() != op->getNumResults()) {
+    // At once, for later the insertion point may be inside a region.
+    for (mlir::Value result : op->getResults())
+      ownExtents(result);
+    return;
+  }
   llvm::SmallVector<mlir::Operation *> made;
   for (mlir::Operation *next = op->getNextNode(); next && next != end; next = next->getNextNode())
     made.push_back(next);
@@ -94,27 +98,65 @@ void Builder::recordExtents(mlir::Operation *op) {
     }
     // Nothing uses the op yet, so its type may become more precise.
     result.setType(checkedTensorType(shape, type.getElementType(), bounds));
-    known[result] = list;
+    setExtents(result, list);
   }
+}
+
+void Builder::setExtents(mlir::Value tensor, ScalarVector list) {
+  for (Scalar extent : list)
+    if (auto value = llvm::dyn_cast_if_present<mlir::Value>(extent))
+      nonNegative.insert(value);
+  known[tensor] = std::move(list);
+}
+
+bool Builder::isNonNegative(Scalar scalar) const {
+  if (std::optional<int64_t> number = constant(scalar))
+    return *number >= 0;
+  return nonNegative.contains(llvm::cast<mlir::Value>(scalar));
 }
 
 ScalarVector Builder::extents(mlir::Value tensor) {
   auto type = typeOf(tensor);
   if (type.hasStaticShape())
     return indices(type.getShape());
-  auto entry = known.find(tensor);
-  if (entry != known.end())
-    return entry->second;
+  if (!known.contains(tensor))
+    ownExtents(tensor);
+  return known.lookup(tensor);
+}
+
+void Builder::ownExtents(mlir::Value tensor) {
+  auto type = typeOf(tensor);
+  if (type.hasStaticShape())
+    return;
+  // An entry would be of a value that is gone and had the same address.
+  known.erase(tensor);
   ScalarVector list;
   for (int64_t dimension = 0; dimension < type.getRank(); ++dimension) {
-    if (!type.isDynamicDim(dimension)) {
+    if (type.isDynamicDim(dimension))
+      list.push_back(simplified(mlir::tensor::DimOp::create(ir, place, tensor, value(index(dimension)))));
+    else
       list.push_back(index(type.getDimSize(dimension)));
-      continue;
-    }
-    auto op = mlir::tensor::DimOp::create(ir, place, tensor, dimension);
-    list.push_back(simplified(op));
   }
-  return list;
+  setExtents(tensor, list);
+}
+
+void Builder::forget(mlir::Region &region) {
+  auto forgetValue = [&](mlir::Value value) {
+    known.erase(value);
+    extentValues.erase(value);
+    nonNegative.erase(value);
+  };
+  for (mlir::Block &block : region)
+    for (mlir::Value argument : block.getArguments())
+      forgetValue(argument);
+  region.walk([&](mlir::Operation *op) {
+    for (mlir::Value result : op->getResults())
+      forgetValue(result);
+    for (mlir::Region &inner : op->getRegions())
+      for (mlir::Block &block : inner)
+        for (mlir::Value argument : block.getArguments())
+          forgetValue(argument);
+  });
 }
 
 bool Builder::isExtent(Scalar scalar, int depth) {

@@ -119,7 +119,13 @@ public:
   ScalarVector extents(mlir::Value tensor);
   Scalar extent(mlir::Value tensor, int64_t dimension) { return extents(tensor)[dimension]; }
   /// Says what the extents of a value are that no op defines here (a function argument).
-  void setExtents(mlir::Value tensor, ScalarVector list) { known[tensor] = std::move(list); }
+  void setExtents(mlir::Value tensor, ScalarVector list);
+  /// Says that a tensor's dynamic extents are read from the tensor itself, here.
+  void ownExtents(mlir::Value tensor);
+  /// Forgets what is recorded of values in a region that is about to go.
+  void forget(mlir::Region &region);
+  /// Whether a scalar is certainly not negative: a constant, or an extent of some tensor.
+  bool isNonNegative(Scalar scalar) const;
   /// Whether a scalar is computed from extents and constants only, not read from a tensor.
   bool isExtent(Scalar scalar) { return isExtent(scalar, 0); }
   /// Number of elements.
@@ -161,6 +167,8 @@ public:
   /// divisions, so extents keep their identity through floating point.
   enum class Rounding { down, up, towardsZero };
   Scalar toIndex(Scalar scalar, Rounding rounding);
+  /// A float constant that is a whole number as an index; anything else as it is.
+  Scalar wholeNumber(Scalar scalar);
 
   //===--- Tensors of scalars ---------------------------------------------------------------------------===//
 
@@ -211,6 +219,7 @@ private:
   ImportLimits bounds;
   llvm::DenseMap<mlir::Value, ScalarVector> known;
   llvm::DenseMap<mlir::Value, bool> extentValues;
+  llvm::DenseSet<mlir::Value> nonNegative;
   NumberTable numberTable;
   std::string lastError;
   mlir::ScopedDiagnosticHandler handler;

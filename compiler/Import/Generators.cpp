@@ -47,10 +47,11 @@ void importConstant(NodeContext &c) {
 void importConstantOfShape(NodeContext &c) {
   mlir::Value fill;
   if (const onnx::TensorProto *value = c.tensor("value")) {
-    fill = c.graph.bindingOf(*value, c.frame).tensor;
-    if (typeOf(fill).getNumElements() != 1)
-      fail("attribute 'value' has " + std::to_string(typeOf(fill).getNumElements()) + " elements, expected 1");
-    fill = c.b.reshape(fill, {});
+    mlir::Value given = c.graph.bindingOf(*value, c.frame).tensor;
+    if (typeOf(given).getNumElements() != 1)
+      fail("attribute 'value' has " + std::to_string(typeOf(given).getNumElements()) + " elements, expected 1");
+    auto elements = llvm::cast<mlir::DenseElementsAttr>(given.getDefiningOp<nn::ConstantOp>().getValue());
+    fill = c.b.constantOf(elements.reshape(mlir::RankedTensorType::get({}, elementOf(given))));
   } else {
     fill = c.b.constant(0, c.b.raw().getF32Type());
   }
@@ -88,13 +89,16 @@ Scalar rangeSize(NodeContext &c, Scalar start, Scalar limit, Scalar delta) {
   auto isWhole = [&](Scalar item) {
     return Builder::constant(item) || (llvm::isa<mlir::Value>(item) && llvm::cast<mlir::Value>(item).getType().isIndex());
   };
+  start = b.wholeNumber(start);
+  limit = b.wholeNumber(limit);
+  delta = b.wholeNumber(delta);
   if (std::optional<int64_t> known = Builder::constant(delta); known == 0)
     fail("delta is 0");
   if (isWhole(start) && isWhole(limit) && isWhole(delta)) {
     Scalar zero = b.index(0), span = b.sub(limit, start);
     if (std::optional<int64_t> known = Builder::constant(delta)) {
       Scalar steps = *known > 0 ? b.ceilDiv(span, delta) : b.ceilDiv(b.sub(zero, span), b.sub(zero, delta));
-      return b.isExtent(steps) && Builder::constant(start) == 0 && *known > 0 ? steps : b.max(steps, zero);
+      return b.max(steps, zero);
     }
     // (span + delta - sign(delta)) / delta truncated is the ceiling for every sign where the result is positive.
     Scalar positive = b.compare(mlir::arith::CmpIPredicate::sgt, delta, zero);

@@ -15,6 +15,7 @@ const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType) {
     addActivations(made);
     addContractions(made);
     addConvolutions(made);
+    addEinsum(made);
     addPooling(made);
     addReductions(made);
     addNormalizations(made);
@@ -24,6 +25,7 @@ const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType) {
     addGenerators(made);
     addResize(made);
     addRecurrent(made);
+    addControlFlow(made);
     return made;
   }();
   return table.find(domain, opType);

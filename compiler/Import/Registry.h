@@ -42,6 +42,7 @@ void addIndexing(ImporterTable &table);
 void addGenerators(ImporterTable &table);
 void addResize(ImporterTable &table);
 void addRecurrent(ImporterTable &table);
+void addControlFlow(ImporterTable &table);
 
 } // namespace tenon::importer
 

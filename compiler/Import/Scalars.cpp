@@ -175,6 +175,10 @@ Scalar Builder::max(Scalar lhs, Scalar rhs) {
   std::optional<int64_t> a = constant(lhs), b = constant(rhs);
   if (a && b)
     return index(std::max(*a, *b));
+  if (a && *a <= 0 && isNonNegative(rhs))
+    return rhs;
+  if (b && *b <= 0 && isNonNegative(lhs))
+    return lhs;
   return lhs == rhs ? lhs : scalar<arith::MaxSIOp>(value(lhs), value(rhs));
 }
 
@@ -301,6 +305,16 @@ static std::optional<WholeQuotient> matchWholeQuotient(mlir::Value number) {
     return found ? found : match(mul.getRhs(), mul.getLhs(), false);
   }
   return std::nullopt;
+}
+
+Scalar Builder::wholeNumber(Scalar item) {
+  auto number = llvm::dyn_cast_if_present<mlir::FloatAttr>(llvm::dyn_cast_if_present<mlir::Attribute>(item));
+  if (!number)
+    return item;
+  double value = number.getValueAsDouble();
+  // f32 has every whole number up to 2^24; -0 is not an integer's zero.
+  bool whole = value == std::floor(value) && std::abs(value) < (1 << 24) && !(value == 0 && std::signbit(value));
+  return whole ? index(static_cast<int64_t>(value)) : item;
 }
 
 Scalar Builder::toIndex(Scalar item, Rounding rounding) {

@@ -88,16 +88,6 @@ bool elementwise(NodeContext &c, mlir::Type resultType, ItemFunction function) {
   return true;
 }
 
-/// A float constant that is whole, as an index.
-Scalar asWhole(Builder &b, Scalar item) {
-  auto number = llvm::dyn_cast_if_present<mlir::FloatAttr>(llvm::dyn_cast_if_present<mlir::Attribute>(item));
-  if (!number)
-    return item;
-  double value = number.getValueAsDouble();
-  bool whole = value == std::floor(value) && std::abs(value) < (1 << 24) && !(value == 0 && std::signbit(value));
-  return whole ? b.index(static_cast<int64_t>(value)) : item;
-}
-
 using BinaryMethod = Scalar (Builder::*)(Scalar, Scalar);
 
 /// `method` on whole numbers, `FloatOp` on others.
@@ -114,8 +104,8 @@ template <typename FloatOp> bool arithmetic(NodeContext &c, BinaryMethod method,
       // A float that is whole joins whole ones, so that extents stay what they are.
       Scalar lhs = result, rhs = next;
       if (isFloat(type) && isWhole(lhs) != isWhole(rhs)) {
-        lhs = asWhole(b, lhs);
-        rhs = asWhole(b, rhs);
+        lhs = b.wholeNumber(lhs);
+        rhs = b.wholeNumber(rhs);
       }
       if (isWhole(lhs) && isWhole(rhs) && (exact || !isFloat(type)))
         result = (b.*method)(lhs, rhs);

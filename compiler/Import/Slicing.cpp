@@ -20,15 +20,15 @@ using mlir::arith::CmpIPredicate;
 Scalar clampedBound(Builder &b, Scalar bound, Scalar extent, Scalar low, Scalar high) {
   std::optional<int64_t> known = Builder::constant(bound);
   if (known) {
-    // Most bounds are far outside on purpose; sums must not overflow.
-    int64_t limited = std::clamp<int64_t>(*known, INT32_MIN * int64_t(65536), INT32_MAX * int64_t(65536));
-    bound = b.index(limited);
-    if (limited >= INT32_MAX)
-      return high;
-    if (limited < 0)
-      bound = limited <= INT32_MIN ? low : b.add(extent, bound);
-    else if (limited == 0 && Builder::constant(low) == 0)
-      return Builder::constant(high) ? b.min(low, high) : low;
+    // Exporters write bounds from 10^9 on for "to the end"; no dynamic extent gets there. Sums must not overflow.
+    constexpr int64_t far = 1'000'000'000, limit = int64_t(1) << 48;
+    bound = b.index(std::clamp(*known, -limit, limit));
+    if (!Builder::constant(extent) && std::abs(*known) >= far)
+      return *known > 0 ? high : low;
+    if (*known < 0)
+      bound = b.add(extent, bound);
+    else if (*known == 0 && Builder::constant(low) == 0 && b.isNonNegative(high))
+      return low;
   } else if (!b.isExtent(bound)) {
     Scalar negative = b.compare(CmpIPredicate::slt, bound, b.index(0));
     bound = b.select(negative, b.add(bound, extent), bound);

@@ -1,0 +1,414 @@
+//===- ControlFlow.cpp - If, Loop and Scan ----------------------------------------------------------------------===//
+//
+// Subgraphs become regions of scf.if and scf.while; they read tensors from outside directly. A branch whose condition is known is
+// imported in place. Carried tensors keep their rank; their extents may change.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Import/Registry.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+namespace tenon::importer {
+
+namespace {
+
+namespace arith = mlir::arith;
+
+/// A region under construction: while it is open its block is the insertion point and has its own scope of numbers.
+class Body {
+public:
+  explicit Body(Builder &b) : b(b), region(std::make_unique<mlir::Region>()) {
+    region->emplaceBlock();
+    open();
+  }
+  ~Body() {
+    close();
+    b.forget(*region);
+  }
+  Body(const Body &) = delete;
+  Body &operator=(const Body &) = delete;
+
+  void open() {
+    guard.emplace(b.raw());
+    scope.emplace(b.numbers());
+    b.raw().setInsertionPointToEnd(&block());
+  }
+  void close() {
+    scope.reset();
+    guard.reset();
+  }
+  mlir::Block &block() { return region->front(); }
+  /// Gives the contents away to an operation's region.
+  void moveTo(mlir::Region *target) {
+    close();
+    target->takeBody(*region);
+  }
+
+private:
+  Builder &b;
+  std::unique_ptr<mlir::Region> region;
+  std::optional<mlir::OpBuilder::InsertionGuard> guard;
+  std::optional<NumberScope> scope;
+};
+
+/// Adds block arguments whose extents are their own.
+llvm::SmallVector<mlir::Value> addArguments(Builder &b, mlir::Block &block, llvm::ArrayRef<mlir::Type> types) {
+  llvm::SmallVector<mlir::Value> arguments;
+  for (mlir::Type type : types) {
+    arguments.push_back(block.addArgument(type, b.location()));
+    if (llvm::isa<mlir::RankedTensorType>(type))
+      b.ownExtents(arguments.back());
+  }
+  return arguments;
+}
+
+/// A type for tensors of either type.
+mlir::RankedTensorType merged(mlir::Value lhs, mlir::Value rhs, const char *what) {
+  auto left = typeOf(lhs), right = typeOf(rhs);
+  if (left.getElementType() != right.getElementType())
+    fail(llvm::Twine(what) + " has two element types");
+  if (left.getRank() != right.getRank())
+    fail(llvm::Twine(what) + " has rank " + llvm::Twine(left.getRank()) + " or " + llvm::Twine(right.getRank()),
+         "the ranks of tensors must be known when the model is compiled");
+  IntVector shape(left.getShape());
+  for (auto [extent, other] : llvm::zip_equal(shape, right.getShape()))
+    if (extent != other)
+      extent = mlir::ShapedType::kDynamic;
+  return mlir::RankedTensorType::get(shape, left.getElementType());
+}
+
+void expectCount(size_t got, size_t expected, const char *what) {
+  if (got != expected)
+    fail(llvm::Twine(what) + " has " + llvm::Twine(got) + " entries, expected " + llvm::Twine(expected));
+}
+
+std::vector<Binding> importSubgraph(NodeContext &c, const onnx::GraphProto &graph, llvm::ArrayRef<Binding> inputs) {
+  expectCount(graph.input_size(), inputs.size(), "the list of the subgraph's inputs");
+  Scope scope(&c.scope);
+  for (auto [formal, binding] : llvm::zip_equal(graph.input(), inputs))
+    if (!scope.define(formal.name(), binding))
+      fail("the subgraph has two inputs called '" + formal.name() + "'");
+  return c.graph.importGraph(graph, scope, c.frame);
+}
+
+//===----------------------------------------------------------------------===//
+// If
+//===----------------------------------------------------------------------===//
+
+/// What is known of one result from both branches: extents and elements that come from outside and are equal.
+Binding joined(Builder &b, mlir::Value result, const Binding &onTrue, const Binding &onFalse,
+               llvm::function_ref<bool(Scalar)> isOutside) {
+  auto same = [&](Scalar lhs, Scalar rhs) { return lhs == rhs && isOutside(lhs); };
+  b.ownExtents(result);
+  ScalarVector left = b.extents(onTrue.tensor), right = b.extents(onFalse.tensor), extents = b.extents(result);
+  for (auto [extent, lhs, rhs] : llvm::zip_equal(extents, left, right))
+    if (same(lhs, rhs))
+      extent = lhs;
+  b.setExtents(result, extents);
+  Binding binding{result, std::nullopt};
+  if (!onTrue.scalars || !onFalse.scalars || onTrue.scalars->shape != onFalse.scalars->shape)
+    return binding;
+  for (auto [lhs, rhs] : llvm::zip_equal(onTrue.scalars->items, onFalse.scalars->items))
+    if (!same(lhs, rhs))
+      return binding;
+  binding.scalars = onTrue.scalars;
+  return binding;
+}
+
+void importIf(NodeContext &c) {
+  Builder &b = c.b;
+  Scalar condition = c.scalar(0, "condition");
+  const onnx::GraphProto &thenGraph = c.subgraph("then_branch"), &elseGraph = c.subgraph("else_branch");
+  if (std::optional<int64_t> known = Builder::constant(condition)) {
+    std::vector<Binding> outputs = importSubgraph(c, *known ? thenGraph : elseGraph, {});
+    expectCount(outputs.size(), c.outputCount(), "the list of the branch's outputs");
+    for (auto [i, output] : llvm::enumerate(outputs))
+      c.result(static_cast<int64_t>(i), output);
+    return;
+  }
+  mlir::Value flag = b.value(condition);
+  mlir::Location location = b.location();
+  auto import = [&](const onnx::GraphProto &graph) {
+    std::vector<Binding> outputs = importSubgraph(c, graph, {});
+    b.setLocation(location);
+    expectCount(outputs.size(), c.outputCount(), "the list of the branch's outputs");
+    return outputs;
+  };
+  Body thenBody(b);
+  std::vector<Binding> onTrue = import(thenGraph);
+  thenBody.close();
+  Body elseBody(b);
+  std::vector<Binding> onFalse = import(elseGraph);
+  elseBody.close();
+  llvm::SmallVector<mlir::Type> types;
+  for (auto [lhs, rhs] : llvm::zip_equal(onTrue, onFalse))
+    types.push_back(merged(lhs.tensor, rhs.tensor, "an output"));
+  auto finish = [&](Body &body, llvm::ArrayRef<Binding> outputs) {
+    body.open();
+    llvm::SmallVector<mlir::Value> results;
+    for (auto [binding, type] : llvm::zip_equal(outputs, types))
+      results.push_back(b.retype(binding.tensor, llvm::cast<mlir::RankedTensorType>(type)));
+    mlir::scf::YieldOp::create(b.raw(), location, results);
+    body.close();
+  };
+  finish(thenBody, onTrue);
+  finish(elseBody, onFalse);
+  mlir::OperationState state(location, mlir::scf::IfOp::getOperationName());
+  state.addOperands(flag);
+  state.addTypes(types);
+  thenBody.moveTo(state.addRegion());
+  elseBody.moveTo(state.addRegion());
+  mlir::Operation *op = b.raw().create(state);
+  for (int64_t i = 0; i < c.outputCount(); ++i) {
+    auto outside = [&](Scalar scalar) {
+      auto value = llvm::dyn_cast_if_present<mlir::Value>(scalar);
+      return !value || !op->isAncestor(value.getParentBlock()->getParentOp());
+    };
+    c.result(i, joined(b, op->getResult(static_cast<unsigned>(i)), onTrue[i], onFalse[i], outside));
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Loop and Scan
+//===----------------------------------------------------------------------===//
+
+/// A loop in the making. Operands of its scf.while: the iteration number, the condition, the tensors.
+struct LoopShape {
+  /// Iterations, or none for as long as the condition holds.
+  std::optional<Scalar> trips;
+  /// The condition before the first iteration, an i1.
+  mlir::Value condition;
+  llvm::SmallVector<mlir::Value> initial;
+};
+
+/// Imports the body for the current iteration: gives the next condition (null: true) and the next tensors.
+using LoopBody = llvm::function_ref<std::pair<mlir::Value, llvm::SmallVector<mlir::Value>>(mlir::Value iteration,
+                                                                                         mlir::ValueRange tensors)>;
+
+/// The results for the tensors. Extents that change from one iteration to the next become dynamic, for which the body is
+/// imported again.
+llvm::SmallVector<mlir::Value> buildLoop(Builder &b, const LoopShape &loop, LoopBody importBody) {
+  mlir::OpBuilder &ir = b.raw();
+  mlir::Location location = b.location();
+  llvm::SmallVector<mlir::Type> types = llvm::to_vector_of<mlir::Type>(mlir::ValueRange(loop.initial).getTypes());
+  while (true) {
+    llvm::SmallVector<mlir::Type> all = {ir.getIndexType(), ir.getI1Type()};
+    llvm::append_range(all, types);
+    Body after(b);
+    llvm::SmallVector<mlir::Value> arguments = addArguments(b, after.block(), all);
+    mlir::ValueRange tensors = mlir::ValueRange(arguments).drop_front(2);
+    auto [next, values] = importBody(arguments.front(), tensors);
+    b.setLocation(location);
+    bool stable = true;
+    for (size_t i = 0; i < types.size(); ++i) {
+      mlir::Type common = merged(tensors[i], values[i], "a carried tensor");
+      stable &= common == types[i];
+      types[i] = common;
+    }
+    if (!stable)
+      continue;
+    llvm::SmallVector<mlir::Value> yields = {b.value(b.add(arguments.front(), b.index(1))),
+                                             next ? next : b.value(ir.getBoolAttr(true))};
+    for (auto [value, type] : llvm::zip_equal(values, types))
+      yields.push_back(b.retype(value, llvm::cast<mlir::RankedTensorType>(type)));
+    mlir::scf::YieldOp::create(ir, location, yields);
+    after.close();
+
+    Body before(b);
+    llvm::SmallVector<mlir::Value> state = addArguments(b, before.block(), all);
+    mlir::Value goesOn = state[1];
+    if (loop.trips) {
+      Scalar more = b.compare(arith::CmpIPredicate::slt, state[0], *loop.trips);
+      goesOn = b.value(b.scalar<arith::AndIOp>(b.value(more), goesOn));
+    }
+    mlir::scf::ConditionOp::create(ir, location, goesOn, state);
+    before.close();
+
+    mlir::OperationState whileState(location, mlir::scf::WhileOp::getOperationName());
+    whileState.addTypes(all);
+    before.moveTo(whileState.addRegion());
+    after.moveTo(whileState.addRegion());
+    whileState.addOperands({b.value(b.index(0)), loop.condition});
+    for (auto [value, type] : llvm::zip_equal(loop.initial, types))
+      whileState.addOperands(b.retype(value, llvm::cast<mlir::RankedTensorType>(type)));
+    mlir::Operation *op = ir.create(whileState);
+    llvm::SmallVector<mlir::Value> results;
+    for (mlir::Value result : op->getResults().drop_front(2)) {
+      b.ownExtents(result);
+      results.push_back(result);
+    }
+    return results;
+  }
+}
+
+/// An empty tensor to which rows of `row`'s type are added along `axis`.
+mlir::Value emptyRows(Builder &b, mlir::RankedTensorType row, int64_t axis) {
+  IntVector shape(row.getShape());
+  for (int64_t extent : shape)
+    if (mlir::ShapedType::isDynamic(extent))
+      fail("outputs that a loop collects must have static extents");
+  shape.insert(shape.begin() + axis, 0);
+  auto type = checkedTensorType(shape, row.getElementType(), b.limits());
+  return b.constantOf(mlir::DenseElementsAttr::get(type, llvm::ArrayRef<mlir::Attribute>()));
+}
+
+mlir::Value withUnitAt(Builder &b, mlir::Value row, int64_t axis) {
+  ScalarVector sizes = b.extents(row);
+  sizes.insert(sizes.begin() + axis, b.index(1));
+  return b.reshape(row, sizes);
+}
+
+/// The types of the outputs of a subgraph for inputs of some types: imports it into a region that is thrown away.
+llvm::SmallVector<mlir::RankedTensorType> outputTypes(Builder &b, llvm::ArrayRef<mlir::Type> inputTypes,
+                                                      llvm::function_ref<std::vector<Binding>(mlir::ValueRange)> import) {
+  mlir::Location location = b.location();
+  Body body(b);
+  llvm::SmallVector<mlir::Value> arguments = addArguments(b, body.block(), inputTypes);
+  llvm::SmallVector<mlir::RankedTensorType> types;
+  for (const Binding &binding : import(arguments))
+    types.push_back(typeOf(binding.tensor));
+  b.setLocation(location);
+  return types;
+}
+
+void importLoop(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::OpBuilder &ir = b.raw();
+  const onnx::GraphProto &graph = c.subgraph("body");
+  LoopShape loop;
+  if (c.hasInput(0))
+    loop.trips = c.scalar(0, "trip count");
+  loop.condition = c.hasInput(1) ? b.value(c.scalar(1, "condition")) : b.value(ir.getBoolAttr(true));
+  for (int64_t i = 2; i < c.inputCount(); ++i)
+    loop.initial.push_back(c.input(i));
+  auto carried = static_cast<int64_t>(loop.initial.size()), collected = c.outputCount() - carried;
+  expectCount(graph.output_size(), 1 + c.outputCount(), "the list of the body's outputs");
+  if (collected < 0)
+    fail("there are " + std::to_string(c.outputCount()) + " outputs, expected at least " + std::to_string(carried));
+
+  auto importBody = [&](mlir::Value iteration, mlir::ValueRange tensors) {
+    llvm::SmallVector<Binding> inputs;
+    ScalarTensor number{ir.getI64Type(), {}, {iteration}};
+    inputs.push_back({b.tensorOf(number), number});
+    inputs.push_back({b.scalarTensor(b.raw().getBoolAttr(true), ir.getI1Type()), std::nullopt});
+    for (mlir::Value tensor : tensors.take_front(carried))
+      inputs.push_back({tensor, std::nullopt});
+    return importSubgraph(c, graph, inputs);
+  };
+  if (collected > 0) {
+    llvm::SmallVector<mlir::Type> types = {ir.getIndexType()};
+    llvm::append_range(types, mlir::ValueRange(loop.initial).getTypes());
+    auto rows = outputTypes(b, types, [&](mlir::ValueRange arguments) {
+      return importBody(arguments.front(), arguments.drop_front());
+    });
+    for (mlir::RankedTensorType row : llvm::ArrayRef(rows).drop_front(1 + carried))
+      loop.initial.push_back(emptyRows(b, row, 0));
+  }
+  auto results = buildLoop(b, loop, [&](mlir::Value iteration, mlir::ValueRange tensors) {
+    std::vector<Binding> outputs = importBody(iteration, tensors);
+    const Binding &condition = outputs.front();
+    std::optional<ScalarTensor> flag = condition.scalars ? condition.scalars : b.extract(condition.tensor);
+    if (!flag || flag->items.size() != 1 || !flag->elementType.isInteger(1))
+      fail("the body's condition is not one boolean");
+    llvm::SmallVector<mlir::Value> next;
+    for (int64_t i = 0; i < carried; ++i)
+      next.push_back(outputs[1 + i].tensor);
+    for (int64_t i = carried; i < c.outputCount(); ++i)
+      next.push_back(b.concat({tensors[i], withUnitAt(b, outputs[1 + i].tensor, 0)}, 0));
+    return std::pair(b.value(flag->items.front()), next);
+  });
+  for (auto [i, result] : llvm::enumerate(results))
+    c.result(static_cast<int64_t>(i), result);
+}
+
+/// An entry of a list attribute with one entry per tensor, or `absent`.
+IntVector perTensor(NodeContext &c, llvm::StringRef name, int64_t count, int64_t absent) {
+  IntVector list = c.integers(name);
+  if (list.empty())
+    list.assign(count, absent);
+  expectCount(list.size(), count, name.str().c_str());
+  return list;
+}
+
+void importScan(NodeContext &c) {
+  Builder &b = c.b;
+  if (c.opset < 9)
+    fail("Scan of opset 8 is not supported", "export the model for opset 9 or later");
+  const onnx::GraphProto &graph = c.subgraph("body");
+  int64_t scanned = c.integer("num_scan_inputs", 0), states = c.inputCount() - scanned;
+  if (scanned < 1 || states < 0)
+    fail("attribute 'num_scan_inputs' is " + std::to_string(scanned) + ", expected 1 to " + std::to_string(c.inputCount()));
+  int64_t collected = c.outputCount() - states;
+  if (collected < 0)
+    fail("there are " + std::to_string(c.outputCount()) + " outputs, expected at least " + std::to_string(states));
+  expectCount(graph.output_size(), c.outputCount(), "the list of the body's outputs");
+  IntVector inputAxes = perTensor(c, "scan_input_axes", scanned, 0);
+  IntVector inputReversed = perTensor(c, "scan_input_directions", scanned, 0);
+  IntVector outputAxes = perTensor(c, "scan_output_axes", collected, 0);
+  IntVector outputReversed = perTensor(c, "scan_output_directions", collected, 0);
+  LoopShape loop;
+  loop.condition = b.value(b.raw().getBoolAttr(true));
+  for (int64_t i = 0; i < states; ++i)
+    loop.initial.push_back(c.input(i));
+  for (int64_t i = 0; i < scanned; ++i)
+    inputAxes[i] = c.axis(inputAxes[i], rankOf(c.input(states + i)));
+  Scalar trips = b.extent(c.input(states), inputAxes[0]);
+  loop.trips = trips;
+
+  auto importBody = [&](mlir::Value iteration, mlir::ValueRange tensors) {
+    llvm::SmallVector<Binding> inputs;
+    for (mlir::Value tensor : tensors.take_front(states))
+      inputs.push_back({tensor, std::nullopt});
+    for (int64_t i = 0; i < scanned; ++i) {
+      mlir::Value whole = c.input(states + i);
+      Scalar position = iteration;
+      if (inputReversed[i])
+        position = b.sub(b.sub(trips, b.index(1)), position);
+      mlir::Value row = b.sliceDimension(whole, inputAxes[i], position, b.index(1));
+      ScalarVector sizes = b.extents(row);
+      sizes.erase(sizes.begin() + inputAxes[i]);
+      inputs.push_back({b.reshape(row, sizes), std::nullopt});
+    }
+    return importSubgraph(c, graph, inputs);
+  };
+  if (collected > 0) {
+    llvm::SmallVector<mlir::Type> types = {b.raw().getIndexType()};
+    llvm::append_range(types, mlir::ValueRange(loop.initial).getTypes());
+    auto rows = outputTypes(b, types, [&](mlir::ValueRange arguments) {
+      return importBody(arguments.front(), arguments.drop_front());
+    });
+    for (int64_t i = 0; i < collected; ++i) {
+      outputAxes[i] = c.axis(outputAxes[i], rows[states + i].getRank() + 1);
+      loop.initial.push_back(emptyRows(b, rows[states + i], outputAxes[i]));
+    }
+  }
+  auto results = buildLoop(b, loop, [&](mlir::Value iteration, mlir::ValueRange tensors) {
+    std::vector<Binding> outputs = importBody(iteration, tensors);
+    llvm::SmallVector<mlir::Value> next;
+    for (int64_t i = 0; i < states; ++i)
+      next.push_back(outputs[i].tensor);
+    for (int64_t i = 0; i < collected; ++i) {
+      mlir::Value row = withUnitAt(b, outputs[states + i].tensor, outputAxes[i]), rows = tensors[states + i];
+      next.push_back(outputReversed[i] ? b.concat({row, rows}, outputAxes[i]) : b.concat({rows, row}, outputAxes[i]));
+    }
+    return std::pair(mlir::Value(), next);
+  });
+  for (int64_t i = 0; i < c.outputCount(); ++i) {
+    if (i >= states) {
+      ScalarVector extents = b.extents(results[i]);
+      extents[outputAxes[i - states]] = trips;
+      b.setExtents(results[i], extents);
+    }
+    c.result(i, results[i]);
+  }
+}
+
+} // namespace
+
+void addControlFlow(ImporterTable &table) {
+  table.add("If", importIf);
+  table.add("Loop", importLoop);
+  table.add("Scan", importScan);
+}
+
+} // namespace tenon::importer
