@@ -19,22 +19,7 @@ mlir::Value scaled(NodeContext &c, mlir::Value value, float factor) {
   return c.b.make<nn::MulOp>(value, c.b.constant(factor, type));
 }
 
-void importMatMul(NodeContext &c) {
-  Builder &b = c.b;
-  mlir::Value lhs = c.inputOfRank(0, 1), rhs = c.inputOfRank(1, 1);
-  bool isRow = rankOf(lhs) == 1, isColumn = rankOf(rhs) == 1;
-  if (isRow)
-    lhs = b.reshape(lhs, {b.index(1), b.extent(lhs, 0)});
-  if (isColumn)
-    rhs = b.reshape(rhs, {b.extent(rhs, 0), b.index(1)});
-  mlir::Value result = b.make<nn::MatmulOp>(lhs, rhs, false, false, nn::PackingAttr());
-  ScalarVector sizes = b.extents(result);
-  if (isColumn)
-    sizes.pop_back();
-  if (isRow)
-    sizes.erase(sizes.end() - (isColumn ? 1 : 2));
-  c.result(b.reshape(result, sizes));
-}
+void importMatMul(NodeContext &c) { c.result(importMatrixProduct(c.b, c.inputOfRank(0, 1), c.inputOfRank(1, 1))); }
 
 void importGemm(NodeContext &c) {
   mlir::Value lhs = c.inputOfRank(0, 2, 2), rhs = c.inputOfRank(1, 2, 2);
@@ -53,6 +38,21 @@ void importGemm(NodeContext &c) {
 }
 
 } // namespace
+
+mlir::Value importMatrixProduct(Builder &b, mlir::Value lhs, mlir::Value rhs) {
+  bool isRow = rankOf(lhs) == 1, isColumn = rankOf(rhs) == 1;
+  if (isRow)
+    lhs = b.reshape(lhs, {b.index(1), b.extent(lhs, 0)});
+  if (isColumn)
+    rhs = b.reshape(rhs, {b.extent(rhs, 0), b.index(1)});
+  mlir::Value result = b.make<nn::MatmulOp>(lhs, rhs, false, false, nn::PackingAttr());
+  ScalarVector sizes = b.extents(result);
+  if (isColumn)
+    sizes.pop_back();
+  if (isRow)
+    sizes.erase(sizes.end() - (isColumn ? 1 : 2));
+  return b.reshape(result, sizes);
+}
 
 void addContractions(ImporterTable &table) {
   table.add("Gemm", importGemm);

@@ -54,7 +54,7 @@ void importMean(NodeContext &c) {
 
 void importMod(NodeContext &c) {
   bool truncated = c.integer("fmod", 0) != 0;
-  if (!truncated && isFloat(elementOf(c.input(0))))
+  if (!truncated && c.opset < 28 && isFloat(elementOf(c.input(0))))
     fail("attribute 'fmod' is 0 for floating point inputs, expected 1");
   c.result(truncated ? c.b.make<nn::RemOp>(c.input(0), c.input(1)) : c.b.make<nn::ModOp>(c.input(0), c.input(1)));
 }
@@ -115,7 +115,11 @@ void importCastLike(NodeContext &c) { c.result(c.b.cast(c.input(0), elementOf(c.
 void importBitCast(NodeContext &c) {
   mlir::Type type = c.elementType(c.integer("to", 0));
   mlir::Value x = c.input(0);
-  c.result(elementOf(x) == type ? x : c.b.make<nn::BitcastOp>(x, mlir::TypeAttr::get(type)));
+  // A boolean is one byte, 0 or 1.
+  bool boolean = elementOf(x).isInteger(1) || type.isInteger(1);
+  if (boolean && bytesOf(elementOf(x)) != bytesOf(type))
+    fail("attribute 'to' is a type of another width than the input's");
+  c.result(boolean || elementOf(x) == type ? c.b.cast(x, type) : c.b.make<nn::BitcastOp>(x, mlir::TypeAttr::get(type)));
 }
 
 /// A bound of Clip as a tensor of rank 0, or null.

@@ -243,7 +243,9 @@ void GraphImporter::importSchemaBody(const onnx::NodeProto &node, const std::str
         const Binding *binding = input.empty() ? nullptr : scope.find(input);
         types.push_back(binding ? protoTypeOf(*binding) : onnx::TypeProto());
       }
-      onnx::FunctionBodyBuildContextImpl context(resolved(node, frame), types);
+      // The context points into this node's attributes.
+      onnx::NodeProto values = resolved(node, frame);
+      onnx::FunctionBodyBuildContextImpl context(values, types);
       built = schema.BuildContextDependentFunction(context, *body, version);
     }
     if (!built)
@@ -253,7 +255,8 @@ void GraphImporter::importSchemaBody(const onnx::NodeProto &node, const std::str
   inner.owner = body;
   for (const auto &import : body->opset_import())
     inner.opsets[normalDomain(import.domain())] = import.version();
-  inner.opsets.try_emplace(domain, opset);
+  for (const auto &[imported, importedVersion] : frame.opsets)
+    inner.opsets.try_emplace(imported, importedVersion);
   for (const auto &[attributeName, attribute] : schema.attributes())
     if (attribute.default_value.type() != onnx::AttributeProto::UNDEFINED)
       inner.attributes[attributeName] = &attribute.default_value;

@@ -26,6 +26,7 @@ const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType) {
     addResize(made);
     addRecurrent(made);
     addControlFlow(made);
+    addQuantization(made);
     return made;
   }();
   return table.find(domain, opType);

@@ -43,6 +43,10 @@ void addGenerators(ImporterTable &table);
 void addResize(ImporterTable &table);
 void addRecurrent(ImporterTable &table);
 void addControlFlow(ImporterTable &table);
+void addQuantization(ImporterTable &table);
+
+/// MatMul of two tensors of rank 1 or more: vectors count as one row or one column.
+mlir::Value importMatrixProduct(Builder &b, mlir::Value lhs, mlir::Value rhs);
 
 } // namespace tenon::importer
 

@@ -66,17 +66,21 @@ void keepAspectRatio(NodeContext &c, const std::string &policy, llvm::ArrayRef<i
   Builder &b = c.b;
   if (policy != "not_larger" && policy != "not_smaller")
     fail("attribute 'keep_aspect_ratio_policy' is '" + policy + "', expected stretch, not_larger or not_smaller");
-  std::optional<float> scale;
+  std::optional<Scalar> scale;
   for (int64_t axis : axes) {
-    std::optional<double> candidate = knownFloat(ratio(b, sizes[axis], extents[axis]));
-    if (!candidate)
-      fail("attribute 'keep_aspect_ratio_policy' needs static extents", "pin the input's dimensions");
-    auto value = static_cast<float>(*candidate);
-    scale = !scale ? value : policy == "not_larger" ? std::min(*scale, value) : std::max(*scale, value);
+    Scalar candidate = ratio(b, sizes[axis], extents[axis]);
+    if (!scale)
+      scale = candidate;
+    else if (policy == "not_larger")
+      scale = b.scalar<arith::MinimumFOp>(b.value(*scale), b.value(candidate));
+    else
+      scale = b.scalar<arith::MaximumFOp>(b.value(*scale), b.value(candidate));
   }
+  mlir::Value half = b.value(floatScalar(b, 0.5));
   for (int64_t axis : axes) {
-    sizes[axis] = b.index(static_cast<int64_t>(std::floor(*scale * static_cast<float>(*Builder::constant(extents[axis])) + 0.5f)));
-    scales[axis] = floatScalar(b, *scale);
+    mlir::Value scaled = b.value(b.scalar<arith::MulFOp>(b.value(*scale), b.value(b.toFloat(extents[axis]))));
+    sizes[axis] = b.toIndex(b.scalar<arith::AddFOp>(scaled, half), Builder::Rounding::down);
+    scales[axis] = *scale;
   }
 }
 

@@ -1,0 +1,179 @@
+//===- Quantization.cpp - quantized operators in plain arithmetic ------------------------------------------------===//
+//
+// QuantizeLinear and DequantizeLinear are elementwise; integer products are nn.matmul and nn.conv on i32 with the zero points taken
+// off first.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Import/Registry.h"
+#include "compiler/Import/Window.h"
+
+namespace tenon::importer {
+
+namespace {
+
+/// A scale or zero point so that it broadcasts over `x`: one value, one per index of `axis`, or one per block of `axis`.
+mlir::Value spreadParameter(NodeContext &c, mlir::Value parameter, mlir::Value x, int64_t axis, int64_t blockSize) {
+  Builder &b = c.b;
+  int64_t rank = rankOf(parameter);
+  if (rank == 0 || (rank == 1 && blockSize == 0 && typeOf(parameter).getDimSize(0) == 1))
+    return b.reshape(parameter, {});
+  if (blockSize == 0) {
+    if (rank != 1)
+      fail("a scale or zero point has rank " + std::to_string(rank) + ", expected 0 or 1");
+    return b.alignAt(parameter, c.axis(axis, rankOf(x)), rankOf(x));
+  }
+  if (rank != rankOf(x) || blockSize < 0)
+    fail("a scale or zero point of blocks has rank " + std::to_string(rank) + ", expected " + std::to_string(rankOf(x)));
+  axis = c.axis(axis, rank);
+  // [.., n, ..] becomes [.., n, 1, ..], is repeated and cut to the extent.
+  ScalarVector split = b.extents(parameter), flat = split;
+  split.insert(split.begin() + axis + 1, b.index(1));
+  ScalarVector repeated = split;
+  repeated[axis + 1] = b.index(blockSize);
+  flat[axis] = b.mul(flat[axis], b.index(blockSize));
+  mlir::Value spread = b.reshape(b.broadcast(b.reshape(parameter, split), repeated), flat);
+  return b.sliceDimension(spread, axis, b.index(0), b.extent(x, axis));
+}
+
+/// Rounds `x`, adds the zero point and saturates to `type`. All in f32, which holds every value of 16 bits.
+mlir::Value quantized(Builder &b, mlir::Value x, mlir::Value zeroPoint, mlir::Type type) {
+  mlir::Type wide = b.raw().getF32Type();
+  unsigned width = type.getIntOrFloatBitWidth();
+  if (!llvm::isa<mlir::IntegerType>(type) || width > 16)
+    fail("the quantized type must be an integer of 8 or 16 bits");
+  x = b.make<nn::RoundOp>(b.cast(x, wide));
+  if (zeroPoint)
+    x = b.make<nn::AddOp>(x, b.cast(zeroPoint, wide));
+  double low = type.isUnsignedInteger() ? 0 : -std::ldexp(1.0, width - 1);
+  double high = std::ldexp(1.0, type.isUnsignedInteger() ? width : width - 1) - 1;
+  x = b.make<nn::MinOp>(b.make<nn::MaxOp>(x, b.constant(low, wide)), b.constant(high, wide));
+  return b.cast(x, type);
+}
+
+void importQuantizeLinear(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Value x = c.input(0);
+  int64_t axis = c.integer("axis", 1), blockSize = c.integer("block_size", 0);
+  mlir::Type type = b.raw().getIntegerType(8, false);
+  if (int64_t requested = c.integer("output_dtype", 0))
+    type = c.elementType(requested);
+  if (c.hasInput(2))
+    type = elementOf(c.input(2));
+  mlir::Value scale = spreadParameter(c, c.input(1), x, axis, blockSize), zeroPoint;
+  if (c.hasInput(2))
+    zeroPoint = spreadParameter(c, c.input(2), x, axis, blockSize);
+  mlir::Type precision = elementOf(scale);
+  if (int64_t requested = c.integer("precision", 0))
+    precision = c.elementType(requested);
+  mlir::Value ratio = b.make<nn::DivOp>(b.cast(x, precision), b.cast(scale, precision));
+  c.result(quantized(b, ratio, zeroPoint, type));
+}
+
+/// x - zeroPoint as i32.
+mlir::Value centered(Builder &b, mlir::Value x, mlir::Value zeroPoint) {
+  mlir::Type wide = b.raw().getI32Type();
+  x = b.cast(x, wide);
+  return zeroPoint ? b.make<nn::SubOp>(x, b.cast(zeroPoint, wide)) : x;
+}
+
+void importDequantizeLinear(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Value x = c.input(0);
+  int64_t axis = c.integer("axis", 1), blockSize = c.integer("block_size", 0);
+  mlir::Value scale = spreadParameter(c, c.input(1), x, axis, blockSize), zeroPoint;
+  if (c.hasInput(2))
+    zeroPoint = spreadParameter(c, c.input(2), x, axis, blockSize);
+  mlir::Type type = elementOf(scale);
+  if (int64_t requested = c.integer("output_dtype", 0))
+    type = c.elementType(requested);
+  // The product is formed in the wider of the two types.
+  mlir::Type wide = type.getIntOrFloatBitWidth() > elementOf(scale).getIntOrFloatBitWidth() ? type : elementOf(scale);
+  mlir::Value difference = b.cast(centered(b, x, zeroPoint), wide);
+  c.result(b.cast(b.make<nn::MulOp>(difference, b.cast(scale, wide)), type));
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+/// A zero point of a matrix: one value, or one per row (`rows`) or column.
+mlir::Value matrixParameter(Builder &b, mlir::Value parameter, mlir::Value matrix, bool rows) {
+  if (rankOf(parameter) != 1 || typeOf(parameter).getDimSize(0) == 1)
+    return rankOf(parameter) == 1 ? b.reshape(parameter, {}) : parameter;
+  return rows && rankOf(matrix) > 1 ? b.alignAt(parameter, 0, 2) : parameter;
+}
+
+mlir::Value integerProduct(NodeContext &c, int64_t lhsIndex, int64_t lhsZero, int64_t rhsIndex, int64_t rhsZero) {
+  Builder &b = c.b;
+  mlir::Value lhs = c.inputOfRank(lhsIndex, 1), rhs = c.inputOfRank(rhsIndex, 1);
+  auto zero = [&](int64_t i, mlir::Value matrix, bool rows) {
+    return c.hasInput(i) ? matrixParameter(b, c.input(i), matrix, rows) : mlir::Value();
+  };
+  return importMatrixProduct(b, centered(b, lhs, zero(lhsZero, lhs, true)), centered(b, rhs, zero(rhsZero, rhs, false)));
+}
+
+void importMatMulInteger(NodeContext &c) { c.result(integerProduct(c, 0, 2, 1, 3)); }
+
+void importQLinearMatMul(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Type real = b.raw().getF32Type();
+  mlir::Value product = integerProduct(c, 0, 2, 3, 5);
+  mlir::Value lhsScale = b.cast(matrixParameter(b, c.input(1), c.input(0), true), real);
+  mlir::Value rhsScale = b.cast(matrixParameter(b, c.input(4), c.input(3), false), real);
+  mlir::Value scale = b.make<nn::MulOp>(lhsScale, rhsScale);
+  mlir::Value factor = b.make<nn::DivOp>(scale, b.cast(matrixParameter(b, c.input(6), product, true), real));
+  mlir::Value scaledProduct = b.make<nn::MulOp>(b.cast(product, real), factor);
+  c.result(quantized(b, scaledProduct, matrixParameter(b, c.input(7), product, true), elementOf(c.input(7))));
+}
+
+/// The convolution of zero-centered integers; a zero point of the filter may be one per filter.
+mlir::Value integerConvolution(NodeContext &c, int64_t inputIndex, int64_t inputZero, int64_t filterIndex, int64_t filterZero) {
+  Builder &b = c.b;
+  mlir::Value input = c.inputOfRank(inputIndex, 3, 5), filter = c.inputOfRank(filterIndex, 3, 5);
+  if (rankOf(input) != rankOf(filter))
+    fail("the input has rank " + std::to_string(rankOf(input)) + ", but the filter has rank " + std::to_string(rankOf(filter)));
+  mlir::Value zero = c.hasInput(inputZero) ? b.reshape(c.input(inputZero), {}) : mlir::Value();
+  input = centered(b, input, zero);
+  mlir::Value perFilter = c.hasInput(filterZero) ? c.input(filterZero) : mlir::Value();
+  if (perFilter && rankOf(perFilter) == 1)
+    perFilter = b.alignAt(perFilter, 0, rankOf(filter));
+  filter = centered(b, filter, perFilter);
+  IntVector kernel(typeOf(filter).getShape().drop_front(2));
+  WindowAttributes window = readWindow(c, input, std::move(kernel));
+  input = window.padDynamically(b, input, 0);
+  return b.make<nn::ConvOp>(input, filter, window.kernel, window.strides, window.pads(), window.dilations, c.integer("group", 1),
+                            /*channels_last=*/false, nn::PackingAttr());
+}
+
+void importConvInteger(NodeContext &c) { c.result(integerConvolution(c, 0, 2, 1, 3)); }
+
+void importQLinearConv(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Type real = b.raw().getF32Type();
+  mlir::Value sum = integerConvolution(c, 0, 2, 3, 5);
+  int64_t rank = rankOf(sum);
+  if (c.hasInput(8))
+    sum = b.make<nn::AddOp>(sum, b.alignAt(c.inputOfRank(8, 1, 1), 1, rank));
+  auto perChannel = [&](mlir::Value parameter) {
+    return rankOf(parameter) == 1 && typeOf(parameter).getDimSize(0) != 1 ? b.alignAt(parameter, 1, rank)
+                                                                           : b.reshape(parameter, {});
+  };
+  mlir::Value scale = b.make<nn::MulOp>(perChannel(c.input(1)), perChannel(c.input(4)));
+  mlir::Value factor = b.make<nn::DivOp>(scale, perChannel(c.input(6)));
+  mlir::Value scaledSum = b.make<nn::MulOp>(b.cast(sum, real), factor);
+  c.result(quantized(b, scaledSum, perChannel(c.input(7)), elementOf(c.input(7))));
+}
+
+} // namespace
+
+void addQuantization(ImporterTable &table) {
+  table.add("ConvInteger", importConvInteger);
+  table.add("DequantizeLinear", importDequantizeLinear);
+  table.add("MatMulInteger", importMatMulInteger);
+  table.add("QLinearConv", importQLinearConv);
+  table.add("QLinearMatMul", importQLinearMatMul);
+  table.add("QuantizeLinear", importQuantizeLinear);
+}
+
+} // namespace tenon::importer
