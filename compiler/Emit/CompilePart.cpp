@@ -95,9 +95,9 @@ Expected<std::unique_ptr<TargetMachine>> createTargetMachine(const Target &targe
   options.FunctionSections = true;
   options.DataSections = true;
   options.AllowFPOpFusion = FPOpFusion::Standard;
-  std::unique_ptr<TargetMachine> machine(
-      backend->createTargetMachine(target.triple(), target.cpu(), target.featureString(), options, Reloc::PIC_,
-                                   CodeModel::Small, CodeGenOptLevel::Aggressive));
+  std::unique_ptr<TargetMachine> machine(backend->createTargetMachine(target.triple(), target.cpu(),
+                                                                      target.featureString(), options, Reloc::PIC_,
+                                                                      CodeModel::Small, CodeGenOptLevel::Aggressive));
   if (!machine)
     return createStringError("no target machine for '%s'", target.triple().str().c_str());
   return machine;
@@ -139,7 +139,8 @@ Expected<PartResult> compilePart(mlir::ModuleOp part, const PartOptions &options
   }
   optimizeModule(*module, **machine);
   legacy::PassManager codegen;
-  CodeGenFileType type = options.artefact == Artefact::Assembly ? CodeGenFileType::AssemblyFile : CodeGenFileType::ObjectFile;
+  CodeGenFileType type =
+      options.artefact == Artefact::Assembly ? CodeGenFileType::AssemblyFile : CodeGenFileType::ObjectFile;
   if ((*machine)->addPassesToEmitFile(codegen, os, nullptr, type))
     return createStringError("the code generator for '%s' writes no such file", options.target.triple().str().c_str());
   codegen.run(*module);

@@ -37,7 +37,9 @@ bool isPlausible(const ConstantStruct *fields) {
   if (!fields || fields->getNumOperands() != NumFields)
     return false;
   auto isPointer = [&](unsigned field) { return fields->getOperand(field)->getType()->isPointerTy(); };
-  auto isInteger = [&](unsigned field, unsigned bits) { return fields->getOperand(field)->getType()->isIntegerTy(bits); };
+  auto isInteger = [&](unsigned field, unsigned bits) {
+    return fields->getOperand(field)->getType()->isIntegerTy(bits);
+  };
   return isInteger(NumInputs, 32) && isPointer(Inputs) && isInteger(NumOutputs, 32) && isPointer(Outputs) &&
          isPointer(Weights) && isInteger(WeightsBytes, 64) && isPointer(WeightsFile) && isInteger(WeightsDigest, 64);
 }
@@ -52,7 +54,8 @@ std::optional<StringRef> readName(const Constant *specs, unsigned index) {
   auto *text = pointer ? dyn_cast<GlobalVariable>(pointer->stripPointerCasts()) : nullptr;
   if (!text || !text->hasInitializer())
     return std::nullopt;
-  if (auto *characters = dyn_cast<ConstantDataSequential>(text->getInitializer()); characters && characters->isCString())
+  if (auto *characters = dyn_cast<ConstantDataSequential>(text->getInitializer());
+      characters && characters->isCString())
     return characters->getAsCString();
   if (isa<ConstantAggregateZero>(text->getInitializer()))
     return StringRef("");
@@ -75,7 +78,8 @@ std::string commentText(StringRef name) {
   return result;
 }
 
-Error writeIndices(raw_ostream &os, const ConstantStruct &fields, Field count, Field specs, StringRef symbol, StringRef kind) {
+Error writeIndices(raw_ostream &os, const ConstantStruct &fields, Field count, Field specs, StringRef symbol,
+                   StringRef kind) {
   std::string stem = sanitize(symbol) + "_" + kind.upper() + "_";
   uint64_t number = cast<ConstantInt>(fields.getOperand(count))->getZExtValue();
   os << formatv("/* Indices of {0}s, in the order of tenon_run. */\n#define {1}_NUM_{2}S {3}\n", kind, sanitize(symbol),
@@ -113,7 +117,9 @@ Error placeWeights(GlobalVariable &descriptor, const WeightPlacement &weights) {
   Module &module = *descriptor.getParent();
   LLVMContext &context = module.getContext();
   auto *pointerType = cast<PointerType>(values[Weights]->getType());
-  auto setInteger = [&](Field field, uint64_t value) { values[field] = ConstantInt::get(values[field]->getType(), value); };
+  auto setInteger = [&](Field field, uint64_t value) {
+    values[field] = ConstantInt::get(values[field]->getType(), value);
+  };
 
   values[Weights] = values[WeightsFile] = ConstantPointerNull::get(pointerType);
   if (weights.file) {
@@ -123,7 +129,8 @@ Error placeWeights(GlobalVariable &descriptor, const WeightPlacement &weights) {
   } else if (weights.sizeBytes != 0) {
     GlobalVariable *section = module.getGlobalVariable(weightsSymbolName);
     if (!section)
-      section = new GlobalVariable(module, Type::getInt8Ty(context), true, GlobalValue::ExternalLinkage, nullptr, weightsSymbolName);
+      section = new GlobalVariable(module, Type::getInt8Ty(context), true, GlobalValue::ExternalLinkage, nullptr,
+                                   weightsSymbolName);
     values[Weights] = section;
   }
   setInteger(WeightsBytes, weights.sizeBytes);

@@ -1,7 +1,7 @@
 //===- Descriptor.h - the descriptor as a constant of LLVM IR -------------------------------------------===//
 //
-// Codegen writes the descriptor as a global of the shape that runtime/include/tenon/model_abi.h gives to tenon_model. Where
-// the weights are is filled in here; what the C header says is read from here.
+// Codegen writes the descriptor as a global of the shape that runtime/include/tenon/model_abi.h gives to tenon_model.
+// Where the weights are is filled in here; what the C header says is read from here.
 //
 //===----------------------------------------------------------------------------------------------===//
 

@@ -39,7 +39,8 @@ struct Objects {
   }
 };
 
-Expected<std::vector<PartResult>> compileParts(ArrayRef<mlir::OwningOpRef<mlir::ModuleOp>> modules, const PartOptions &options) {
+Expected<std::vector<PartResult>> compileParts(ArrayRef<mlir::OwningOpRef<mlir::ModuleOp>> modules,
+                                               const PartOptions &options) {
   std::vector<PartResult> results(modules.size());
   std::vector<std::string> errors(modules.size());
   mlir::ModuleOp first = modules.front().get();
@@ -77,7 +78,8 @@ Error readObjects(Objects &objects) {
 class Emitter {
 public:
   Emitter(const Target &target, const EmitOptions &options, ArrayRef<Weight> weights)
-      : options(options), weights(weights), part{target, options.artefact, options.symbol, {}, {}, {}, options.optimizeSize} {
+      : options(options), weights(weights),
+        part{target, options.artefact, options.symbol, {}, {}, {}, options.optimizeSize} {
     // A program may link several models: names that are not its own to see must differ too.
     if (options.artefact == Artefact::StaticLibrary || options.artefact == Artefact::Object)
       part.prefix = options.symbol + ".";
@@ -180,7 +182,8 @@ private:
       if (!file)
         return file.takeError();
       inputs.push_back(std::move(*file));
-      if (Error error = writeWeightObject(weights, weightsSymbol, objects.elfMachine, objects.elfFlags, inputs.back().stream()))
+      if (Error error =
+              writeWeightObject(weights, weightsSymbol, objects.elfMachine, objects.elfFlags, inputs.back().stream()))
         return error;
       if (Error error = inputs.back().finish())
         return error;
@@ -210,7 +213,8 @@ private:
     for (auto [index, input] : enumerate(inputs))
       names.push_back(formatv("{0}_{1}.o", options.symbol, index));
     for (auto [input, name] : zip_equal(inputs, names)) {
-      ErrorOr<std::unique_ptr<MemoryBuffer>> buffer = MemoryBuffer::getFile(input.path(), /*IsText=*/false, /*RequiresNullTerminator=*/false);
+      ErrorOr<std::unique_ptr<MemoryBuffer>> buffer =
+          MemoryBuffer::getFile(input.path(), /*IsText=*/false, /*RequiresNullTerminator=*/false);
       if (!buffer)
         return createStringError(buffer.getError(), "cannot read a temporary file");
       NewArchiveMember member((*buffer)->getMemBufferRef());
@@ -255,7 +259,8 @@ void registerDialectTranslations(mlir::DialectRegistry &registry) {
   mlir::registerLLVMDialectTranslation(registry);
 }
 
-Expected<EmitResult> emitArtefact(mlir::OwningOpRef<mlir::ModuleOp> module, const Target &target, const EmitOptions &options) {
+Expected<EmitResult> emitArtefact(mlir::OwningOpRef<mlir::ModuleOp> module, const Target &target,
+                                  const EmitOptions &options) {
   mlir::FailureOr<SmallVector<Weight>> weights = getWeights(*module);
   if (mlir::failed(weights))
     return createStringError("the module's list of weights is wrong");

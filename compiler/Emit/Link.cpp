@@ -1,6 +1,7 @@
 //===- Link.cpp - objects to a shared library or to one object -------------------------------------------===//
 //
-// LLD runs inside this process. It keeps state in globals, so links take turns; it writes its output beside its name and renames.
+// LLD runs inside this process. It keeps state in globals, so links take turns; it writes its output beside its name
+// and renames.
 //
 //===----------------------------------------------------------------------------------------------===//
 
@@ -28,12 +29,12 @@ constexpr StringLiteral libcFunctions[] = {"memcpy", "memmove", "memset", "memcm
 
 /// C99's functions on double, all of which exist with the suffix f too.
 constexpr StringLiteral libmFunctions[] = {
-    "acos",   "acosh", "asin",  "asinh",     "atan",  "atan2",     "atanh",  "cbrt",   "ceil",  "copysign", "cos",
-    "cosh",   "erf",   "erfc",  "exp",       "exp10", "exp2",      "expm1",  "fabs",   "fdim",  "floor",    "fma",
-    "fmax",   "fmin",  "fmod",  "frexp",     "hypot", "ilogb",     "ldexp",  "lgamma", "llrint", "llround", "log",
-    "log10",  "log1p", "log2",  "logb",      "lrint", "lround",    "modf",   "nearbyint", "nextafter", "pow", "remainder",
-    "rint",   "round", "roundeven", "scalbn", "sin",  "sincos",    "sinh",   "sqrt",   "tan",   "tanh",     "tgamma",
-    "trunc"};
+    "acos",      "acosh",     "asin", "asinh",     "atan",   "atan2", "atanh",     "cbrt",   "ceil",   "copysign",
+    "cos",       "cosh",      "erf",  "erfc",      "exp",    "exp10", "exp2",      "expm1",  "fabs",   "fdim",
+    "floor",     "fma",       "fmax", "fmin",      "fmod",   "frexp", "hypot",     "ilogb",  "ldexp",  "lgamma",
+    "llrint",    "llround",   "log",  "log10",     "log1p",  "log2",  "logb",      "lrint",  "lround", "modf",
+    "nearbyint", "nextafter", "pow",  "remainder", "rint",   "round", "roundeven", "scalbn", "sin",    "sincos",
+    "sinh",      "sqrt",      "tan",  "tanh",      "tgamma", "trunc"};
 
 bool isMathFunction(StringRef name) {
   static const StringSet<> names = [] {
@@ -126,12 +127,27 @@ Error linkShared(ArrayRef<std::string> inputs, const ExternalFunctions &function
                  StringRef output) {
   std::vector<std::unique_ptr<FileRemover>> stubs;
   // Sections keep their input order and nothing depends on time or place, so equal inputs give equal bytes.
-  std::vector<std::string> arguments = {"-shared",         "--gc-sections",  "-z",          "relro",         "-z",        "now",
-                                        "-z",              "noexecstack",    "-z",          "defs",          "--as-needed",
-                                        "--hash-style=gnu", "--build-id=none", "-O1",       "--discard-locals", "--threads=1",
-                                        "-o",              output.str()};
+  std::vector<std::string> arguments = {"-shared",
+                                        "--gc-sections",
+                                        "-z",
+                                        "relro",
+                                        "-z",
+                                        "now",
+                                        "-z",
+                                        "noexecstack",
+                                        "-z",
+                                        "defs",
+                                        "--as-needed",
+                                        "--hash-style=gnu",
+                                        "--build-id=none",
+                                        "-O1",
+                                        "--discard-locals",
+                                        "--threads=1",
+                                        "-o",
+                                        output.str()};
   llvm::append_range(arguments, inputs);
-  for (auto [name, symbols] : {std::pair(StringRef("libm.so.6"), &functions.math), {StringRef("libc.so.6"), &functions.c}}) {
+  for (auto [name, symbols] :
+       {std::pair(StringRef("libm.so.6"), &functions.math), {StringRef("libc.so.6"), &functions.c}}) {
     if (symbols->empty())
       continue;
     Expected<std::string> stub = writeStub(name, *symbols, elfMachine, stubs);

@@ -32,8 +32,8 @@ FunctionPassManager buildFunctionPipeline() {
   passes.addPass(SimplifyCFGPass());
   passes.addPass(InstCombinePass());
 
-  // Loops come with the test at the top; rotated ones have a preheader that runs only when the body does, which is where
-  // invariant loads may go.
+  // Loops come with the test at the top; rotated ones have a preheader that runs only when the body does, which is
+  // where invariant loads may go.
   LoopPassManager loops;
   loops.addPass(LoopRotatePass());
   loops.addPass(LICMPass(LICMOptions()));

@@ -56,7 +56,8 @@ std::string ScratchFile::path() const { return formatv("/proc/self/fd/{0}", desc
 OutputFile::OutputFile(sys::fs::TempFile file, StringRef path)
     : file(std::move(file)), path(path), os(std::make_unique<raw_fd_ostream>(this->file->FD, /*shouldClose=*/false)) {}
 
-OutputFile::OutputFile(OutputFile &&other) : file(std::move(other.file)), path(std::move(other.path)), os(std::move(other.os)) {
+OutputFile::OutputFile(OutputFile &&other)
+    : file(std::move(other.file)), path(std::move(other.path)), os(std::move(other.os)) {
   other.file.reset();
 }
 

@@ -1,7 +1,7 @@
 //===- SplitModule.cpp - parts of a module that compile side by side ----------------------------------===//
 //
-// Functions are distributed by size, largest first, each to the part that is smallest so far. What is used across parts gets
-// external linkage; symbols are unique in the module, so they are unique in the program that the parts make.
+// Functions are distributed by size, largest first, each to the part that is smallest so far. What is used across parts
+// gets external linkage; symbols are unique in the module, so they are unique in the program that the parts make.
 //
 //===----------------------------------------------------------------------------------------------===//
 
@@ -52,9 +52,8 @@ SmallVector<int64_t> assignParts(ArrayRef<SizedFunction> functions, int64_t opsP
   int64_t numParts = std::clamp<int64_t>(llvm::divideCeil(total, opsPerPart), 1, maxParts);
 
   auto order = llvm::to_vector(llvm::seq<int64_t>(0, functions.size()));
-  llvm::sort(order, [&](int64_t a, int64_t b) {
-    return std::pair(functions[b].ops, a) < std::pair(functions[a].ops, b);
-  });
+  llvm::sort(order,
+             [&](int64_t a, int64_t b) { return std::pair(functions[b].ops, a) < std::pair(functions[a].ops, b); });
   SmallVector<int64_t> load(numParts, 0), part(functions.size());
   for (int64_t index : order) {
     part[index] = std::distance(load.begin(), llvm::min_element(load));

@@ -9,9 +9,10 @@
 
 namespace tenon::emit {
 
-/// Moves the functions of `module` into parts of about `opsPerPart` operations; all globals stay in the first. Each part
-/// declares what it uses of the others. The partition depends on the module alone.
-llvm::SmallVector<mlir::OwningOpRef<mlir::ModuleOp>> splitModule(mlir::OwningOpRef<mlir::ModuleOp> module, int64_t opsPerPart);
+/// Moves the functions of `module` into parts of about `opsPerPart` operations; all globals stay in the first. Each
+/// part declares what it uses of the others. The partition depends on the module alone.
+llvm::SmallVector<mlir::OwningOpRef<mlir::ModuleOp>> splitModule(mlir::OwningOpRef<mlir::ModuleOp> module,
+                                                                 int64_t opsPerPart);
 
 } // namespace tenon::emit
 

@@ -1,6 +1,7 @@
 //===- WriteWeights.cpp - the weights as an object or as a file -----------------------------------------===//
 //
-// The object is written by hand because LLVM's writers want all bytes in memory first. It is the smallest that linkers take:
+// The object is written by hand because LLVM's writers want all bytes in memory first. It is the smallest that linkers
+// take:
 //
 //   header | weights | symbol table | names of symbols | names of sections | section headers
 //
@@ -89,7 +90,8 @@ Expected<uint64_t> writeWeights(ArrayRef<Weight> weights, raw_ostream &os, bool 
   return hash;
 }
 
-Error writeWeightObject(ArrayRef<Weight> weights, StringRef symbol, uint16_t elfMachine, uint32_t elfFlags, raw_ostream &os) {
+Error writeWeightObject(ArrayRef<Weight> weights, StringRef symbol, uint16_t elfMachine, uint32_t elfFlags,
+                        raw_ostream &os) {
   bool large = elfMachine == ELF::EM_X86_64;
   uint64_t sizeBytes = weightSectionBytes(weights);
   NameTable symbolNames, sectionNames;

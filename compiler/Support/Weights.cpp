@@ -22,8 +22,9 @@ void setWeights(ModuleOp module, ArrayRef<Weight> weights) {
   Builder builder(module.getContext());
   SmallVector<Attribute> entries;
   for (const Weight &weight : weights)
-    entries.push_back(builder.getDictionaryAttr({builder.getNamedAttr("offset", builder.getI64IntegerAttr(weight.offset)),
-                                                 builder.getNamedAttr("value", weight.value)}));
+    entries.push_back(
+        builder.getDictionaryAttr({builder.getNamedAttr("offset", builder.getI64IntegerAttr(weight.offset)),
+                                   builder.getNamedAttr("value", weight.value)}));
   module->setAttr(weightsAttrName, builder.getArrayAttr(entries));
 }
 

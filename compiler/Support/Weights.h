@@ -5,9 +5,9 @@
 //   tenon.weights = [{offset = 0 : i64, value = dense_resource<conv1_w> : tensor<64x3x7x7xf32>},
 //                    {offset = 37632 : i64, value = dense<...> : tensor<64xf32>}]
 //
-// The entries ascend by offset and do not overlap; offsets are multiples of weightAlignment; bytes between them are zero. An
-// element takes the bytes it takes at run time (booleans one byte). Values are attributes of builtin or resource kind whose
-// bytes are read when the section is written, never before.
+// The entries ascend by offset and do not overlap; offsets are multiples of weightAlignment; bytes between them are
+// zero. An element takes the bytes it takes at run time (booleans one byte). Values are attributes of builtin or
+// resource kind whose bytes are read when the section is written, never before.
 //
 //===----------------------------------------------------------------------------------------------===//
 
@@ -44,14 +44,15 @@ int64_t elementBytes(mlir::Type type);
 /// Puts the attribute on `module`. `weights` must be laid out as said above.
 void setWeights(mlir::ModuleOp module, llvm::ArrayRef<Weight> weights);
 
-/// Reads it back; without the attribute there are no weights. Fails, with an error on the module, if the layout is wrong.
+/// Reads it back; without the attribute there are no weights. Fails, with an error on the module, if the layout is
+/// wrong.
 mlir::FailureOr<llvm::SmallVector<Weight>> getWeights(mlir::ModuleOp module);
 
 /// Size of the whole section, rounded up to the alignment.
 int64_t weightSectionBytes(llvm::ArrayRef<Weight> weights);
 
-/// Hands the bytes of a value to `sink` in pieces, in order. The pieces of a resource are its own memory, not a copy. Fails if a
-/// resource has no bytes or not as many as its type says.
+/// Hands the bytes of a value to `sink` in pieces, in order. The pieces of a resource are its own memory, not a copy.
+/// Fails if a resource has no bytes or not as many as its type says.
 mlir::LogicalResult readWeight(mlir::ElementsAttr value, llvm::function_ref<void(llvm::ArrayRef<char>)> sink);
 
 } // namespace tenon

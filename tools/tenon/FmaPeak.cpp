@@ -1,0 +1,145 @@
+//===- FmaPeak.cpp - what this machine's multiply-add units give ---------------------------------------------===//
+//
+// Twelve independent chains: enough to hide a latency of 4 to 5 cycles with two units (Agner Fog's tables), few enough
+// for sixteen vector registers.
+//
+//===-----------------------------------------------------------------------------------------------------===//
+
+#include "tools/tenon/FmaPeak.h"
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <thread>
+#include <vector>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace tenon::cli {
+
+namespace {
+
+constexpr int numChains = 12;
+constexpr int64_t stepsPerCall = 20000;
+
+/// One kind of vector: floating-point operations of a call of `run`.
+struct Kernel {
+  int64_t flops;
+  float (*run)();
+};
+
+#if defined(__x86_64__)
+__attribute__((target("avx512f"))) float runAvx512() {
+  __m512 chains[numChains], factor = _mm512_set1_ps(0.999f), addend = _mm512_set1_ps(0.001f);
+  for (__m512 &chain : chains)
+    chain = addend;
+  for (int64_t step = 0; step < stepsPerCall; ++step) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < numChains; ++i) {
+      chains[i] = _mm512_fmadd_ps(chains[i], factor, addend);
+      asm volatile("" : "+v"(chains[i]));
+    }
+  }
+  float sum = 0;
+  for (__m512 chain : chains)
+    sum += _mm512_reduce_add_ps(chain);
+  return sum;
+}
+
+__attribute__((target("avx2,fma"))) float runAvx2() {
+  __m256 chains[numChains], factor = _mm256_set1_ps(0.999f), addend = _mm256_set1_ps(0.001f);
+  for (__m256 &chain : chains)
+    chain = addend;
+  for (int64_t step = 0; step < stepsPerCall; ++step) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < numChains; ++i) {
+      chains[i] = _mm256_fmadd_ps(chains[i], factor, addend);
+      asm volatile("" : "+x"(chains[i]));
+    }
+  }
+  __m256 sum = _mm256_setzero_ps();
+  for (__m256 chain : chains)
+    sum = _mm256_add_ps(sum, chain);
+  return _mm256_cvtss_f32(sum);
+}
+
+float runSse() {
+  __m128 chains[numChains], factor = _mm_set1_ps(0.999f), addend = _mm_set1_ps(0.001f);
+  for (__m128 &chain : chains)
+    chain = addend;
+  for (int64_t step = 0; step < stepsPerCall; ++step) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < numChains; ++i) {
+      chains[i] = _mm_add_ps(_mm_mul_ps(chains[i], factor), addend);
+      asm volatile("" : "+x"(chains[i]));
+    }
+  }
+  __m128 sum = _mm_setzero_ps();
+  for (__m128 chain : chains)
+    sum = _mm_add_ps(sum, chain);
+  return _mm_cvtss_f32(sum);
+}
+
+Kernel widestKernel() {
+  if (__builtin_cpu_supports("avx512f"))
+    return {stepsPerCall * numChains * 16 * 2, runAvx512};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return {stepsPerCall * numChains * 8 * 2, runAvx2};
+  return {stepsPerCall * numChains * 4 * 2, runSse};
+}
+#elif defined(__aarch64__)
+float runNeon() {
+  float32x4_t chains[numChains], factor = vdupq_n_f32(0.999f), addend = vdupq_n_f32(0.001f);
+  for (float32x4_t &chain : chains)
+    chain = addend;
+  for (int64_t step = 0; step < stepsPerCall; ++step) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < numChains; ++i) {
+      chains[i] = vfmaq_f32(addend, chains[i], factor);
+      asm volatile("" : "+w"(chains[i]));
+    }
+  }
+  float32x4_t sum = vdupq_n_f32(0);
+  for (float32x4_t chain : chains)
+    sum = vaddq_f32(sum, chain);
+  return vaddvq_f32(sum);
+}
+
+Kernel widestKernel() { return {stepsPerCall * numChains * 4 * 2, runNeon}; }
+#endif
+
+/// The best rate of many short calls: interruptions only make a call slower.
+double measureOneThread(const Kernel &kernel) {
+  using Clock = std::chrono::steady_clock;
+  volatile float sink = 0;
+  double best = 0;
+  Clock::time_point end = Clock::now() + std::chrono::milliseconds(100);
+  while (Clock::now() < end) {
+    Clock::time_point start = Clock::now();
+    sink = sink + kernel.run();
+    std::chrono::duration<double, std::nano> elapsed = Clock::now() - start;
+    best = std::max(best, static_cast<double>(kernel.flops) / elapsed.count());
+  }
+  return best;
+}
+
+} // namespace
+
+double measureFmaPeak(unsigned threads) {
+  Kernel kernel = widestKernel();
+  std::vector<double> rates(std::max(threads, 1u));
+  std::vector<std::thread> others;
+  for (size_t i = 1; i < rates.size(); ++i)
+    others.emplace_back([&, i] { rates[i] = measureOneThread(kernel); });
+  rates[0] = measureOneThread(kernel);
+  double sum = 0;
+  for (std::thread &other : others)
+    other.join();
+  for (double rate : rates)
+    sum += rate;
+  return sum;
+}
+
+} // namespace tenon::cli

@@ -1,0 +1,157 @@
+//===- NpyFile.cpp - NumPy's .npy format --------------------------------------------------------------------===//
+//
+// The format (numpy.lib.format): "\x93NUMPY", version, length of the header, the header (a Python literal with descr,
+// fortran_order and shape, padded with spaces), the elements.
+//
+//===-----------------------------------------------------------------------------------------------------===//
+
+#include "tools/tenon/Commands.h"
+#include "tools/tenon/TensorFile.h"
+#include <algorithm>
+#include <cstring>
+
+namespace tenon::cli {
+
+namespace {
+
+struct TypeRow {
+  uint32_t dtype;
+  char kind;
+  uint32_t bytes;
+};
+
+/// numpy's letters. 'V' with two bytes is what bfloat16 of ml_dtypes becomes.
+constexpr TypeRow types[] = {{TENON_F32, 'f', 4}, {TENON_F64, 'f', 8}, {TENON_F16, 'f', 2}, {TENON_BF16, 'V', 2},
+                             {TENON_I8, 'i', 1},  {TENON_I16, 'i', 2}, {TENON_I32, 'i', 4}, {TENON_I64, 'i', 8},
+                             {TENON_U8, 'u', 1},  {TENON_U16, 'u', 2}, {TENON_U32, 'u', 4}, {TENON_U64, 'u', 8},
+                             {TENON_BOOL, 'b', 1}};
+
+/// Reads the header's literal, which numpy writes in one way only.
+class HeaderReader {
+public:
+  HeaderReader(std::string_view text, const std::string &what) : text(text), what(what) {}
+
+  std::string_view quoted(const char *key) {
+    seek(key);
+    size_t begin = text.find_first_of("'\"", position);
+    size_t end = begin == text.npos ? text.npos : text.find(text[begin], begin + 1);
+    if (end == text.npos)
+      fail();
+    return text.substr(begin + 1, end - begin - 1);
+  }
+
+  bool truth(const char *key) {
+    seek(key);
+    size_t begin = text.find_first_not_of(" :", position);
+    std::string_view rest = text.substr(std::min(begin, text.size()));
+    if (!rest.starts_with("True") && !rest.starts_with("False"))
+      fail();
+    return rest.starts_with("True");
+  }
+
+  std::vector<int64_t> tuple(const char *key) {
+    seek(key);
+    size_t begin = text.find('(', position), end = text.find(')', position);
+    if (begin == text.npos || end == text.npos || end < begin)
+      fail();
+    std::string inside(text.substr(begin + 1, end - begin - 1));
+    std::erase(inside, ' ');
+    if (inside.ends_with(','))
+      inside.pop_back();
+    std::optional<std::vector<int64_t>> dims = parseDims(inside);
+    if (!dims)
+      fail();
+    return *dims;
+  }
+
+  [[noreturn]] void fail() const { throw InputError(what + ": not a .npy file that numpy wrote"); }
+
+private:
+  void seek(const char *key) {
+    position = text.find(std::string("'") + key + "'");
+    if (position == text.npos)
+      fail();
+    position += std::strlen(key) + 2;
+  }
+
+  std::string_view text;
+  const std::string &what;
+  size_t position = 0;
+};
+
+uint32_t dtypeFromDescr(std::string_view descr, const std::string &what) {
+  if (descr.size() >= 3)
+    for (const TypeRow &row : types)
+      if (descr[1] == row.kind && descr.substr(2) == std::to_string(row.bytes))
+        return row.dtype;
+  throw InputError(what + ": elements of numpy type '" + std::string(descr) + "' are not supported");
+}
+
+void swapBytes(Tensor &tensor) {
+  size_t elementBytes = tenon_dtype_bytes(tensor.dtype);
+  for (size_t i = 0; i < tensor.numElements(); ++i)
+    std::reverse(tensor.data() + i * elementBytes, tensor.data() + (i + 1) * elementBytes);
+}
+
+/// Elements in column-major order become row-major.
+Tensor fromColumnMajor(const Tensor &columns) {
+  tenon_tensor view = columns.view();
+  int64_t stride = tenon_dtype_bytes(columns.dtype);
+  for (uint32_t d = 0; d < view.rank; ++d) {
+    view.byte_strides[d] = stride;
+    stride *= view.dims[d];
+  }
+  return Tensor::copyOf(view);
+}
+
+} // namespace
+
+Tensor readNpy(std::string_view bytes, const std::string &what) {
+  HeaderReader bad({}, what);
+  if (bytes.size() < 10 || !bytes.starts_with("\x93NUMPY") || bytes[6] < 1 || bytes[6] > 3)
+    bad.fail();
+  size_t lengthBytes = bytes[6] == 1 ? 2 : 4, headerBytes = 0;
+  if (bytes.size() < 8 + lengthBytes)
+    bad.fail();
+  std::memcpy(&headerBytes, bytes.data() + 8, lengthBytes);
+  if (bytes.size() - 8 - lengthBytes < headerBytes)
+    bad.fail();
+  HeaderReader header(bytes.substr(8 + lengthBytes, headerBytes), what);
+  std::string_view descr = header.quoted("descr"), data = bytes.substr(8 + lengthBytes + headerBytes);
+  std::vector<int64_t> dims = header.tuple("shape");
+  if (dims.size() > TENON_MAX_RANK)
+    throw InputError(what + ": rank is " + std::to_string(dims.size()) + " but at most " +
+                     std::to_string(TENON_MAX_RANK) + " is supported");
+
+  Tensor tensor(dtypeFromDescr(descr, what), dims);
+  if (data.size() < tensor.sizeBytes())
+    throw InputError(what + ": " + std::to_string(data.size()) + " bytes of elements but " +
+                     std::to_string(tensor.sizeBytes()) + " are expected");
+  std::memcpy(tensor.data(), data.data(), tensor.sizeBytes());
+  if (descr[0] == '>')
+    swapBytes(tensor);
+  return header.truth("fortran_order") ? fromColumnMajor(tensor) : std::move(tensor);
+}
+
+std::string npyBytes(const Tensor &tensor) {
+  const TypeRow *row =
+      std::find_if(std::begin(types), std::end(types), [&](const TypeRow &row) { return row.dtype == tensor.dtype; });
+  std::string shape;
+  for (int64_t dim : tensor.dims)
+    shape += std::to_string(dim) + ", ";
+  if (!shape.empty())
+    shape.erase(shape.size() - (tensor.dims.size() == 1 ? 1 : 2));
+  std::string header = std::string("{'descr': '") + (row->bytes == 1 ? '|' : '<') + row->kind +
+                       std::to_string(row->bytes) + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+  // The elements start at a multiple of 64 bytes.
+  header.append(63 - (10 + header.size()) % 64, ' ');
+  header += '\n';
+  std::string bytes("\x93NUMPY\x01\x00", 8);
+  bytes += static_cast<char>(header.size() & 0xff);
+  bytes += static_cast<char>(header.size() >> 8);
+  bytes += header;
+  bytes.append(reinterpret_cast<const char *>(tensor.data()), tensor.sizeBytes());
+  return bytes;
+}
+
+} // namespace tenon::cli

@@ -1,0 +1,200 @@
+//===- Tensor.cpp - a tensor with its memory ------------------------------------------------------------===//
+
+#include "tools/tenon/Tensor.h"
+#include "tools/tenon/Commands.h"
+#include "llvm/ADT/APFloat.h"
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <random>
+
+namespace tenon::cli {
+
+namespace {
+
+template <typename T> T read(const std::byte *data, size_t index) {
+  T value;
+  std::memcpy(&value, data + index * sizeof(T), sizeof(T));
+  return value;
+}
+
+double readHalf(const std::byte *data, size_t index, const llvm::fltSemantics &semantics) {
+  llvm::APFloat value(semantics, llvm::APInt(16, read<uint16_t>(data, index)));
+  bool lost;
+  value.convert(llvm::APFloat::IEEEdouble(), llvm::APFloat::rmNearestTiesToEven, &lost);
+  return value.convertToDouble();
+}
+
+uint16_t toHalf(double number, const llvm::fltSemantics &semantics) {
+  llvm::APFloat value(number);
+  bool lost;
+  value.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &lost);
+  return static_cast<uint16_t>(value.bitcastToAPInt().getZExtValue());
+}
+
+bool isFloat(uint32_t dtype) {
+  return dtype == TENON_F32 || dtype == TENON_F64 || dtype == TENON_F16 || dtype == TENON_BF16;
+}
+
+template <typename T> std::string numberText(T value) {
+  char text[64];
+  auto [end, error] = std::to_chars(text, text + sizeof(text), value);
+  return error == std::errc() ? std::string(text, end) : "?";
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): the same on every machine, unlike the distributions of the C++ library.
+class Generator {
+public:
+  explicit Generator(uint64_t seed) : state(seed) {}
+  uint64_t next() {
+    uint64_t z = (state += 0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+  }
+  /// In [-1, 1).
+  double uniform() { return std::ldexp(static_cast<double>(next() >> 11), -52) - 1.0; }
+
+private:
+  uint64_t state;
+};
+
+} // namespace
+
+Tensor::Tensor(uint32_t dtype, std::vector<int64_t> dims) : dtype(dtype), dims(std::move(dims)) {
+  size_t elementBytes = tenon_dtype_bytes(dtype);
+  unsigned __int128 total = elementBytes;
+  bool isEmpty = false, tooLarge = false;
+  for (int64_t dim : this->dims) {
+    if (dim < 0)
+      throw InputError("a dimension is " + std::to_string(dim));
+    isEmpty |= dim == 0;
+    if (!tooLarge && !isEmpty)
+      tooLarge = (total *= static_cast<uint64_t>(dim)) > (uint64_t(1) << 46);
+  }
+  if (tooLarge && !isEmpty)
+    throw InputError("a tensor of " + dimsText(this->dims) + " elements does not fit into memory");
+  bytes = isEmpty ? 0 : static_cast<size_t>(total);
+  elements = elementBytes ? bytes / elementBytes : 0;
+  storage.resize(bytes + TENON_ALIGNMENT);
+  offset = -reinterpret_cast<uintptr_t>(storage.data()) % TENON_ALIGNMENT;
+}
+
+tenon_tensor Tensor::view() const { return tenon_dense_tensor(dtype, dims.size(), dims.data(), data()); }
+
+Tensor Tensor::copyOf(const tenon_tensor &source) {
+  Tensor result(source.dtype, std::vector<int64_t>(source.dims, source.dims + source.rank));
+  size_t elementBytes = tenon_dtype_bytes(source.dtype);
+  std::vector<int64_t> index(source.rank, 0);
+  for (size_t i = 0; i < result.elements; ++i) {
+    int64_t from = 0;
+    for (uint32_t d = 0; d < source.rank; ++d)
+      from += index[d] * source.byte_strides[d];
+    std::memcpy(result.data() + i * elementBytes, static_cast<const std::byte *>(source.data) + from, elementBytes);
+    for (size_t d = source.rank; d-- > 0;) {
+      if (++index[d] < source.dims[d])
+        break;
+      index[d] = 0;
+    }
+  }
+  return result;
+}
+
+double Tensor::at(size_t index) const {
+  const std::byte *from = data();
+  switch (dtype) {
+  case TENON_F32:
+    return read<float>(from, index);
+  case TENON_F64:
+    return read<double>(from, index);
+  case TENON_F16:
+    return readHalf(from, index, llvm::APFloat::IEEEhalf());
+  case TENON_BF16:
+    return readHalf(from, index, llvm::APFloat::BFloat());
+  case TENON_I8:
+    return read<int8_t>(from, index);
+  case TENON_I16:
+    return read<int16_t>(from, index);
+  case TENON_I32:
+    return read<int32_t>(from, index);
+  case TENON_I64:
+    return static_cast<double>(read<int64_t>(from, index));
+  case TENON_U16:
+    return read<uint16_t>(from, index);
+  case TENON_U32:
+    return read<uint32_t>(from, index);
+  case TENON_U64:
+    return static_cast<double>(read<uint64_t>(from, index));
+  default:
+    return read<uint8_t>(from, index);
+  }
+}
+
+std::string Tensor::textAt(size_t index) const {
+  if (dtype == TENON_I64)
+    return numberText(read<int64_t>(data(), index));
+  if (dtype == TENON_U64)
+    return numberText(read<uint64_t>(data(), index));
+  if (dtype == TENON_F32)
+    return numberText(read<float>(data(), index));
+  return numberText(at(index));
+}
+
+std::string dimsText(const std::vector<int64_t> &dims) {
+  if (dims.empty())
+    return "scalar";
+  std::string text;
+  for (int64_t dim : dims)
+    text += (text.empty() ? "" : "x") + (dim < 0 ? "?" : std::to_string(dim));
+  return text;
+}
+
+std::optional<std::vector<int64_t>> parseDims(const std::string &text) {
+  std::vector<int64_t> dims;
+  if (text.empty() || text == "scalar")
+    return dims;
+  const char *position = text.data(), *end = text.data() + text.size();
+  while (true) {
+    int64_t dim;
+    auto [next, error] = std::from_chars(position, end, dim);
+    if (error != std::errc() || dim < 0)
+      return std::nullopt;
+    dims.push_back(dim);
+    if (next == end)
+      return dims;
+    if (*next != 'x' && *next != ',')
+      return std::nullopt;
+    position = next + 1;
+  }
+}
+
+uint32_t dtypeOf(const std::string &name) {
+  for (uint32_t dtype = TENON_F32; dtype <= TENON_BOOL; ++dtype)
+    if (name == tenon_dtype_name(dtype))
+      return dtype;
+  return 0;
+}
+
+void fillRandom(Tensor &tensor, uint64_t seed) {
+  Generator generator(seed);
+  uint32_t elementBytes = tenon_dtype_bytes(tensor.dtype);
+  for (size_t i = 0; i < tensor.numElements(); ++i) {
+    std::byte *to = tensor.data() + i * elementBytes;
+    double number = isFloat(tensor.dtype) ? generator.uniform() : 0;
+    if (tensor.dtype == TENON_F32) {
+      float value = static_cast<float>(number);
+      std::memcpy(to, &value, sizeof(value));
+    } else if (tensor.dtype == TENON_F64) {
+      std::memcpy(to, &number, sizeof(number));
+    } else if (isFloat(tensor.dtype)) {
+      uint16_t value = toHalf(number, tensor.dtype == TENON_F16 ? llvm::APFloat::IEEEhalf() : llvm::APFloat::BFloat());
+      std::memcpy(to, &value, sizeof(value));
+    } else {
+      bool wholeRange = tensor.dtype == TENON_I8 || tensor.dtype == TENON_U8;
+      uint64_t value = generator.next() >> (wholeRange ? 56 : 63);
+      std::memcpy(to, &value, elementBytes);
+    }
+  }
+}
+
+} // namespace tenon::cli

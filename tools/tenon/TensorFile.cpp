@@ -1,0 +1,158 @@
+//===- TensorFile.cpp - tensors in files: .npy, .npz and ONNX's .pb ---------------------------------------===//
+
+#include "tools/tenon/TensorFile.h"
+#include "tools/tenon/Commands.h"
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <onnx/onnx_pb.h>
+#include <unistd.h>
+#include <zip.h>
+
+namespace tenon::cli {
+
+namespace {
+
+std::vector<NamedTensor> readNpz(const std::string &path) {
+  int code = 0;
+  std::unique_ptr<zip_t, decltype(&zip_discard)> archive(zip_open(path.c_str(), ZIP_RDONLY, &code), zip_discard);
+  if (!archive) {
+    zip_error_t error;
+    zip_error_init_with_code(&error, code);
+    std::string text = zip_error_strerror(&error);
+    zip_error_fini(&error);
+    throw InputError(path + ": " + text);
+  }
+  std::vector<NamedTensor> tensors;
+  for (zip_uint64_t i = 0, count = zip_get_num_entries(archive.get(), 0); i < count; ++i) {
+    zip_stat_t stat;
+    if (zip_stat_index(archive.get(), i, 0, &stat) != 0 || !(stat.valid & ZIP_STAT_SIZE) ||
+        !(stat.valid & ZIP_STAT_NAME))
+      throw InputError(path + ": a damaged archive");
+    std::string name = stat.name, bytes(stat.size, '\0');
+    std::unique_ptr<zip_file_t, decltype(&zip_fclose)> file(zip_fopen_index(archive.get(), i, 0), zip_fclose);
+    if (!file || zip_fread(file.get(), bytes.data(), bytes.size()) != static_cast<zip_int64_t>(bytes.size()))
+      throw InputError(path + ": cannot read '" + name + "': " + zip_strerror(archive.get()));
+    Tensor tensor = readNpy(bytes, path + " (" + name + ")");
+    if (name.ends_with(".npy"))
+      name.resize(name.size() - 4);
+    tensors.push_back({name, std::move(tensor)});
+  }
+  return tensors;
+}
+
+uint32_t dtypeFromOnnx(int32_t type) {
+  switch (type) {
+  case onnx::TensorProto::FLOAT:
+    return TENON_F32;
+  case onnx::TensorProto::DOUBLE:
+    return TENON_F64;
+  case onnx::TensorProto::FLOAT16:
+    return TENON_F16;
+  case onnx::TensorProto::BFLOAT16:
+    return TENON_BF16;
+  case onnx::TensorProto::INT8:
+    return TENON_I8;
+  case onnx::TensorProto::INT16:
+    return TENON_I16;
+  case onnx::TensorProto::INT32:
+    return TENON_I32;
+  case onnx::TensorProto::INT64:
+    return TENON_I64;
+  case onnx::TensorProto::UINT8:
+    return TENON_U8;
+  case onnx::TensorProto::UINT16:
+    return TENON_U16;
+  case onnx::TensorProto::UINT32:
+    return TENON_U32;
+  case onnx::TensorProto::UINT64:
+    return TENON_U64;
+  case onnx::TensorProto::BOOL:
+    return TENON_BOOL;
+  default:
+    return 0;
+  }
+}
+
+/// Copies a repeated field whose elements are at least as wide as the tensor's; both sides are little-endian.
+template <typename Field> bool copyElements(const Field &field, Tensor &tensor) {
+  size_t elementBytes = tenon_dtype_bytes(tensor.dtype);
+  if (static_cast<size_t>(field.size()) != tensor.numElements() || sizeof(*field.data()) < elementBytes)
+    return false;
+  for (size_t i = 0; i < tensor.numElements(); ++i)
+    std::memcpy(tensor.data() + i * elementBytes, &field.data()[i], elementBytes);
+  return true;
+}
+
+NamedTensor readTensorProto(const std::string &path) {
+  onnx::TensorProto proto;
+  if (!proto.ParseFromString(readFile(path)))
+    throw InputError(path + ": not a TensorProto");
+  uint32_t dtype = dtypeFromOnnx(proto.data_type());
+  if (!dtype)
+    throw InputError(path + ": elements of ONNX type " + std::to_string(proto.data_type()) + " are not supported");
+  if (proto.dims_size() > static_cast<int>(TENON_MAX_RANK))
+    throw InputError(path + ": rank is " + std::to_string(proto.dims_size()));
+  if (proto.data_location() == onnx::TensorProto::EXTERNAL)
+    throw InputError(path + ": the elements are in another file, which is not supported here");
+
+  Tensor tensor(dtype, {proto.dims().begin(), proto.dims().end()});
+  bool complete = tensor.sizeBytes() == 0;
+  if (proto.has_raw_data()) {
+    complete = proto.raw_data().size() == tensor.sizeBytes();
+    if (complete)
+      std::memcpy(tensor.data(), proto.raw_data().data(), tensor.sizeBytes());
+  } else if (!complete) {
+    complete = dtype == TENON_F32                         ? copyElements(proto.float_data(), tensor)
+               : dtype == TENON_F64                       ? copyElements(proto.double_data(), tensor)
+               : dtype == TENON_I64                       ? copyElements(proto.int64_data(), tensor)
+               : dtype == TENON_U32 || dtype == TENON_U64 ? copyElements(proto.uint64_data(), tensor)
+                                                          : copyElements(proto.int32_data(), tensor);
+  }
+  if (!complete)
+    throw InputError(path + ": the number of elements does not fit the shape " + dimsText(tensor.dims));
+  return {proto.name(), std::move(tensor)};
+}
+
+} // namespace
+
+std::string readFile(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes;
+  if (file && !std::filesystem::is_directory(path)) {
+    bytes.assign(std::istreambuf_iterator<char>(file), {});
+    if (!file.bad())
+      return bytes;
+  }
+  throw InputError(path + ": cannot be read");
+}
+
+void writeFile(const std::string &path, std::string_view bytes) {
+  std::string temporary = path + ".tmp-" + std::to_string(getpid());
+  std::ofstream file(temporary, std::ios::binary);
+  file.write(bytes.data(), bytes.size());
+  file.close();
+  std::error_code error;
+  if (file)
+    std::filesystem::rename(temporary, path, error);
+  if (!file || error) {
+    std::filesystem::remove(temporary, error);
+    throw InputError(path + ": cannot be written");
+  }
+}
+
+std::vector<NamedTensor> readTensorFile(const std::string &path) {
+  std::vector<NamedTensor> tensors;
+  if (path.ends_with(".npz"))
+    return readNpz(path);
+  if (path.ends_with(".npy"))
+    tensors.push_back({"", readNpy(readFile(path), path)});
+  else if (path.ends_with(".pb"))
+    tensors.push_back(readTensorProto(path));
+  else
+    throw InputError(path + ": not a .npy, .npz or .pb file");
+  return tensors;
+}
+
+} // namespace tenon::cli
