@@ -54,6 +54,8 @@ FailureOr<SmallVector<ElementsAttr>> evaluate(Operation *op, const ConstantOpera
   if (failed(result))
     result = evaluateReduction(op, operands.tensors, type);
   if (failed(result))
+    result = evaluateContraction(op, operands.tensors, type);
+  if (failed(result))
     return failure();
   return SmallVector<ElementsAttr>{*result};
 }

@@ -1,8 +1,8 @@
 //===- Evaluator.h - nn ops computed at compile time ------------------------------------------------------===//
 //
-// A native interpreter of single nn ops on constants: elementwise ops, data movement, indexing and reductions. Arithmetic is strict
-// IEEE in fixed order; transcendental functions are computed in double and rounded once to f32, f16 or bf16. Results are therefore the same
-// on every host. What is not covered (contractions, recurrences, transcendental functions in f64) stays for run time; see
+// A native interpreter of single nn ops on constants: elementwise ops, data movement, indexing, reductions
+// and small contractions. Arithmetic is strict IEEE in fixed order; transcendental functions are computed in double and rounded once to f32, f16 or
+// bf16. Results are therefore the same on every host. What is not covered (recurrences, transcendental functions in f64) stays for run time; see
 // docs/decisions/0006-constants-are-folded-by-a-native-evaluator.md.
 //
 //===-------------------------------------------------------------------------------------------------===//
@@ -35,6 +35,9 @@ mlir::FailureOr<mlir::ElementsAttr> evaluateMovement(mlir::Operation *op, const 
                                                      mlir::RankedTensorType type);
 mlir::FailureOr<mlir::ElementsAttr> evaluateReduction(mlir::Operation *op, llvm::ArrayRef<ConstantData> operands,
                                                       mlir::RankedTensorType type);
+
+mlir::FailureOr<mlir::ElementsAttr> evaluateContraction(mlir::Operation *op, llvm::ArrayRef<ConstantData> operands,
+                                                        mlir::RankedTensorType type);
 
 /// Row-major strides, in elements, of a shape.
 llvm::SmallVector<int64_t> rowMajorStrides(llvm::ArrayRef<int64_t> shape);

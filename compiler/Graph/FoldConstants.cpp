@@ -7,6 +7,7 @@
 
 #include "compiler/Graph/ConstantData.h"
 #include "compiler/Graph/Evaluator.h"
+#include "compiler/Graph/FoldConstants.h"
 #include "compiler/Graph/Passes.h"
 #include "compiler/Support/Weights.h"
 #include "dialects/nn/Nn.h"
@@ -22,25 +23,9 @@ namespace tenon::graph {
 
 namespace {
 
-/// What folding may still spend; the same for every run on the same model.
-struct Budget {
-  int64_t bytes;    ///< size up to which any result is made
-  int64_t elements; ///< result elements of all folds together
-
-  /// Whether a result may be made from operands of that size; takes it off the budget.
-  bool admits(RankedTensorType type, int64_t operandBytes) {
-    int64_t count = type.getNumElements();
-    int64_t resultBytes = count * elementBytes(type.getElementType());
-    if ((resultBytes > bytes && resultBytes > 4 * operandBytes) || count > elements)
-      return false;
-    elements -= count;
-    return true;
-  }
-};
-
 /// An nn op on constants is the constant of its value.
 struct FoldNnOp : RewritePattern {
-  FoldNnOp(MLIRContext *context, Budget &budget) : RewritePattern(MatchAnyOpTypeTag(), 1, context), budget(budget) {}
+  FoldNnOp(MLIRContext *context, FoldBudget &budget) : RewritePattern(MatchAnyOpTypeTag(), 1, context), budget(budget) {}
 
   LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
     if (!isa_and_present<nn::NnDialect>(op->getDialect()) || op->getNumResults() != 1 || isa<nn::ConstantOp>(op))
@@ -77,7 +62,7 @@ private:
     return success();
   }
 
-  Budget &budget;
+  FoldBudget &budget;
 };
 
 /// An element of a constant is a scalar constant.
@@ -120,14 +105,31 @@ struct FoldFromElements : OpRewritePattern<tensor::FromElementsOp> {
   }
 };
 
+} // namespace
+
+bool FoldBudget::admits(RankedTensorType type, int64_t operandBytes) {
+  int64_t count = type.getNumElements();
+  int64_t resultBytes = count * elementBytes(type.getElementType());
+  if ((resultBytes > bytes && resultBytes > 4 * operandBytes) || count > elements)
+    return false;
+  elements -= count;
+  return true;
+}
+
+void addFoldConstantsPatterns(RewritePatternSet &patterns, FoldBudget &budget) {
+  patterns.add<FoldNnOp>(patterns.getContext(), budget);
+  patterns.add<FoldExtractOfConstant, FoldFromElements>(patterns.getContext());
+}
+
+namespace {
+
 struct FoldConstants : impl::FoldConstantsPassBase<FoldConstants> {
   using FoldConstantsPassBase::FoldConstantsPassBase;
 
   void runOnOperation() override {
-    Budget budget{limitBytes, limitElements};
+    FoldBudget budget{limitBytes, limitElements};
     RewritePatternSet patterns(&getContext());
-    patterns.add<FoldNnOp>(&getContext(), budget);
-    patterns.add<FoldExtractOfConstant, FoldFromElements>(&getContext());
+    addFoldConstantsPatterns(patterns, budget);
     GreedyRewriteConfig config;
     // Visiting producers first folds a chain in one sweep.
     config.setUseTopDownTraversal(true);

@@ -42,4 +42,105 @@ def FoldConstantsPass : Pass<"tenon-fold-constants"> {
   let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def SimplifyAlgebraPass : Pass<"tenon-simplify-algebra"> {
+  let summary = "Replace elementwise ops by cheaper ones of the same value";
+  let description = [{
+    After FoldConstants, which leaves the constants that the patterns look for. Only rewrites that give the same bits, infinities, NaN and
+    signed zeros included: powers with small exponents, division by powers of two, chains of bounds, conversions that lose nothing, signs and
+    choices.
+
+        %1 = nn.pow %x, %two : ...
+      ==>
+        %1 = nn.mul %x, %x : ...
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect"];
+}
+
+def SimplifyMovementPass : Pass<"tenon-simplify-movement"> {
+  let summary = "Compose, cancel and cheapen reshape, transpose, broadcast, slice, concat, pad and gather";
+  let description = [{
+    After InferShapes: whether a slice is whole or a broadcast needed is a question about extents. Before FoldIntoWeights and SinkMovement,
+    which then meet one movement instead of several.
+
+        %1 = nn.transpose %x {permutation = array<i64: 1, 0, 2>} : (tensor<1x7x5xf32>) -> tensor<7x1x5xf32>
+      ==>
+        %1 = nn.reshape %x [%c7, %c1, %c5] : tensor<1x7x5xf32> -> tensor<7x1x5xf32>
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def SinkMovementPass : Pass<"tenon-sink-movement"> {
+  let summary = "Move elementwise ops and reductions before reshapes and transposes of computed values";
+  let description = [{
+    After SimplifyMovement, so that only movements that are needed are left; before FoldIntoWeights, because a factor behind a reshape of a
+    convolution comes next to the convolution. Fusion sees producer and consumer side by side.
+
+        %1 = nn.reshape %conv [...] : tensor<?x8x5x1xf32> -> tensor<?x8x5xf32>
+        %2 = nn.add %1, %bias : (tensor<?x8x5xf32>, tensor<1x8x1xf32>) -> tensor<?x8x5xf32>
+      ==>
+        %1 = nn.add %conv, %reshaped_bias : (tensor<?x8x5x1xf32>, tensor<1x8x1x1xf32>) -> tensor<?x8x5x1xf32>
+        %2 = nn.reshape %1 [...] : tensor<?x8x5x1xf32> -> tensor<?x8x5xf32>
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def FoldPaddingPass : Pass<"tenon-fold-padding"> {
+  let summary = "Make a pad before a convolution or pool its own";
+  let description = [{
+    After SimplifyMovement, which joins pads. The padded tensor is never written.
+
+        %1 = nn.pad constant, %x [0, 0, 1] [0, 0, 1] fill %zero : ...
+        %2 = nn.conv %1, %w {pads = array<i64: 0, 0>} : ...
+      ==>
+        %2 = nn.conv %x, %w {pads = array<i64: 1, 1>} : ...
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect"];
+}
+
+def FoldIntoWeightsPass : Pass<"tenon-fold-into-weights"> {
+  let summary = "Move constant factors into the weights of contractions and merge their biases";
+  let description = [{
+    After SinkMovement, which brings factors next to contractions; before DecomposeConvTranspose, whose result hides the
+    weights behind movements. Folds the products of weights itself, so that a chain of factors disappears.
+
+        %1 = nn.conv %x, %w : ...
+        %2 = nn.mul %1, %scale : ...
+        %3 = nn.add %2, %shift : ...
+      ==>
+        %1 = nn.conv %x, %scaled_w : ...
+        %3 = nn.add %1, %shift : ...
+  }];
+  let options = [
+    Option<"limitBytes", "limit-bytes", "int64_t", "65536", "As in tenon-fold-constants">,
+    Option<"limitElements", "limit-elements", "int64_t", "int64_t(1) << 32", "As in tenon-fold-constants">];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def RecognizeLookupPass : Pass<"tenon-recognize-lookup"> {
+  let summary = "Turn matrix products with one-hot rows into gathers";
+  let description = [{
+    After FoldConstants: the row numbers must be a constant 0, 1, ..., N-1.
+
+        %1 = nn.compare eq, %x, %counting : (tensor<?x1xi32>, tensor<1x257xi32>) -> tensor<?x257xi1>
+        %2 = nn.cast %1 to f32 : ...
+        %3 = nn.matmul %2, %table : (tensor<?x257xf32>, tensor<257x64xf32>) -> tensor<?x64xf32>
+      ==>
+        %3 = nn.gather %table_and_zeros, %bounded_x {axis = 0 : i64} : ...
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def DecomposeConvTransposePass : Pass<"tenon-decompose-conv-transpose"> {
+  let summary = "Write transposed convolutions as convolutions whose channels are interleaved";
+  let description = [{
+    After FoldIntoWeights (factors are in the filter by now); before the last FoldConstants, which rearranges constant filters.
+
+        %1 = nn.conv_transpose %x, %w {strides = array<i64: 2>, ...} : (tensor<1x4x10xf32>, tensor<4x3x4xf32>) -> tensor<1x3x20xf32>
+      ==>
+        %1 = nn.conv %x, %rearranged : ... -> tensor<1x6x11xf32>
+        // reshape, transpose, reshape, slice -> tensor<1x3x20xf32>
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 #endif // TENON_COMPILER_GRAPH_PASSES

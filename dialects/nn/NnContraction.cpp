@@ -118,8 +118,11 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
 
   OpFoldResult channels = extents.of(input, adaptor.getChannelsLast() ? rank - 1 : 1), filters;
   if (packing) {
-    filters = extents.constant(groups * packing.getColumns());
-    if (clash(extents.of(filter, 0), extents.constant(groups)))
+    // A depthwise filter is packed as one group whose columns are the channels.
+    bool depthwise = groups > 1 && packing.getColumns() == groups && !clash(channels, extents.constant(groups)) &&
+                     !clash(extents.of(filter, 0), extents.constant(1));
+    filters = extents.constant(depthwise ? groups : groups * packing.getColumns());
+    if (!depthwise && clash(extents.of(filter, 0), extents.constant(groups)))
       return extents.fail("C4: packed filter has ", *Extents::known(extents.of(filter, 0)), " groups but groups is ", groups);
     if (clash(extents.of(filter, 1), extents.constant(llvm::divideCeil(packing.getColumns(), packing.getNr()))) ||
         clash(extents.of(filter, 3), extents.constant(packing.getNr())))

@@ -33,6 +33,8 @@ def NN_ConvOp : NN_InferredOp<"conv"> {
     pads, then all high ones (not negative). Accumulation as in `matmul`.
     With `packing` the filter is `tensor<[G, ceil(F/G / nr), K, nr]>`, K = kernel... x C/G with the channel innermost, and
     `kernel` gives the window.
+    A depthwise filter (C = F = G) is packed as one group whose columns are the channels: `tensor<[1, ceil(C / nr), kernel..., nr]>`
+    with the kernel's positions as one dimension, columns = C.
 
     C1: ranks agree and are 3 to 5. C2: C = G * filter dimension 1 and F is a multiple of G. C3: attribute lengths match.
   }];

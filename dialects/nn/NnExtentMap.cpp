@@ -76,6 +76,38 @@ ArrayRef<Value> ExtentMap::get(OpBuilder &builder, Value tensor) {
   return at(tensor);
 }
 
+/// Reification asks operands by tensor.dim: what is known already takes its place, and what follows from it is folded.
+void ExtentMap::simplify(OpBuilder &builder, Operation *previous, SmallVectorImpl<SmallVector<OpFoldResult>> &shapes) {
+  auto replace = [&](Operation &made, Value known) {
+    for (auto &shape : shapes)
+      for (OpFoldResult &extent : shape)
+        if (extent == OpFoldResult(made.getResult(0)))
+          extent = known;
+    made.getResult(0).replaceAllUsesWith(known);
+    made.erase();
+  };
+  Block *block = builder.getInsertionBlock();
+  auto it = previous ? std::next(previous->getIterator()) : block->begin();
+  for (Operation &made : llvm::make_early_inc_range(llvm::make_range(it, builder.getInsertionPoint()))) {
+    if (auto dim = dyn_cast<tensor::DimOp>(&made)) {
+      if (dim.getConstantIndex() && extents.contains(dim.getSource()))
+        replace(made, extents[dim.getSource()][*dim.getConstantIndex()]);
+      continue;
+    }
+    if (made.getNumResults() != 1 || isa<arith::ConstantOp>(made))
+      continue;
+    SmallVector<OpFoldResult> folded;
+    if (failed(made.fold(folded)) || folded.size() != 1)
+      continue;
+    OpBuilder::InsertionGuard guard(builder);
+    builder.setInsertionPoint(&made);
+    if (auto attribute = dyn_cast<Attribute>(folded.front()))
+      replace(made, arith::ConstantOp::create(builder, made.getLoc(), cast<TypedAttr>(attribute)));
+    else
+      replace(made, cast<Value>(folded.front()));
+  }
+}
+
 void ExtentMap::add(OpBuilder &builder, Operation *op) {
   bool isDynamic = llvm::any_of(op->getResultTypes(), [](Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
@@ -88,23 +120,8 @@ void ExtentMap::add(OpBuilder &builder, Operation *op) {
   if (isDynamic)
     shapes = reifyExtents(builder, op);
 
-  // Reification asks operands by tensor.dim; what is known already takes its place.
-  if (succeeded(shapes)) {
-    Block *block = builder.getInsertionBlock();
-    auto it = previous ? std::next(previous->getIterator()) : block->begin();
-    for (Operation &made : llvm::make_early_inc_range(llvm::make_range(it, builder.getInsertionPoint()))) {
-      auto dim = dyn_cast<tensor::DimOp>(&made);
-      if (!dim || !dim.getConstantIndex() || !extents.contains(dim.getSource()))
-        continue;
-      Value known = extents[dim.getSource()][*dim.getConstantIndex()];
-      for (auto &shape : *shapes)
-        for (OpFoldResult &extent : shape)
-          if (extent == OpFoldResult(dim.getResult()))
-            extent = known;
-      dim.replaceAllUsesWith(known);
-      dim.erase();
-    }
-  }
+  if (succeeded(shapes))
+    simplify(builder, previous, *shapes);
   for (OpResult result : op->getResults()) {
     auto type = dyn_cast<RankedTensorType>(result.getType());
     if (!type)

@@ -35,6 +35,8 @@ private:
   /// The number of the class of values that compute the same.
   unsigned number(mlir::Value value);
   mlir::Value representative(mlir::Value value);
+  void simplify(mlir::OpBuilder &builder, mlir::Operation *previous,
+                llvm::SmallVectorImpl<llvm::SmallVector<mlir::OpFoldResult>> &shapes);
 
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value>> extents;
   llvm::DenseMap<mlir::Value, unsigned> numbers;
