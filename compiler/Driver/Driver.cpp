@@ -147,6 +147,11 @@ private:
   bool checkOptions() {
     if (!isIdentifier(options.symbol))
       return fail(Outcome::BadUsage, "the symbol '" + options.symbol + "' is not a C identifier"), false;
+    bool isText = !row.artefact || *row.artefact == emit::Artefact::Assembly || *row.artefact == emit::Artefact::LlvmIr;
+    if (options.outputPath == "-" && !isText)
+      return fail(Outcome::BadUsage,
+                  Twine("what --emit ") + row.name + " writes needs a file name, not standard output"),
+             false;
     StringRef folder = sys::path::parent_path(options.outputPath);
     if (!folder.empty() && !sys::fs::is_directory(folder))
       return fail(Outcome::BadModel, "cannot write '" + options.outputPath + "': '" + folder + "' is not a folder"),

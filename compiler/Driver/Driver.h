@@ -30,7 +30,8 @@ std::string emitExtension(Emit emit);
 
 /// Everything that the command line can say about a compilation.
 struct Options {
-  std::string outputPath; ///< empty: the model's name with the extension of what is written, in the current folder
+  std::string outputPath; ///< "-": standard output, for text; empty: the model's name with the extension of what is
+                          ///< written, in the current folder
   Emit emit = Emit::SharedLibrary;
   std::string target; ///< LLVM triple; empty: this machine's
   std::string cpu;    ///< LLVM name, x86-64-v2/v3/v4 or native; empty: native

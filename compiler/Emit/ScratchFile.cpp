@@ -53,8 +53,9 @@ Error ScratchFile::finish() { return flush(*os, "a temporary file"); }
 
 std::string ScratchFile::path() const { return formatv("/proc/self/fd/{0}", descriptor); }
 
-OutputFile::OutputFile(sys::fs::TempFile file, StringRef path)
-    : file(std::move(file)), path(path), os(std::make_unique<raw_fd_ostream>(this->file->FD, /*shouldClose=*/false)) {}
+OutputFile::OutputFile(std::optional<sys::fs::TempFile> temporary, StringRef path)
+    : file(std::move(temporary)), path(path),
+      os(std::make_unique<raw_fd_ostream>(file ? file->FD : STDOUT_FILENO, /*shouldClose=*/false)) {}
 
 OutputFile::OutputFile(OutputFile &&other)
     : file(std::move(other.file)), path(std::move(other.path)), os(std::move(other.os)) {
@@ -70,6 +71,8 @@ OutputFile::~OutputFile() {
 }
 
 Expected<OutputFile> OutputFile::create(StringRef path) {
+  if (path == "-")
+    return OutputFile(std::nullopt, path);
   Expected<sys::fs::TempFile> file = sys::fs::TempFile::create(path + ".tmp-%%%%%%%%");
   if (!file) {
     std::error_code code = errorToErrorCode(file.takeError());
@@ -82,6 +85,8 @@ Error OutputFile::keep() {
   if (Error error = flush(*os, path))
     return error;
   os.reset();
+  if (!file)
+    return Error::success();
   Error error = file->keep(path);
   file.reset();
   if (error)

@@ -30,7 +30,7 @@ private:
   std::unique_ptr<llvm::raw_fd_ostream> os;
 };
 
-/// A file that appears under its name when it is complete: written beside it, then renamed.
+/// A file that appears under its name when it is complete: written beside it, then renamed. The path "-" is standard output.
 class OutputFile {
 public:
   static llvm::Expected<OutputFile> create(llvm::StringRef path);
@@ -43,7 +43,7 @@ public:
   llvm::Error keep();
 
 private:
-  OutputFile(llvm::sys::fs::TempFile file, llvm::StringRef path);
+  OutputFile(std::optional<llvm::sys::fs::TempFile> temporary, llvm::StringRef path);
   std::optional<llvm::sys::fs::TempFile> file;
   std::string path;
   std::unique_ptr<llvm::raw_fd_ostream> os;

@@ -88,8 +88,9 @@ void addCompileCommand(CLI::App &app, int &exitCode) {
   CLI::App *command = app.add_subcommand("compile", "Compile an ONNX model to native code");
   command->add_option("model", flags->model, "ONNX model (.onnx)")->required();
   driver::Options &options = flags->compile.options;
-  command->add_option("-o,--output", options.outputPath,
-                      "output file (default: the model's name, in the current folder)");
+  command->add_option(
+      "-o,--output", options.outputPath,
+      "output file (default: the model's name, in the current folder); - is standard output for what is text");
   command
       ->add_option(
           "--emit", flags->emit,
