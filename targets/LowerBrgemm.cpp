@@ -32,7 +32,10 @@ public:
     lanes = accumulator.getNumElements();
     rows = op.getRows().size();
     vectors = op.getVectors();
-    byLane = machine.laneOperand && element == accumulator.getElementType() && isa<FloatType>(element) && lanes > 1;
+    byLane = machine.laneOperand && element == accumulator.getElementType() && isa<FloatType>(element) && lanes > 1 &&
+             matchPattern(op.getAKStep(), m_One());
+    laneSteps = machine.vectorBytes * 8 / element.getIntOrFloatBitWidth();
+    sets = countSets();
   }
 
   void build() {
@@ -41,8 +44,8 @@ public:
     if (op.getColumns())
       makeMasks();
     SmallVector<Value> sums =
-        reduceBatch(0, op.getAOffset(), op.getBOffset(), SmallVector<Value>(rows * vectors, zeros));
-    storeTile(sums);
+        reduceBatch(0, op.getAOffset(), op.getBOffset(), SmallVector<Value>(sets * rows * vectors, zeros));
+    storeTile(addSets(sums));
     op.erase();
   }
 
@@ -53,7 +56,7 @@ private:
   Location loc;
   VectorType accumulator;
   Type element;
-  int64_t lanes, rows, vectors;
+  int64_t lanes, rows, vectors, laneSteps, sets;
   bool byLane;
   SmallVector<Value> masks;
 
@@ -64,7 +67,7 @@ private:
       return rhs;
     if (matchPattern(rhs, m_Zero()))
       return lhs;
-    return arith::AddIOp::create(builder, loc, lhs, rhs);
+    return builder.createOrFold<arith::AddIOp>(loc, lhs, rhs);
   }
 
   Value multiply(Value lhs, Value rhs) {
@@ -72,7 +75,7 @@ private:
       return lhs;
     if (matchPattern(rhs, m_Zero()) || matchPattern(lhs, m_One()))
       return rhs;
-    return arith::MulIOp::create(builder, loc, lhs, rhs);
+    return builder.createOrFold<arith::MulIOp>(loc, lhs, rhs);
   }
 
   void makeMasks() {
@@ -105,7 +108,7 @@ private:
   /// The vectors of row k of B; `position` is the offset of its first column.
   SmallVector<Value> loadB(Value position) {
     SmallVector<Value> loaded;
-    VectorType type = VectorType::get({lanes}, element);
+    VectorType type = VectorType::get({lanes}, op.getB().getType().getElementType());
     for (int64_t v = 0; v < vectors; ++v) {
       int64_t column = v * lanes, nr = op.getNr();
       Value at = add(position, multiply(index(column / nr), op.getPanelStep()));
@@ -122,57 +125,82 @@ private:
     return loaded;
   }
 
-  void addStep(function_ref<Value(int64_t)> factor, Value bPosition, SmallVector<Value> &sums) {
+  /// How many sums each element of the tile is split into, by k modulo that number: a chain of multiply-adds takes its latency per
+  /// step, so small tiles need more chains to keep the pipes busy. A power of two.
+  int64_t countSets() {
+    int64_t wanted = machine.fmaLatency * machine.fmaPipes, tile = rows * vectors, count = 1;
+    if (std::optional<int64_t> k = getConstantIntValue(op.getK()); k && *k < wanted)
+      return 1;
+    while (tile * count < wanted && tile * count * 4 <= machine.vectorRegisters && count < 8)
+      count *= 2;
+    return byLane ? std::min(count, laneSteps) : count;
+  }
+
+  SmallVector<Value> addSets(SmallVector<Value> sums) {
+    int64_t tile = rows * vectors;
+    for (int64_t count = sets / 2; count > 0; count /= 2)
+      for (int64_t i = 0; i < count * tile; ++i)
+        sums[i] = isa<FloatType>(accumulator.getElementType())
+                      ? Value(arith::AddFOp::create(builder, loc, sums[i], sums[i + count * tile]))
+                      : Value(arith::AddIOp::create(builder, loc, sums[i], sums[i + count * tile]));
+    sums.truncate(tile);
+    return sums;
+  }
+
+  /// `set` says which of the sums to add to.
+  void addStep(function_ref<Value(int64_t)> factor, Value bPosition, int64_t set, SmallVector<Value> &sums) {
     SmallVector<Value> b = loadB(bPosition);
     for (int64_t m = 0; m < rows; ++m) {
       Value a = factor(m);
-      for (int64_t v = 0; v < vectors; ++v)
-        sums[m * vectors + v] = multiplyAdd(a, b[v], sums[m * vectors + v]);
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value &sum = sums[((set % sets) * rows + m) * vectors + v];
+        sum = multiplyAdd(a, b[v], sum);
+      }
     }
   }
 
   /// One step of k by broadcast loads; `a` and `b` are the positions of that k.
-  void addBroadcastStep(Value a, Value b, SmallVector<Value> &sums) {
+  void addBroadcastStep(Value a, Value b, int64_t set, SmallVector<Value> &sums) {
     auto factor = [&](int64_t m) {
       Value scalar = memref::LoadOp::create(builder, loc, op.getA(), add(a, op.getRows()[m]));
       return Value(vector::BroadcastOp::create(builder, loc, accumulator, convert(scalar)));
     };
-    addStep(factor, b, sums);
+    addStep(factor, b, set, sums);
   }
 
   /// As many steps of k as A has lanes, each lane of A's vectors a factor.
-  void addLaneSteps(Value a, Value b, int64_t steps, SmallVector<Value> &sums) {
+  void addLaneSteps(Value a, Value b, SmallVector<Value> &sums) {
     SmallVector<Value> factors;
-    VectorType type = VectorType::get({steps}, element);
+    VectorType type = VectorType::get({laneSteps}, element);
     for (Value row : op.getRows())
       factors.push_back(vector::LoadOp::create(builder, loc, type, op.getA(), add(a, row)));
-    for (int64_t u = 0; u < steps; ++u) {
+    for (int64_t u = 0; u < laneSteps; ++u) {
       auto factor = [&](int64_t m) {
         Value scalar = vector::ExtractOp::create(builder, loc, factors[m], u);
         return Value(vector::BroadcastOp::create(builder, loc, accumulator, scalar));
       };
-      addStep(factor, add(b, multiply(index(u), op.getRowStep())), sums);
+      addStep(factor, add(b, multiply(index(u), op.getBKStep())), u, sums);
     }
   }
 
   /// `count` steps of k from the positions on, without a loop.
   void addSteps(Value a, Value b, int64_t count, SmallVector<Value> &sums) {
     int64_t u = 0;
-    int64_t laneSteps = machine.vectorBytes * 8 / element.getIntOrFloatBitWidth();
     auto position = [&](Value base, Value step) { return add(base, multiply(index(u), step)); };
     for (; byLane && u + laneSteps <= count; u += laneSteps)
-      addLaneSteps(position(a, index(1)), position(b, op.getRowStep()), laneSteps, sums);
+      addLaneSteps(position(a, op.getAKStep()), position(b, op.getBKStep()), sums);
     for (; u < count; ++u)
-      addBroadcastStep(position(a, index(1)), position(b, op.getRowStep()), sums);
+      addBroadcastStep(position(a, op.getAKStep()), position(b, op.getBKStep()), u, sums);
   }
 
   /// Steps of k per pass of the innermost loop: a lane's worth where lanes are used; else enough to hide the loop's own
-  /// instructions (two or three) behind some 24 multiply-adds.
-  int64_t unroll() const {
-    if (byLane)
-      return std::max<int64_t>(machine.vectorBytes * 8 / element.getIntOrFloatBitWidth(), 2);
+  /// instructions (two or three) behind some 30 multiply-adds. A small product has no loop at all.
+  int64_t unroll() {
     int64_t tile = rows * vectors;
-    return tile >= 24 ? 2 : tile >= 8 ? 4 : 8;
+    if (std::optional<int64_t> k = getConstantIntValue(op.getK()); k && *k > 0 && *k * tile <= 128)
+      return *k;
+    int64_t steps = tile >= 24 ? 2 : tile >= 8 ? 4 : 8;
+    return std::max(steps, byLane ? laneSteps : sets);
   }
 
   SmallVector<Value> loop(Value begin, Value end, int64_t step, ValueRange init,
@@ -194,7 +222,7 @@ private:
     int64_t step = unroll();
     auto body = [&](int64_t steps) {
       return [&, steps](Value k, SmallVector<Value> &carried) {
-        addSteps(add(a, k), add(b, multiply(k, op.getRowStep())), steps, carried);
+        addSteps(add(a, multiply(k, op.getAKStep())), add(b, multiply(k, op.getBKStep())), steps, carried);
       };
     };
     if (std::optional<int64_t> k = getConstantIntValue(op.getK())) {
@@ -203,7 +231,8 @@ private:
         addSteps(a, b, step, sums);
       else if (whole > 0)
         sums = loop(index(0), index(whole), step, sums, body(step));
-      addSteps(add(a, index(whole)), add(b, multiply(index(whole), op.getRowStep())), *k - whole, sums);
+      addSteps(add(a, multiply(index(whole), op.getAKStep())), add(b, multiply(index(whole), op.getBKStep())), *k - whole,
+               sums);
       return sums;
     }
     Value rest = arith::RemUIOp::create(builder, loc, op.getK(), index(step));

@@ -20,7 +20,8 @@ namespace tenon::ukernel {
 struct BrgemmShape {
   mlir::Value a, aOffset;
   llvm::SmallVector<mlir::Value> rows;
-  mlir::Value b, bOffset, rowStep, panelStep;
+  mlir::Value aStep;               ///< from one k to the next in a
+  mlir::Value b, bOffset, bStep, panelStep;
   mlir::Value k;
   llvm::SmallVector<mlir::Value> batch, aSteps, bSteps;
   mlir::Value columns;             ///< null: all columns are wanted

@@ -46,7 +46,7 @@ void BrgemmOp::build(OpBuilder &builder, OperationState &state, const BrgemmShap
                      llvm::function_ref<void(OpBuilder &, Location, Value, Value, Value, Value)> epilogue) {
   state.addOperands({shape.a, shape.aOffset});
   state.addOperands(shape.rows);
-  state.addOperands({shape.b, shape.bOffset, shape.rowStep, shape.panelStep, shape.k});
+  state.addOperands({shape.aStep, shape.b, shape.bOffset, shape.bStep, shape.panelStep, shape.k});
   state.addOperands(shape.batch);
   state.addOperands(shape.aSteps);
   state.addOperands(shape.bSteps);
@@ -54,7 +54,7 @@ void BrgemmOp::build(OpBuilder &builder, OperationState &state, const BrgemmShap
     state.addOperands(shape.columns);
   auto count = [](const SmallVector<Value> &values) { return static_cast<int32_t>(values.size()); };
   Properties &properties = state.getOrAddProperties<Properties>();
-  properties.operandSegmentSizes = {1, 1, count(shape.rows), 1, 1, 1, 1, 1, count(shape.batch), count(shape.aSteps),
+  properties.operandSegmentSizes = {1, 1, count(shape.rows), 1, 1, 1, 1, 1, 1, count(shape.batch), count(shape.aSteps),
                                     count(shape.bSteps), shape.columns ? 1 : 0};
   properties.vectors = builder.getI64IntegerAttr(shape.vectors);
   properties.nr = builder.getI64IntegerAttr(shape.nr);
@@ -105,11 +105,11 @@ LogicalResult BrgemmOp::verify() {
     return emitOpError("mask_b needs columns");
   if (getNr() < 1 || getNr() % vector.getNumElements())
     return emitOpError("nr is ") << getNr() << " but must be a multiple of " << vector.getNumElements() << " lanes";
-  Type element = getA().getType().getElementType();
-  if (element != getB().getType().getElementType())
-    return emitOpError("a holds ") << element << " but b holds " << getB().getType().getElementType();
-  if (!widens(element, vector.getElementType()))
-    return emitOpError("operands of ") << element << " cannot be accumulated in " << vector.getElementType();
+  for (Value operand : {Value(getA()), Value(getB())}) {
+    Type element = cast<MemRefType>(operand.getType()).getElementType();
+    if (!widens(element, vector.getElementType()))
+      return emitOpError("operand of ") << element << " cannot be accumulated in " << vector.getElementType();
+  }
   if (!isa<YieldOp>(block.back()))
     return emitOpError("epilogue must end in ukernel.yield");
   return success();

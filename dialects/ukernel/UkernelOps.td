@@ -51,12 +51,13 @@ def Ukernel_BrgemmOp : Ukernel_Op<"brgemm", [AttrSizedOperandSegments, SingleBlo
 
         acc[m, n] = sum over i in batch, kk < k of A(i, m, kk) * B(i, kk, n)
 
-        A(i, m, kk) = a[a_offset + rows[m] + sum over d of i_d * a_steps[d] + kk]
-        B(i, kk, n) = b[b_offset + sum over d of i_d * b_steps[d] + kk * row_step + (n / nr) * panel_step + n % nr]
+        A(i, m, kk) = a[a_offset + rows[m] + sum over d of i_d * a_steps[d] + kk * a_k_step]
+        B(i, kk, n) = b[b_offset + sum over d of i_d * b_steps[d] + kk * b_k_step + (n / nr) * panel_step + n % nr]
 
     where i runs over the index space `batch` (no entry: one product). MR is the number of `rows`, which are offsets in
-    elements: constants become immediates of the addresses, other values take a general register each. A right-hand side packed with
-    `nn.packing<nr = 16>` has row_step = 16 and panel_step = K * 16; a row-major one has row_step = N and `nr` = NR.
+    elements: constants become immediates of the addresses, other values take a general register each. A row-major A has a_k_step = 1, a
+    transposed one the length of its rows. A right-hand side packed with `nn.packing<nr = 16>` has b_k_step = 16 and
+    panel_step = K * 16; a row-major one has b_k_step = N and `nr` = NR.
 
     The region is then applied once per accumulator vector, row by row: its arguments are the vector (type
     vector<L x acc>), the row number m and the column n of its first lane. It stores the result. With `columns`, only that many
@@ -66,17 +67,17 @@ def Ukernel_BrgemmOp : Ukernel_Op<"brgemm", [AttrSizedOperandSegments, SingleBlo
     The product is taken in the type of the accumulator: f16 and bf16 operands are converted when loaded; integers wrap.
 
     C1: `rows` is not empty, `vectors` is positive. C2: `batch`, `a_steps` and `b_steps` have the same length. C3: L divides `nr`.
-    C4: the region's arguments are as said. C5: the elements of `a` and `b` agree, and widen to the accumulator's.
+    C4: the region's arguments are as said. C5: the elements of `a` and of `b` widen to the accumulator's.
 
     The number of accumulators is the caller's choice; the lowering keeps them in registers and knows only how to feed them.
   }];
-  let arguments = (ins Ukernel_Buffer:$a, Index:$a_offset, Variadic<Index>:$rows, Ukernel_Buffer:$b, Index:$b_offset,
-                       Index:$row_step, Index:$panel_step, Index:$k, Variadic<Index>:$batch, Variadic<Index>:$a_steps,
+  let arguments = (ins Ukernel_Buffer:$a, Index:$a_offset, Variadic<Index>:$rows, Index:$a_k_step, Ukernel_Buffer:$b,
+                       Index:$b_offset, Index:$b_k_step, Index:$panel_step, Index:$k, Variadic<Index>:$batch, Variadic<Index>:$a_steps,
                        Variadic<Index>:$b_steps, Optional<Index>:$columns, I64Attr:$vectors, I64Attr:$nr,
                        UnitAttr:$mask_b);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{
-    $a `[` $a_offset `]` `rows` `(` $rows `)` `,` $b `[` $b_offset `]` `steps` `(` $row_step `,` $panel_step `)`
+    $a `[` $a_offset `]` `rows` `(` $rows `)` `step` `(` $a_k_step `)` `,` $b `[` $b_offset `]` `steps` `(` $b_k_step `,` $panel_step `)`
     `k` `(` $k `)` (`batch` `(` $batch^ `)` `a_steps` `(` $a_steps `)` `b_steps` `(` $b_steps `)`)? (`columns` `(` $columns^ `)`)?
     attr-dict `:` type($a) `,` type($b) $epilogue
   }];

@@ -1,0 +1,304 @@
+//===- Contraction.cpp - what schedules of matrix products and convolutions share ------------------------------------===//
+//
+// Expects: one contraction in the body; what follows it is pointwise. Guarantees: each result element is stored once, from the
+// accumulator's register (or, for a long epilogue, from a tile of accumulators in the first level of cache).
+//
+//===--------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Schedule/Contraction.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace tenon::schedule {
+
+static std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
+
+Type accumulatorType(Type element) {
+  Type type = registerType(element);
+  if (type.isF16() || type.isBF16())
+    return Float32Type::get(type.getContext());
+  return type;
+}
+
+Value widenTo(ImplicitLocOpBuilder &b, Value value, Type elementType) {
+  Type type = elementType;
+  if (auto vector = dyn_cast<VectorType>(value.getType()))
+    type = VectorType::get(vector.getShape(), elementType);
+  return value.getType() == type ? value : Value(arith::ExtFOp::create(b, type, value));
+}
+
+void countedLoop(ImplicitLocOpBuilder &b, Value from, Value to, Value step, function_ref<void(Value)> body) {
+  auto loop = scf::ForOp::create(b, from, to, step);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+}
+
+//===----------------------------------------------------------------------===//
+// Epilogue
+//===----------------------------------------------------------------------===//
+
+Epilogue::Epilogue(Kernel &kernel, Value contraction) : kernel(kernel), contraction(contraction) {}
+
+bool Epilogue::isPointwise() const {
+  return llvm::all_of(kernel.results(), [&](Value result) {
+    return sameExtents(kernel.extents(result), kernel.extents(contraction));
+  });
+}
+
+bool Epilogue::flattenRows(Value rows) {
+  ArrayRef<Value> whole = kernel.extents(contraction);
+  Value one = arith::ConstantIndexOp::create(kernel.builder, 1);
+  SmallVector<std::pair<Value, SmallVector<Value>>> merged;
+  auto merge = [&](Value tensor) {
+    ArrayRef<Value> extents = kernel.extents(tensor);
+    if (extents.size() > whole.size())
+      return false;
+    if (extents.empty())
+      return true;
+    ArrayRef<Value> outer = extents.drop_back();
+    bool all = extents.size() == whole.size() && sameExtents(outer, whole.drop_back());
+    bool none = llvm::all_of(outer, [](Value extent) { return known(extent) == 1; });
+    if (!all && !none)
+      return false;
+    merged.push_back({tensor, {all ? rows : one, extents.back()}});
+    return true;
+  };
+  // All that hangs on the contraction, and what it is combined with.
+  DenseSet<Value> after = {contraction};
+  bool valid = merge(contraction);
+  for (Operation *op : kernel.ops()) {
+    if (!llvm::any_of(op->getOperands(), [&](Value operand) { return after.contains(operand); }))
+      continue;
+    valid &= op->hasTrait<nn::Elementwise>();
+    for (Value operand : op->getOperands())
+      if (isa<RankedTensorType>(operand.getType()) && !after.contains(operand)) {
+        // A tensor computed beside the contraction would need the flat view all the way down.
+        auto side = operand.getDefiningOp();
+        valid &= (!side || isa<nn::ConstantOp>(side)) && merge(operand);
+      }
+    for (Value result : op->getResults()) {
+      valid &= merge(result);
+      after.insert(result);
+    }
+  }
+  if (valid)
+    flattened = std::move(merged);
+  return valid;
+}
+
+bool Epilogue::isLong() const {
+  int64_t length = 0;
+  for (Operation *op : kernel.ops())
+    if (op->hasTrait<nn::Elementwise>())
+      length += isa<nn::ExpOp, nn::Expm1Op, nn::LogOp, nn::Log1pOp, nn::ErfOp, nn::SinOp, nn::CosOp, nn::TanOp, nn::AsinOp, nn::AcosOp,
+                    nn::AtanOp, nn::SinhOp, nn::CoshOp, nn::TanhOp, nn::AsinhOp, nn::AcoshOp, nn::AtanhOp, nn::SigmoidOp, nn::PowOp>(op)
+                    ? 30
+                    : 2;
+  return length > 20;
+}
+
+ElementEmitter &Epilogue::emitter(int64_t lanes) {
+  std::unique_ptr<ElementEmitter> &emitter = emitters[lanes];
+  if (!emitter) {
+    emitter = std::make_unique<ElementEmitter>(kernel.emitter(lanes));
+    for (auto &[tensor, extents] : flattened)
+      emitter->bindExtents(tensor, extents);
+  }
+  return *emitter;
+}
+
+void Epilogue::emit(Value accumulator, ArrayRef<LaneIndex> indices, Value mask) {
+  auto vector = dyn_cast<VectorType>(accumulator.getType());
+  if (vector && vector.getNumElements() == 1) {
+    accumulator = vector::ExtractOp::create(kernel.builder, accumulator, int64_t(0));
+    vector = VectorType();
+    mask = Value();
+  }
+  ElementEmitter &e = emitter(vector ? vector.getNumElements() : 1);
+  Type element = registerType(cast<RankedTensorType>(contraction.getType()).getElementType());
+  if (getElementTypeOrSelf(accumulator) != element) {
+    Type narrow = vector ? Type(VectorType::get(vector.getShape(), element)) : element;
+    accumulator = arith::TruncFOp::create(kernel.builder, narrow, accumulator);
+  }
+  e.setMask(mask);
+  e.bindRegister(contraction, accumulator);
+  for (auto [number, result] : llvm::enumerate(kernel.results())) {
+    Type type = cast<RankedTensorType>(result.getType()).getElementType();
+    e.store(e.emit(result, indices), type, kernel.resultBuffer(number), SmallVector<Value>(e.extents(contraction)), indices);
+  }
+  e.unbindRegister(contraction);
+  e.setMask(Value());
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+RowTiles::RowTiles(ElementEmitter &e, Value total, int64_t largest) : e(e), total(total), known(schedule::known(total)) {
+  if (known) {
+    split = splitRows(*known, largest);
+    tiles = e.constant(split.count);
+  } else {
+    split.tall = largest;
+    tiles = e.builder().createOrFold<arith::CeilDivUIOp>(total, e.constant(largest));
+  }
+}
+
+Value RowTiles::start(Value tile) const {
+  ImplicitLocOpBuilder &b = e.builder();
+  if (!known)
+    return b.createOrFold<arith::MinUIOp>(e.mul(tile, e.constant(split.tall)), total);
+  if (split.numTall == split.count)
+    return e.mul(tile, e.constant(split.tall));
+  Value extra = b.createOrFold<arith::MinUIOp>(tile, e.constant(split.numTall));
+  return e.add(e.mul(tile, e.constant(split.tall - 1)), extra);
+}
+
+void RowTiles::forEach(Value first, Value last, function_ref<void(Value, int64_t)> body) const {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value one = e.constant(1);
+  auto tilesOf = [&](Value from, Value to, int64_t rows) {
+    if (schedule::known(e.sub(to, from)) == 1) // one tile: no loop
+      body(start(from), rows);
+    else
+      countedLoop(b, from, to, one, [&](Value tile) { body(start(tile), rows); });
+  };
+  if (known) {
+    if (split.count == 0)
+      return;
+    if (split.numTall == split.count)
+      return tilesOf(first, last, split.tall);
+    Value border = e.constant(split.numTall);
+    tilesOf(first, b.createOrFold<arith::MinUIOp>(last, border), split.tall);
+    tilesOf(b.createOrFold<arith::MaxUIOp>(first, border), last, split.tall - 1);
+    return;
+  }
+  Value whole = e.div(total, e.constant(split.tall));
+  tilesOf(first, b.createOrFold<arith::MinUIOp>(last, whole), split.tall);
+  Value row = e.mul(b.createOrFold<arith::MaxUIOp>(first, whole), e.constant(split.tall)), end = start(last);
+  if (split.tall == 1)
+    return;
+  if (int64_t part = split.tall / 3; part > 1) {
+    // The rest is empty, `end` below `row`, where the last tile is not among ours.
+    Value left = b.createOrFold<arith::MaxSIOp>(e.sub(end, row), e.constant(0));
+    Value partEnd = e.add(row, e.mul(e.div(left, e.constant(part)), e.constant(part)));
+    countedLoop(b, row, partEnd, e.constant(part), [&](Value at) { body(at, part); });
+    row = partEnd;
+  }
+  countedLoop(b, row, end, one, [&](Value at) { body(at, 1); });
+}
+
+ColumnGroups::ColumnGroups(ElementEmitter &e, Value total, int64_t vectors, int64_t lanes)
+    : e(e), total(total), vectors(vectors), lanes(lanes) {
+  Value width = e.constant(vectors * lanes);
+  full = e.div(total, width);
+  groups = e.builder().createOrFold<arith::CeilDivUIOp>(total, width);
+}
+
+void ColumnGroups::forEach(Value first, Value last, function_ref<void(Value, int64_t, Value)> body) const {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value width = e.constant(this->width());
+  auto group = [&](Value number) { body(e.mul(number, width), vectors, Value()); };
+  Value fullLast = b.createOrFold<arith::MinUIOp>(last, full);
+  std::optional<int64_t> columns = known(total);
+  if (known(e.sub(fullLast, first)) == 1)
+    group(first);
+  else if (known(full) != 0)
+    countedLoop(b, first, fullLast, e.constant(1), group);
+  int64_t rest = columns.value_or(1) % this->width();
+  if (rest == 0)
+    return;
+  auto restGroup = [&] {
+    Value column = e.mul(full, width);
+    if (!columns)
+      body(column, vectors, e.sub(total, column));
+    else
+      body(column, llvm::divideCeil(rest, lanes), rest % lanes ? e.constant(rest) : Value());
+  };
+  Value wanted = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ugt, last, full);
+  if (matchPattern(wanted, m_One()))
+    return restGroup();
+  auto condition = scf::IfOp::create(b, wanted, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(condition.thenBlock());
+  restGroup();
+}
+
+//===----------------------------------------------------------------------===//
+// Scratch, microkernels, work
+//===----------------------------------------------------------------------===//
+
+size_t ScratchPlan::reserve(Type type, Value count) {
+  parts.push_back({type, total, count});
+  Value size = e.mul(count, e.constant(llvm::divideCeil(type.getIntOrFloatBitWidth(), 8)));
+  total = e.add(total, e.mul(e.builder().createOrFold<arith::CeilDivUIOp>(size, e.constant(64)), e.constant(64)));
+  return parts.size() - 1;
+}
+
+Value ScratchPlan::view(Value scratch, size_t number) {
+  const Part &part = parts[number];
+  auto type = MemRefType::get({ShapedType::kDynamic}, part.type);
+  return memref::ViewOp::create(e.builder(), type, scratch, part.offset, ValueRange(part.count));
+}
+
+void emitMicrokernel(Kernel &kernel, ukernel::BrgemmShape shape, Epilogue &epilogue, Value column, Value tile,
+                     function_ref<SmallVector<LaneIndex>(Value)> indices) {
+  ImplicitLocOpBuilder &b = kernel.builder;
+  ElementEmitter e = kernel.emitter(1);
+  int64_t lanes = shape.accumulator.getNumElements(), width = shape.vectors * lanes;
+  bool viaTile = tile && epilogue.isLong() && static_cast<int64_t>(shape.rows.size()) * shape.vectors > 2;
+  auto finish = [&](Value accumulator, Value row, Value offset, Value mask) {
+    SmallVector<LaneIndex> at = indices(row);
+    at.push_back({e.add(column, offset), 1});
+    epilogue.emit(accumulator, at, mask);
+  };
+  ukernel::BrgemmOp::create(b, shape, [&](OpBuilder &nested, Location, Value accumulator, Value row, Value offset, Value mask) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
+    if (viaTile)
+      vector::StoreOp::create(b, accumulator, tile, e.add(e.mul(row, e.constant(width)), offset));
+    else
+      finish(accumulator, row, offset, mask);
+  });
+  if (!viaTile)
+    return;
+  Value zero = e.constant(0);
+  countedLoop(b, zero, e.constant(shape.rows.size()), e.constant(1), [&](Value row) {
+    auto vectorAt = [&](Value offset) {
+      Value mask;
+      if (shape.columns)
+        mask = vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()), e.sub(shape.columns, offset));
+      Value accumulator = vector::LoadOp::create(b, shape.accumulator, tile, e.add(e.mul(row, e.constant(width)), offset));
+      finish(accumulator, row, offset, mask);
+    };
+    countedLoop(b, zero, e.constant(width), e.constant(lanes), vectorAt);
+  });
+}
+
+Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t bytes) {
+  const Machine &machine = kernel.machine;
+  double perNanosecond = machine.gigahertz * machine.lanes(bytes) * machine.fmaPipes;
+  return e.div(products, e.constant(std::max<int64_t>(1, static_cast<int64_t>(perNanosecond))));
+}
+
+bool scheduleContraction(Kernel &kernel) {
+  Operation *root = nullptr;
+  for (Operation *op : kernel.ops()) {
+    if (!isa<nn::MatmulOp, nn::ConvOp>(op))
+      continue;
+    if (root)
+      return false;
+    root = op;
+  }
+  if (!root)
+    return false;
+  if (auto matmul = dyn_cast<nn::MatmulOp>(root))
+    return scheduleMatmul(kernel, matmul);
+  auto convolution = cast<nn::ConvOp>(root);
+  return scheduleDepthwise(kernel, convolution) || scheduleConvolution(kernel, convolution);
+}
+
+} // namespace tenon::schedule

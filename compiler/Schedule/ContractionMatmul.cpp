@@ -1,0 +1,393 @@
+//===- ContractionMatmul.cpp - matrix products as loops around ukernel.brgemm -----------------------------------------===//
+//
+// One phase. Its tasks are row tiles, times chunks of columns where there are few row tiles, times the batch; a task range is worked
+// through in blocks that keep A in the second level of cache while B streams by, panel by panel.
+//
+//   A  is read where it is (rows are base + a constant each), or copied row by row into scratch: if it is computed
+//      in this kernel, if it must be converted, or if its rows fall on the same sets of the first level of cache.
+//   B  goes by in blocks of columns that stay in the cache behind that one. It is packed (a constant), read where it is (few rows: packing would cost more than it saves), or packed into scratch,
+//      some groups of columns at a time.
+//
+// With one right-hand side for the whole batch, the batch's rows are rows of one product.
+//
+//===----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Schedule/Contraction.h"
+#include "compiler/Schedule/IndexMath.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace tenon::schedule {
+
+namespace {
+
+/// Tasks below which columns are split too: enough for the static partition of a dozen threads.
+constexpr int64_t wantedTasks = 16;
+/// Rows up to which an unpacked B is read where it is.
+constexpr int64_t fewRows = 2;
+
+std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
+
+class MatmulSchedule {
+public:
+  MatmulSchedule(Kernel &kernel, nn::MatmulOp op)
+      : kernel(kernel), op(op), b(kernel.builder), e(kernel.emitter(1)), epilogue(kernel, op.getResult()) {}
+
+  bool run() {
+    if (!epilogue.isPointwise())
+      return false;
+    readProblem();
+    choose();
+    emitPhase();
+    kernel.setPath("brgemm");
+    return true;
+  }
+
+private:
+  enum class Source { direct, packed, scratch };
+
+  Kernel &kernel;
+  nn::MatmulOp op;
+  ImplicitLocOpBuilder &b;
+  ElementEmitter e;
+  Epilogue epilogue;
+
+  // The problem.
+  Type element, sum;
+  int64_t bytes = 4;
+  Value M, K, N;            ///< M counts the rows of the whole batch if `flat`
+  SmallVector<Value> outer; ///< the result's extents before M and N
+  bool flat = false, flatEpilogue = false;
+
+  // The choices.
+  Source a = Source::direct, bSource = Source::packed;
+  int64_t lanes = 1, nr = 16;
+  Tile tile;
+  std::optional<RowTiles> rows;
+  std::optional<ColumnGroups> groups;
+  Value chunks;       ///< parts that the columns are split into
+  Value blockTiles;   ///< row tiles per block
+  Value blockGroups;  ///< column groups per block
+  Value lda;          ///< from row to row of A in scratch
+
+  // Inside the phase.
+  Value scratchA, scratchB, scratchTile;
+  SmallVector<LaneIndex> batch; ///< indices of `outer`, unless flat
+  Value blockStart;             ///< first row of the block that scratch A holds
+
+  bool isArgument(Value tensor) { return isa<BlockArgument>(tensor); }
+
+  void readProblem() {
+    ArrayRef<Value> lhs = kernel.extents(op.getLhs()), result = kernel.extents(op.getResult());
+    element = cast<RankedTensorType>(op.getLhs().getType()).getElementType();
+    sum = accumulatorType(element);
+    bytes = llvm::divideCeil(sum.getIntOrFloatBitWidth(), 8);
+    M = result[result.size() - 2];
+    N = result.back();
+    K = lhs[lhs.size() - (op.getTransposeLhs() ? 2 : 1)];
+    outer = SmallVector<Value>(result.drop_back(2));
+    int64_t rhsOuter = kernel.extents(op.getRhs()).size() - (op.getPacking() ? 3 : 2);
+    bool oneRhs = llvm::all_of(kernel.extents(op.getRhs()).take_front(rhsOuter), [](Value v) { return known(v) == 1; });
+    bool sameOuter = sameExtents(lhs.drop_back(2), outer);
+    if (oneRhs && sameOuter && (!op.getTransposeLhs() || outer.empty())) {
+      flat = true;
+      M = e.mul(product(e, outer), M);
+      flatEpilogue = epilogue.flattenRows(M);
+      outer.clear();
+    }
+  }
+
+  void choose() {
+    nn::PackingAttr packing = op.getPackingAttr();
+    int64_t most = kernel.machine.lanes(bytes);
+    std::optional<int64_t> columns = known(N);
+    bool narrow = element != sum && registerType(element) != sum;
+    lanes = most;
+    if (packing) {
+      nr = packing.getNr();
+      lanes = std::min(most, nr);
+      bSource = Source::packed;
+    } else {
+      if (columns)
+        lanes = std::min<int64_t>(most, llvm::PowerOf2Ceil(std::max<int64_t>(*columns, 1)));
+      bool few = known(M) && *known(M) <= fewRows;
+      bSource = few && isArgument(op.getRhs()) && !op.getTransposeRhs() ? Source::direct : Source::scratch;
+    }
+    TileProblem problem{bytes, lanes, nr, known(M), columns, bSource != Source::packed};
+    tile = chooseTile(kernel.machine, problem);
+    rows.emplace(e, M, tile.rows);
+    groups.emplace(e, N, tile.vectors, lanes);
+    if (bSource != Source::packed)
+      nr = groups->width();
+    bool direct = isArgument(op.getLhs()) && !(narrow && !op.getTransposeLhs()) && !rowsCollide();
+    // A transposed A that is computed here is read through the emitter like any other.
+    a = direct ? Source::direct : Source::scratch;
+    chooseBlocks();
+  }
+
+  /// Whether the rows of a tile of A fall on so few sets of the first level of cache that they evict each other, and there are
+  /// enough columns to pay for a copy of A. Lines of equal set are l1 / ways apart; eight ways.
+  bool rowsCollide() {
+    std::optional<int64_t> k = known(K), columns = known(N);
+    if (op.getTransposeLhs() || !k || (columns && *columns < 4 * groups->width()))
+      return false;
+    int64_t rowBytes = *k * element.getIntOrFloatBitWidth() / 8, sets = kernel.machine.l1Bytes / 8 / 64;
+    if (rowBytes % 64)
+      return false;
+    int64_t distinct = sets / std::gcd(rowBytes / 64, sets);
+    return llvm::divideCeil(rows->height(), distinct) > 4;
+  }
+
+  void chooseBlocks() {
+    const Machine &machine = kernel.machine;
+    Value one = e.constant(1);
+    auto atLeastOne = [&](Value value) { return b.createOrFold<arith::MaxUIOp>(value, one); };
+    // An odd number of lines from row to row spreads rows over all sets.
+    Value line = e.constant(std::max<int64_t>(64 / bytes, 1));
+    Value lines = b.createOrFold<arith::CeilDivUIOp>(K, line);
+    lda = e.mul(b.createOrFold<arith::OrIOp>(lines, one), line);
+
+    std::optional<int64_t> k = known(K), n = known(N);
+    bool smallB = k && n && *k * *n * bytes <= machine.l1Bytes / 2;
+    int64_t share = bSource == Source::scratch ? machine.l2Bytes / 4 : smallB ? machine.l1Bytes / 2 : machine.l2Bytes / 2;
+    Value rowBytes = atLeastOne(e.mul(K, e.constant(bytes * rows->height())));
+    blockTiles = atLeastOne(e.div(e.constant(share), rowBytes));
+    blockTiles = b.createOrFold<arith::MinUIOp>(blockTiles, atLeastOne(rows->count()));
+    Value groupBytes = atLeastOne(e.mul(K, e.constant(bytes * groups->width())));
+    // Packed here: half of the second level. Packed before: what stays in a share of the third level, which is taken as four times the
+    // second.
+    int64_t columnShare = bSource == Source::scratch ? machine.l2Bytes / 2 : machine.l2Bytes * 4;
+    blockGroups = atLeastOne(e.div(e.constant(columnShare), groupBytes));
+    blockGroups = b.createOrFold<arith::MinUIOp>(blockGroups, atLeastOne(groups->count()));
+
+    // Columns are split where there are too few row tiles (and the batch) for all threads.
+    Value tiles = atLeastOne(e.mul(product(e, outer), rows->count()));
+    Value parts = b.createOrFold<arith::CeilDivUIOp>(e.constant(wantedTasks), tiles);
+    chunks = b.createOrFold<arith::MinUIOp>(parts, atLeastOne(groups->count()));
+  }
+
+  void emitPhase() {
+    Value batches = product(e, outer), tiles = rows->count();
+    Value tasks = e.mul(e.mul(batches, chunks), tiles);
+    ScratchPlan plan(e);
+    size_t partA = 0, partB = 0, partTile = 0;
+    if (a == Source::scratch)
+      partA = plan.reserve(sum, e.mul(e.mul(blockTiles, e.constant(rows->height())), lda));
+    if (bSource == Source::scratch)
+      partB = plan.reserve(sum, e.mul(e.mul(blockGroups, e.constant(groups->width())), K));
+    if (epilogue.isLong())
+      partTile = plan.reserve(sum, e.constant(rows->height() * groups->width()));
+    Value products = e.mul(e.mul(e.mul(batches, M), N), K);
+    kernel.phase(tasks, contractionWork(kernel, e, products, bytes), plan.bytes(), kernel.canFail(),
+                 [&](Value begin, Value end, Value scratch, Value status) {
+                   e.setStatus(status);
+                   if (a == Source::scratch)
+                     scratchA = plan.view(scratch, partA);
+                   if (bSource == Source::scratch)
+                     scratchB = plan.view(scratch, partB);
+                   if (epilogue.isLong())
+                     scratchTile = plan.view(scratch, partTile);
+                   emitTasks(begin, end, batches, tiles);
+                 });
+  }
+
+  /// Tasks are numbered ((batch, chunk), tile); a range is cut at the chunks it touches.
+  void emitTasks(Value begin, Value end, Value batches, Value tiles) {
+    Value zero = e.constant(0);
+    if (known(batches) == 1 && known(chunks) == 1) {
+      batch.assign(outer.size(), LaneIndex{zero});
+      return emitChunk(begin, end, zero, groups->count());
+    }
+    Value first = e.div(begin, tiles), last = b.createOrFold<arith::CeilDivUIOp>(end, tiles);
+    countedLoop(b, first, last, e.constant(1), [&](Value number) {
+      Value base = e.mul(number, tiles);
+      Value from = e.sub(b.createOrFold<arith::MaxUIOp>(begin, base), base);
+      Value to = e.sub(b.createOrFold<arith::MinUIOp>(end, e.add(base, tiles)), base);
+      Value chunk = e.rem(number, chunks);
+      batch = delinearize(e, outer, {e.div(number, chunks)});
+      Value firstGroup = e.div(e.mul(chunk, groups->count()), chunks);
+      Value lastGroup = e.div(e.mul(e.add(chunk, e.constant(1)), groups->count()), chunks);
+      emitChunk(from, to, firstGroup, lastGroup);
+    });
+  }
+
+  void emitChunk(Value firstTile, Value lastTile, Value firstGroup, Value lastGroup) {
+    countedLoop(b, firstGroup, lastGroup, blockGroups, [&](Value from) {
+      Value to = b.createOrFold<arith::MinUIOp>(e.add(from, blockGroups), lastGroup);
+      if (bSource == Source::scratch)
+        packB(from, to);
+      emitRowBlocks(firstTile, lastTile, from, to, from);
+    });
+  }
+
+  void emitRowBlocks(Value firstTile, Value lastTile, Value firstGroup, Value lastGroup, Value packedGroup) {
+    countedLoop(b, firstTile, lastTile, blockTiles, [&](Value from) {
+      Value to = b.createOrFold<arith::MinUIOp>(e.add(from, blockTiles), lastTile);
+      blockStart = rows->start(from);
+      if (a == Source::scratch)
+        packA(blockStart, rows->start(to));
+      groups->forEach(firstGroup, lastGroup, [&](Value column, int64_t vectors, Value columns) {
+        rows->forEach(from, to, [&](Value row, int64_t count) {
+          emitTile(row, count, column, vectors, columns, packedGroup);
+        });
+      });
+    });
+  }
+
+  /// Indices of an operand's dimensions before the matrix for the batch at hand.
+  SmallVector<LaneIndex> outerIndices(Value operand, int64_t matrixRank) {
+    ArrayRef<Value> mine = kernel.extents(operand).drop_back(matrixRank);
+    SmallVector<LaneIndex> indices;
+    for (auto [d, extent] : llvm::enumerate(mine)) {
+      if (flat) {
+        indices.push_back({e.constant(0)});
+        continue;
+      }
+      size_t from = outer.size() - mine.size() + d;
+      if (known(extent) == 1)
+        indices.push_back({e.constant(0)});
+      else if (known(extent) || extent == outer[from])
+        indices.push_back(batch[from]);
+      else
+        indices.push_back({arith::SelectOp::create(
+            b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, extent, e.constant(1)), e.constant(0), batch[from].base)});
+    }
+    return indices;
+  }
+
+  /// Where the matrix of the batch at hand starts in an operand's buffer.
+  Value matrixOffset(Value operand, int64_t matrixRank) {
+    ArrayRef<Value> extents = kernel.extents(operand);
+    Value base = linearIndex(e, extents.drop_back(matrixRank), outerIndices(operand, matrixRank)).base;
+    return e.mul(base, product(e, extents.take_back(matrixRank)));
+  }
+
+  /// Indices of the left-hand side at a row; k is appended or inserted by the caller.
+  SmallVector<LaneIndex> lhsIndices(Value row, LaneIndex k) {
+    Value lhs = op.getLhs();
+    SmallVector<LaneIndex> indices;
+    if (flat)
+      indices = delinearize(e, kernel.extents(lhs).drop_back(op.getTransposeLhs() ? 2 : 1), {row});
+    else
+      indices = outerIndices(lhs, 2);
+    if (op.getTransposeLhs())
+      indices.append({k, LaneIndex{row}});
+    else if (flat)
+      indices.push_back(k);
+    else
+      indices.append({LaneIndex{row}, k});
+    return indices;
+  }
+
+  void packA(Value from, Value to) {
+    int64_t vectorLanes = kernel.machine.lanes(bytes);
+    countedLoop(b, from, to, e.constant(1), [&](Value row) {
+      ElementEmitter source = kernel.emitter(vectorLanes);
+      Value inBlock = e.sub(row, from);
+      vectorLoop(source, kernel.machine, e.constant(0), K, [&](ElementEmitter &at, Value k) {
+        LaneIndex lane{k, at.lanes() > 1 ? 1 : 0};
+        Value value = widenTo(b, at.emit(op.getLhs(), lhsIndices(row, lane)), sum);
+        at.store(value, sum, {scratchA}, {e.constant(1), lda}, {LaneIndex{inBlock}, lane});
+      });
+    });
+  }
+
+  /// scratch[(group - from), k, width] = rhs[k, column]; columns that do not exist are zero.
+  void packB(Value from, Value to) {
+    groups->forEach(from, to, [&](Value column, int64_t vectors, Value columns) {
+      Value group = e.sub(e.div(column, e.constant(groups->width())), from);
+      Value base = e.mul(e.mul(group, K), e.constant(groups->width()));
+      SmallVector<Value> masks(vectors);
+      VectorType maskType = VectorType::get({lanes}, b.getI1Type());
+      if (columns)
+        for (int64_t v = 0; v < vectors; ++v)
+          masks[v] = vector::CreateMaskOp::create(b, maskType, e.sub(columns, e.constant(v * lanes)));
+      countedLoop(b, e.constant(0), K, e.constant(1), [&](Value k) {
+        ElementEmitter source = kernel.emitter(lanes);
+        for (int64_t v = 0; v < vectors; ++v) {
+          LaneIndex lane{e.add(column, e.constant(v * lanes)), lanes > 1 ? 1 : 0};
+          SmallVector<LaneIndex> indices = outerIndices(op.getRhs(), 2);
+          if (op.getTransposeRhs())
+            indices.append({lane, LaneIndex{k}});
+          else
+            indices.append({LaneIndex{k}, lane});
+          if (lanes > 1)
+            source.setMask(masks[v]);
+          Value value = widenTo(b, source.emit(op.getRhs(), indices), sum);
+          Value at = e.add(base, e.add(e.mul(k, e.constant(groups->width())), e.constant(v * lanes)));
+          if (lanes > 1)
+            vector::StoreOp::create(b, value, scratchB, at);
+          else
+            memref::StoreOp::create(b, value, scratchB, at);
+        }
+      });
+    });
+  }
+
+  void emitTile(Value row, int64_t count, Value column, int64_t vectors, Value columns, Value packedGroup) {
+    ukernel::BrgemmShape shape;
+    shape.k = K;
+    shape.vectors = vectors;
+    shape.columns = columns;
+    shape.accumulator = VectorType::get({lanes}, sum);
+    shape.nr = nr;
+    // A
+    Value rowStep = e.constant(1);
+    shape.aStep = e.constant(1);
+    if (a == Source::scratch) {
+      shape.a = scratchA;
+      shape.aOffset = e.mul(e.sub(row, blockStart), lda);
+      rowStep = lda;
+    } else {
+      shape.a = kernel.argumentBuffer(cast<BlockArgument>(op.getLhs())).memref;
+      shape.aOffset = matrixOffset(op.getLhs(), 2);
+      if (op.getTransposeLhs())
+        shape.aStep = M;
+      else
+        rowStep = K;
+      shape.aOffset = e.add(shape.aOffset, e.mul(row, rowStep));
+    }
+    for (int64_t m = 0; m < count; ++m)
+      shape.rows.push_back(e.mul(e.constant(m), rowStep));
+    // B
+    shape.bStep = e.constant(nr);
+    shape.panelStep = e.mul(K, e.constant(nr));
+    if (bSource == Source::scratch) {
+      shape.b = scratchB;
+      Value group = e.sub(e.div(column, e.constant(groups->width())), packedGroup);
+      shape.bOffset = e.mul(group, shape.panelStep);
+    } else {
+      shape.b = kernel.argumentBuffer(cast<BlockArgument>(op.getRhs())).memref;
+      shape.bOffset = matrixOffset(op.getRhs(), bSource == Source::packed ? 3 : 2);
+      Value inside = column;
+      if (bSource == Source::packed) {
+        Value panel = e.div(column, e.constant(nr));
+        inside = e.add(e.mul(panel, shape.panelStep), e.rem(column, e.constant(nr)));
+      } else {
+        shape.bStep = N;
+        shape.panelStep = e.constant(0);
+        shape.maskB = static_cast<bool>(columns);
+      }
+      shape.bOffset = e.add(shape.bOffset, inside);
+    }
+    emitMicrokernel(kernel, shape, epilogue, column, scratchTile, [&](Value m) { return resultIndices(e.add(row, m)); });
+  }
+
+  SmallVector<LaneIndex> resultIndices(Value row) {
+    if (flat && flatEpilogue)
+      return {LaneIndex{row}};
+    if (flat)
+      return delinearize(e, kernel.extents(op.getResult()).drop_back(1), {row});
+    SmallVector<LaneIndex> indices(batch);
+    indices.push_back({row});
+    return indices;
+  }
+};
+
+} // namespace
+
+bool scheduleMatmul(Kernel &kernel, nn::MatmulOp op) { return MatmulSchedule(kernel, op).run(); }
+
+} // namespace tenon::schedule

@@ -1,0 +1,375 @@
+//===- Convolution.cpp - convolutions as loops around ukernel.brgemm -----------------------------------------------------===//
+//
+// Expects a packed filter and channels-last data; one to three spatial dimensions are brought to three (depth, height, width).
+//
+// The rows of a tile are pixels of one line (a row of the output image), which are a constant apart in memory; the batch of the
+// microkernel runs over the kernel's positions. A unit of work is a block of lines, or a part of one, for one image and group, and a
+// chunk of the filters.
+//
+// Padding costs nothing inside a tile: above and below (and in front and behind) the range of kernel positions is cut to the image for
+// the whole line; left and right, the lines that a unit needs are copied into scratch with zeros around them. The copy also serves
+// inputs that are computed in this kernel, narrow floats, groups (whose channels become contiguous) and pixels that fall on the same sets of the cache.
+//
+//===-----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Schedule/Convolution.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace tenon::schedule {
+
+static std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
+
+ConvolutionShape::ConvolutionShape(Kernel &kernel, nn::ConvOp op, ElementEmitter &e) : spatial(op.getKernel().size()) {
+  int64_t missing = 3 - spatial;
+  ArrayRef<Value> in = kernel.extents(op.getInput()), out = kernel.extents(op.getResult());
+  for (int64_t d = 0; d < 3; ++d) {
+    bool real = d >= missing;
+    int64_t s = d - missing;
+    input[d] = real ? in[1 + s] : e.constant(1);
+    output[d] = real ? out[1 + s] : e.constant(1);
+    window[d] = real ? op.getKernel()[s] : 1;
+    stride[d] = real ? op.getStrides()[s] : 1;
+    low[d] = real ? op.getPads()[s] : 0;
+    high[d] = real ? op.getPads()[spatial + s] : 0;
+    dilation[d] = real ? op.getDilations()[s] : 1;
+  }
+  images = in.front();
+  channels = in.back();
+  filters = out.back();
+  groups = op.getGroups();
+}
+
+WindowCut cutWindow(ElementEmitter &e, const ConvolutionShape &shape, int64_t d, Value position) {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value zero = e.constant(0), whole = e.constant(shape.window[d]);
+  // The first kernel position lies at input coordinate position * stride - low.
+  Value origin = e.sub(e.mul(position, e.constant(shape.stride[d])), e.constant(shape.low[d]));
+  WindowCut cut{zero, whole, origin};
+  Value step = e.constant(shape.dilation[d]);
+  auto stepsTo = [&](Value distance) {
+    Value positive = b.createOrFold<arith::MaxSIOp>(distance, zero);
+    return b.createOrFold<arith::MinSIOp>(b.createOrFold<arith::CeilDivUIOp>(positive, step), whole);
+  };
+  if (shape.low[d] != 0)
+    cut.first = stepsTo(e.sub(zero, origin));
+  if (shape.high[d] != 0 || shape.low[d] != 0)
+    cut.last = stepsTo(e.sub(shape.input[d], origin));
+  return cut;
+}
+
+namespace {
+
+/// Units below which the filters are split too: enough for the static partition of a dozen threads.
+constexpr int64_t wantedUnits = 16;
+/// Tiles of pixels per unit that make a panel of B, once fetched, worth keeping.
+constexpr int64_t wantedTiles = 8;
+
+class ConvolutionSchedule {
+public:
+  ConvolutionSchedule(Kernel &kernel, nn::ConvOp op)
+      : kernel(kernel), op(op), b(kernel.builder), e(kernel.emitter(1)), epilogue(kernel, op.getResult()),
+        shape(kernel, op, e) {}
+
+  bool run() {
+    std::optional<int64_t> channels = known(shape.channels), filters = known(shape.filters);
+    if (!epilogue.isPointwise() || !channels || !filters || !op.getPacking() || !op.getChannelsLast() ||
+        !isa<BlockArgument>(op.getFilter()))
+      return false;
+    C = *channels;
+    F = *filters / shape.groups;
+    Cg = C / shape.groups;
+    choose();
+    emitPhase();
+    kernel.setPath("brgemm");
+    return true;
+  }
+
+private:
+  Kernel &kernel;
+  nn::ConvOp op;
+  ImplicitLocOpBuilder &b;
+  ElementEmitter e;
+  Epilogue epilogue;
+  ConvolutionShape shape;
+
+  Type element, sum;
+  int64_t bytes = 4, C = 0, Cg = 0, F = 0; ///< channels, channels and filters of a group
+  int64_t lanes = 1, nr = 16;
+  Tile tile;
+  std::optional<RowTiles> pixels; ///< of one line
+  std::optional<ColumnGroups> columns;
+  bool copies = false;      ///< A is read from scratch
+  bool joined = false;      ///< kernel columns and channels are one run of K
+  int64_t pixelStep = 0;    ///< from pixel to pixel of A, in elements
+  int64_t blockLines = 1, blockTiles = 1;
+  Value lineBlocks, tileBlocks, chunks;
+  Value slotColumns, slotLines; ///< pixels of a copied line, copied lines per kernel depth
+
+  Value scratchA, scratchTile;
+
+  /// A unit's place.
+  struct Unit {
+    Value image, depth, group, firstLine, lastLine, firstTile, lastTile, firstGroup, lastGroup;
+    WindowCut depthCut;
+    Value copiedLine, copiedColumn; ///< input coordinates of the scratch's first line and pixel
+  };
+
+  void choose() {
+    const Machine &machine = kernel.machine;
+    element = cast<RankedTensorType>(op.getInput().getType()).getElementType();
+    sum = accumulatorType(element);
+    bytes = llvm::divideCeil(sum.getIntOrFloatBitWidth(), 8);
+    nr = op.getPacking()->getNr();
+    lanes = std::min(machine.lanes(bytes), nr);
+    tile = chooseTile(machine, {bytes, lanes, nr, known(shape.output[2]), F, false});
+    pixels.emplace(e, shape.output[2], tile.rows);
+    columns.emplace(e, e.constant(F), tile.vectors, lanes);
+
+    bool narrow = registerType(element) != sum;
+    bool padded = shape.low[2] != 0 || shape.high[2] != 0;
+    bool collide = pixelsCollide();
+    copies = padded || narrow || collide || shape.groups > 1 || !isa<BlockArgument>(op.getInput());
+    int64_t line = std::max<int64_t>(64 / bytes, 1);
+    pixelStep = !copies ? C : collide ? (llvm::divideCeil(Cg, line) | 1) * line : Cg;
+    joined = shape.dilation[2] == 1 && pixelStep == Cg;
+    chooseBlocks();
+  }
+
+  /// Whether the pixels of a tile fall on so few sets of the first level of cache that they evict each other; see rowsCollide in
+  /// ContractionMatmul.cpp.
+  bool pixelsCollide() {
+    int64_t stepBytes = shape.stride[2] * C * bytes, sets = kernel.machine.l1Bytes / 8 / 64;
+    if (stepBytes % 64 || F < 4 * columns->width())
+      return false;
+    int64_t distinct = sets / std::gcd(stepBytes / 64, sets);
+    return llvm::divideCeil(pixels->height(), distinct) > 4;
+  }
+
+  int64_t span(int64_t d, int64_t positions) const {
+    return (positions - 1) * shape.stride[d] + (shape.window[d] - 1) * shape.dilation[d] + 1;
+  }
+
+  void chooseBlocks() {
+    std::optional<int64_t> tiles = known(pixels->count()), lines = known(shape.output[1]);
+    // Where extents are not known: a line of an image is taken as eight tiles wide and long enough to split.
+    blockTiles = tiles.value_or(wantedTiles);
+    if (lines == 1 && blockTiles > 2 * wantedTiles)
+      blockTiles = std::max<int64_t>(llvm::divideCeil(blockTiles, wantedUnits), wantedTiles / 2);
+    blockTiles = std::max<int64_t>(blockTiles, 1);
+    bool overlap = copies && shape.window[1] > shape.stride[1];
+    blockLines = std::max<int64_t>(overlap ? 4 : 1, llvm::divideCeil(wantedTiles, blockTiles));
+    blockLines = std::max<int64_t>(std::min(blockLines, lines.value_or(blockLines)), 1);
+    auto blockBytes = [&] {
+      int64_t width = span(2, blockTiles * pixels->height());
+      return shape.window[0] * span(1, blockLines) * width * std::max<int64_t>(pixelStep, 1) * bytes;
+    };
+    while (copies && blockBytes() > kernel.machine.l2Bytes / 2 && (blockLines > 1 || blockTiles > 1))
+      (blockLines > 1 ? blockLines : blockTiles) = llvm::divideCeil(blockLines > 1 ? blockLines : blockTiles, 2);
+
+    lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(blockLines));
+    tileBlocks = b.createOrFold<arith::CeilDivUIOp>(pixels->count(), e.constant(blockTiles));
+    slotLines = e.constant(span(1, blockLines));
+    slotColumns = e.constant(span(2, blockTiles * pixels->height()));
+    Value units = e.mul(e.mul(shape.images, shape.output[0]), e.mul(lineBlocks, tileBlocks));
+    units = b.createOrFold<arith::MaxUIOp>(e.mul(units, e.constant(shape.groups)), e.constant(1));
+    Value parts = b.createOrFold<arith::CeilDivUIOp>(e.constant(wantedUnits), units);
+    chunks = b.createOrFold<arith::MinUIOp>(parts, columns->count());
+  }
+
+  void emitPhase() {
+    ScratchPlan plan(e);
+    size_t partA = 0, partTile = 0;
+    if (copies)
+      partA = plan.reserve(sum, e.mul(e.mul(e.constant(shape.window[0]), slotLines),
+                                      e.mul(slotColumns, e.constant(pixelStep))));
+    if (epilogue.isLong())
+      partTile = plan.reserve(sum, e.constant(pixels->height() * columns->width()));
+    SmallVector<Value> places = {chunks, e.constant(shape.groups), shape.images, shape.output[0], lineBlocks, tileBlocks};
+    Value products = e.mul(e.mul(shape.images, product(e, shape.output)),
+                           e.constant(F * shape.groups * Cg * shape.window[0] * shape.window[1] * shape.window[2]));
+    kernel.phase(product(e, places), contractionWork(kernel, e, products, bytes), plan.bytes(), kernel.canFail(),
+                 [&](Value begin, Value end, Value scratch, Value status) {
+                   e.setStatus(status);
+                   if (copies)
+                     scratchA = plan.view(scratch, partA);
+                   if (epilogue.isLong())
+                     scratchTile = plan.view(scratch, partTile);
+                   countedLoop(b, begin, end, e.constant(1), [&](Value unit) { emitUnit(delinearize(e, places, {unit})); });
+                 });
+  }
+
+  void emitUnit(ArrayRef<LaneIndex> place) {
+    Unit unit;
+    Value one = e.constant(1);
+    unit.group = place[1].base;
+    unit.image = place[2].base;
+    unit.depth = place[3].base;
+    unit.firstGroup = e.div(e.mul(place[0].base, columns->count()), chunks);
+    unit.lastGroup = e.div(e.mul(e.add(place[0].base, one), columns->count()), chunks);
+    unit.firstLine = e.mul(place[4].base, e.constant(blockLines));
+    unit.lastLine = b.createOrFold<arith::MinUIOp>(e.add(unit.firstLine, e.constant(blockLines)), shape.output[1]);
+    unit.firstTile = e.mul(place[5].base, e.constant(blockTiles));
+    unit.lastTile = b.createOrFold<arith::MinUIOp>(e.add(unit.firstTile, e.constant(blockTiles)), pixels->count());
+    unit.depthCut = cutWindow(e, shape, 0, unit.depth);
+    if (copies)
+      copyInput(unit);
+    columns->forEach(unit.firstGroup, unit.lastGroup, [&](Value column, int64_t vectors, Value wanted) {
+      countedLoop(b, unit.firstLine, unit.lastLine, one, [&](Value line) {
+        WindowCut lineCut = cutWindow(e, shape, 1, line);
+        pixels->forEach(unit.firstTile, unit.lastTile, [&](Value pixel, int64_t count) {
+          emitTile(unit, line, lineCut, pixel, count, column, vectors, wanted);
+        });
+      });
+    });
+  }
+
+  /// Copies what the unit reads: scratch[kernel depth, line, pixel, channel], zero where a pixel lies left or right of the image. Lines
+  /// outside the image are not copied, and not read.
+  void copyInput(Unit &unit) {
+    Value zero = e.constant(0), one = e.constant(1);
+    Value top = e.sub(e.mul(unit.firstLine, e.constant(shape.stride[1])), e.constant(shape.low[1]));
+    Value below = e.add(e.sub(e.mul(e.sub(unit.lastLine, one), e.constant(shape.stride[1])), e.constant(shape.low[1])),
+                        e.constant((shape.window[1] - 1) * shape.dilation[1] + 1));
+    top = b.createOrFold<arith::MaxSIOp>(top, zero);
+    below = b.createOrFold<arith::MinSIOp>(below, shape.input[1]);
+    Value firstPixel = pixels->start(unit.firstTile), lastPixel = pixels->start(unit.lastTile);
+    Value left = e.sub(e.mul(firstPixel, e.constant(shape.stride[2])), e.constant(shape.low[2]));
+    Value width = e.add(e.mul(e.sub(e.sub(lastPixel, firstPixel), one), e.constant(shape.stride[2])),
+                        e.constant((shape.window[2] - 1) * shape.dilation[2] + 1));
+    unit.copiedLine = top;
+    unit.copiedColumn = left;
+    // Pixels [zerosLeft, inside) of a copied line are in the image.
+    auto clamp = [&](Value value) {
+      return b.createOrFold<arith::MinSIOp>(b.createOrFold<arith::MaxSIOp>(value, zero), width);
+    };
+    Value zerosLeft = clamp(e.sub(zero, left)), inside = clamp(e.sub(shape.input[2], left));
+    countedLoop(b, unit.depthCut.first, unit.depthCut.last, one, [&](Value r) {
+      Value plane = e.add(unit.depthCut.origin, e.mul(r, e.constant(shape.dilation[0])));
+      Value slot = e.mul(e.sub(r, unit.depthCut.first), slotLines);
+      countedLoop(b, top, below, one, [&](Value line) {
+        Value row = e.mul(e.add(slot, e.sub(line, top)), slotColumns);
+        zeroPixels(row, zero, zerosLeft);
+        copyPixels(unit, plane, line, row, zerosLeft, inside);
+        zeroPixels(row, inside, width);
+      });
+    });
+  }
+
+  void zeroPixels(Value row, Value from, Value to) {
+    if (shape.low[2] == 0 && shape.high[2] == 0)
+      return;
+    Value step = e.constant(pixelStep);
+    ElementEmitter target = kernel.emitter(kernel.machine.lanes(bytes));
+    Value first = e.mul(e.add(row, from), step), last = e.mul(e.add(row, to), step);
+    vectorLoop(target, kernel.machine, first, last, [&](ElementEmitter &at, Value position) {
+      at.store(at.splatConstant(sum, 0), sum, {scratchA}, {e.constant(1)}, {LaneIndex{position, at.lanes() > 1 ? 1 : 0}});
+    });
+  }
+
+  void copyPixels(const Unit &unit, Value plane, Value line, Value row, Value from, Value to) {
+    Value channelBase = e.mul(unit.group, e.constant(Cg));
+    int64_t vectorLanes = kernel.machine.lanes(bytes);
+    auto inputIndices = [&](Value column, LaneIndex channel) {
+      SmallVector<LaneIndex> all = {{unit.image}, {plane}, {line}, {column}, channel};
+      all.erase(all.begin() + 1, all.begin() + 1 + (3 - shape.spatial));
+      return all;
+    };
+    auto copy = [&](ElementEmitter &at, ArrayRef<LaneIndex> source, Value target) {
+      Value value = widenTo(b, at.emit(op.getInput(), source), sum);
+      at.store(value, sum, {scratchA}, {e.constant(1)}, {LaneIndex{target, at.lanes() > 1 ? 1 : 0}});
+    };
+    if (pixelStep == C && isa<BlockArgument>(op.getInput())) {
+      // The pixels are one run in memory: a tensor of lines for this purpose.
+      ElementEmitter source = kernel.emitter(vectorLanes);
+      Value length = e.mul(shape.input[2], e.constant(C));
+      source.bindExtents(op.getInput(), {e.constant(1), length});
+      Value lineNumber = e.add(e.mul(e.add(e.mul(unit.image, shape.input[0]), plane), shape.input[1]), line);
+      Value start = e.mul(e.add(unit.copiedColumn, from), e.constant(C));
+      Value target = e.mul(e.add(row, from), e.constant(C));
+      Value count = e.mul(b.createOrFold<arith::MaxSIOp>(e.sub(to, from), e.constant(0)), e.constant(C));
+      vectorLoop(source, kernel.machine, e.constant(0), count, [&](ElementEmitter &at, Value k) {
+        LaneIndex lane{e.add(start, k), at.lanes() > 1 ? 1 : 0};
+        copy(at, {LaneIndex{lineNumber}, lane}, e.add(target, k));
+      });
+      return;
+    }
+    int64_t channelLanes = std::min<int64_t>(vectorLanes, llvm::PowerOf2Ceil(Cg));
+    countedLoop(b, from, to, e.constant(1), [&](Value pixel) {
+      ElementEmitter source = kernel.emitter(channelLanes);
+      Value target = e.mul(e.add(row, pixel), e.constant(pixelStep));
+      Value column = e.add(unit.copiedColumn, pixel);
+      vectorLoop(source, kernel.machine, e.constant(0), e.constant(Cg), [&](ElementEmitter &at, Value c) {
+        LaneIndex lane{e.add(channelBase, c), at.lanes() > 1 ? 1 : 0};
+        copy(at, inputIndices(column, lane), e.add(target, c));
+      });
+    });
+  }
+
+  void emitTile(const Unit &unit, Value line, const WindowCut &lineCut, Value pixel, int64_t count, Value column,
+                int64_t vectors, Value wanted) {
+    ukernel::BrgemmShape tileShape;
+    Value stepOfPixel = e.constant(pixelStep), lineStep, planeStep;
+    Value inputLine = e.add(lineCut.origin, e.mul(lineCut.first, e.constant(shape.dilation[1])));
+    Value inputPixel = e.sub(e.mul(pixel, e.constant(shape.stride[2])), e.constant(shape.low[2]));
+    if (copies) {
+      tileShape.a = scratchA;
+      lineStep = e.mul(slotColumns, stepOfPixel);
+      planeStep = e.mul(slotLines, lineStep);
+      tileShape.aOffset = e.add(e.mul(e.sub(inputLine, unit.copiedLine), lineStep),
+                                e.mul(e.sub(inputPixel, unit.copiedColumn), stepOfPixel));
+    } else {
+      tileShape.a = kernel.argumentBuffer(cast<BlockArgument>(op.getInput())).memref;
+      lineStep = e.mul(shape.input[2], stepOfPixel);
+      Value plane = e.mul(shape.input[1], lineStep);
+      Value depth = e.add(unit.depthCut.origin, e.mul(unit.depthCut.first, e.constant(shape.dilation[0])));
+      planeStep = e.mul(plane, e.constant(shape.dilation[0]));
+      Value base = e.mul(e.add(e.mul(unit.image, shape.input[0]), depth), plane);
+      tileShape.aOffset = e.add(e.add(base, e.mul(inputLine, lineStep)), e.mul(inputPixel, stepOfPixel));
+    }
+    for (int64_t m = 0; m < count; ++m)
+      tileShape.rows.push_back(e.constant(m * shape.stride[2] * pixelStep));
+    tileShape.aStep = e.constant(1);
+
+    // The batch: kernel depth, kernel lines and, unless they join with the channels, kernel columns.
+    int64_t columnK = Cg, lineK = shape.window[2] * columnK, planeK = shape.window[1] * lineK;
+    auto batch = [&](Value size, Value aStep, int64_t k) {
+      tileShape.batch.push_back(size);
+      tileShape.aSteps.push_back(aStep);
+      tileShape.bSteps.push_back(e.constant(k * nr));
+    };
+    batch(e.sub(unit.depthCut.last, unit.depthCut.first), planeStep, planeK);
+    batch(e.sub(lineCut.last, lineCut.first), e.mul(lineStep, e.constant(shape.dilation[1])), lineK);
+    if (!joined)
+      batch(e.constant(shape.window[2]), e.mul(stepOfPixel, e.constant(shape.dilation[2])), columnK);
+    tileShape.k = e.constant(joined ? lineK : columnK);
+
+    int64_t depthK = shape.window[0] * planeK, panels = llvm::divideCeil(F, nr);
+    tileShape.b = kernel.argumentBuffer(cast<BlockArgument>(op.getFilter())).memref;
+    tileShape.bStep = e.constant(nr);
+    tileShape.panelStep = e.constant(depthK * nr);
+    Value panel = e.add(e.mul(unit.group, e.constant(panels)), e.div(column, e.constant(nr)));
+    Value position = e.add(e.mul(unit.depthCut.first, e.constant(planeK)), e.mul(lineCut.first, e.constant(lineK)));
+    tileShape.bOffset = e.add(e.add(e.mul(panel, tileShape.panelStep), e.mul(position, e.constant(nr))),
+                              e.rem(column, e.constant(nr)));
+    tileShape.nr = nr;
+    tileShape.vectors = vectors;
+    tileShape.columns = wanted;
+    tileShape.accumulator = VectorType::get({lanes}, sum);
+
+    Value filter = e.add(e.mul(unit.group, e.constant(F)), column);
+    emitMicrokernel(kernel, tileShape, epilogue, filter, scratchTile, [&](Value m) {
+      SmallVector<LaneIndex> all = {{unit.image}, {unit.depth}, {line}, {e.add(pixel, m)}};
+      all.erase(all.begin() + 1, all.begin() + 1 + (3 - shape.spatial));
+      return all;
+    });
+  }
+};
+
+} // namespace
+
+bool scheduleConvolution(Kernel &kernel, nn::ConvOp op) { return ConvolutionSchedule(kernel, op).run(); }
+
+} // namespace tenon::schedule

@@ -1,0 +1,219 @@
+//===- ConvolutionDepthwise.cpp - convolutions with one channel per group ---------------------------------------------------===//
+//
+// Expects channels-last data and a filter packed as [1, ceil(C / nr), K, nr]: for a vector of channels, the weights of all kernel
+// positions lie one after the other.
+//
+// A task is a block of lines of an image. For a vector of channels it walks the lines, and along a line several pixels at a time: their
+// sums stay in registers, an input pixel is loaded once for all sums it belongs to, a weight once for all pixels. Kernel lines
+// outside the image are left out by the range of the loop; the few pixels whose window leaves the image sideways are done one by
+// one with a range of kernel columns.
+//
+//===----------------------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Schedule/Convolution.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace tenon::schedule {
+
+static std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
+
+namespace {
+
+/// Elements that a task should at least produce; see ScheduleMap.
+constexpr int64_t elementsPerTask = 4096;
+/// Kernel columns up to which their loop is unrolled.
+constexpr int64_t unrolledColumns = 9;
+
+class DepthwiseSchedule {
+public:
+  DepthwiseSchedule(Kernel &kernel, nn::ConvOp op)
+      : kernel(kernel), op(op), b(kernel.builder), e(kernel.emitter(1)), epilogue(kernel, op.getResult()),
+        shape(kernel, op, e) {}
+
+  bool run() {
+    std::optional<int64_t> channels = known(shape.channels);
+    if (!epilogue.isPointwise() || !channels || !isa<BlockArgument>(op.getFilter()))
+      return false;
+    C = *channels;
+    choose();
+    emitPhase();
+    kernel.setPath("depthwise");
+    return true;
+  }
+
+private:
+  Kernel &kernel;
+  nn::ConvOp op;
+  ImplicitLocOpBuilder &b;
+  ElementEmitter e;
+  Epilogue epilogue;
+  ConvolutionShape shape;
+
+  Type element, sum;
+  int64_t C = 0, nr = 16, lanes = 1, most = 8; ///< `most` pixels at a time
+  Value firstInner, lastInner;                 ///< pixels whose window lies inside the line
+  int64_t blockLines = 1;
+
+  /// A line of the output for a vector of channels.
+  struct Line {
+    Value image, depth, line, channel;
+    WindowCut depthCut, lineCut;
+    ElementEmitter *at = nullptr; ///< with lanes and mask of the channels
+  };
+
+  void choose() {
+    const Machine &machine = kernel.machine;
+    element = cast<RankedTensorType>(op.getInput().getType()).getElementType();
+    sum = accumulatorType(element);
+    nr = op.getPacking()->getNr();
+    lanes = std::min<int64_t>(machine.lanes(llvm::divideCeil(sum.getIntOrFloatBitWidth(), 8)), nr);
+    // Sums, the weights of a kernel line and an input pixel in registers; enough sums to hide the latency of the multiply-add.
+    int64_t weights = std::min(shape.window[2], unrolledColumns);
+    most = std::clamp<int64_t>(machine.vectorRegisters - weights - 3, 2, 8);
+    Value zero = e.constant(0);
+    firstInner = b.createOrFold<arith::MinSIOp>(e.constant(llvm::divideCeil(shape.low[2], shape.stride[2])), shape.output[2]);
+    // The last window inside starts at input extent - span.
+    Value room = e.add(e.sub(shape.input[2], e.constant((shape.window[2] - 1) * shape.dilation[2] + 1)),
+                       e.constant(shape.low[2] + shape.stride[2]));
+    lastInner = e.div(b.createOrFold<arith::MaxSIOp>(room, zero), e.constant(shape.stride[2]));
+    lastInner = b.createOrFold<arith::MinSIOp>(lastInner, shape.output[2]);
+    lastInner = b.createOrFold<arith::MaxSIOp>(lastInner, firstInner);
+    int64_t width = known(shape.output[2]).value_or(32);
+    blockLines = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(width * C, 1)), 1);
+  }
+
+  void emitPhase() {
+    Value lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(blockLines));
+    SmallVector<Value> places = {shape.images, shape.output[0], lineBlocks};
+    Value positions = e.constant(shape.window[0] * shape.window[1] * shape.window[2] * C);
+    Value products = e.mul(e.mul(shape.images, product(e, shape.output)), positions);
+    // A weight and a pixel are loaded for fewer multiply-adds than in a matrix product: about half of its speed.
+    Value work = contractionWork(kernel, e, e.mul(products, e.constant(2)), llvm::divideCeil(sum.getIntOrFloatBitWidth(), 8));
+    kernel.phase(product(e, places), work, e.constant(0), kernel.canFail(), [&](Value begin, Value end, Value, Value status) {
+      e.setStatus(status);
+      countedLoop(b, begin, end, e.constant(1), [&](Value unit) {
+        SmallVector<LaneIndex> place = delinearize(e, places, {unit});
+        Value firstLine = e.mul(place[2].base, e.constant(blockLines));
+        Value lastLine = b.createOrFold<arith::MinUIOp>(e.add(firstLine, e.constant(blockLines)), shape.output[1]);
+        ElementEmitter channels = kernel.emitter(lanes);
+        vectorLoop(channels, kernel.machine, e.constant(0), e.constant(C), [&](ElementEmitter &at, Value channel) {
+          Line line{place[0].base, place[1].base, Value(), channel, cutWindow(e, shape, 0, place[1].base), {}, &at};
+          countedLoop(b, firstLine, lastLine, e.constant(1), [&](Value number) {
+            line.line = number;
+            line.lineCut = cutWindow(e, shape, 1, number);
+            emitLine(line);
+          });
+        });
+      });
+    });
+  }
+
+  void emitLine(const Line &line) {
+    Value zero = e.constant(0), one = e.constant(1);
+    auto border = [&](Value from, Value to) {
+      if (!sameExtent(from, to))
+        countedLoop(b, from, to, one, [&](Value pixel) { emitPixels(line, pixel, 1, /*whole=*/false); });
+    };
+    border(zero, firstInner);
+    std::optional<int64_t> inner = known(e.sub(lastInner, firstInner));
+    if (inner != 0) {
+      RowTiles tiles(e, e.sub(lastInner, firstInner), most);
+      tiles.forEach(zero, tiles.count(), [&](Value pixel, int64_t count) {
+        emitPixels(line, e.add(firstInner, pixel), count, /*whole=*/true);
+      });
+    }
+    border(lastInner, shape.output[2]);
+  }
+
+  SmallVector<LaneIndex> indices(Value image, Value depth, Value line, Value pixel, const Line &at) {
+    SmallVector<LaneIndex> all = {{image}, {depth}, {line}, {pixel}, {at.channel, at.at->lanes() > 1 ? 1 : 0}};
+    all.erase(all.begin() + 1, all.begin() + 1 + (3 - shape.spatial));
+    return all;
+  }
+
+  Value loadWeight(const Line &line, Value position) {
+    ElementEmitter &at = *line.at;
+    Value width = e.constant(nr), K = e.constant(shape.window[0] * shape.window[1] * shape.window[2]);
+    Value offset = e.mul(e.add(e.mul(e.div(line.channel, width), K), position), width);
+    offset = e.add(offset, e.rem(line.channel, width));
+    Buffer filter = kernel.argumentBuffer(cast<BlockArgument>(op.getFilter()));
+    // Panels are filled with zeros, so that no mask is needed.
+    Value outerMask = at.currentMask();
+    at.setMask(Value());
+    Value weight = at.load(element, filter, {e.constant(1)}, {LaneIndex{offset, at.lanes() > 1 ? 1 : 0}});
+    at.setMask(outerMask);
+    return widenTo(b, weight, sum);
+  }
+
+  Value multiplyAdd(Value x, Value weight, Value acc) {
+    if (isa<IntegerType>(sum))
+      return arith::AddIOp::create(b, acc, arith::MulIOp::create(b, x, weight));
+    Value product = arith::MulFOp::create(b, x, weight, arith::FastMathFlags::contract);
+    return arith::AddFOp::create(b, product, acc, arith::FastMathFlags::contract);
+  }
+
+  /// The sums of `count` pixels from `pixel` on, and the epilogue. Unless `whole`, kernel columns are cut to the line.
+  void emitPixels(const Line &line, Value pixel, int64_t count, bool whole) {
+    ElementEmitter &at = *line.at;
+    Value zero = e.constant(0);
+    SmallVector<Value> sums(count, at.splatConstant(sum, 0));
+    Value origin = e.sub(e.mul(pixel, e.constant(shape.stride[2])), e.constant(shape.low[2]));
+    sums = carriedLoops(b, {line.depthCut.first, line.lineCut.first}, {line.depthCut.last, line.lineCut.last}, sums,
+                        [&](ArrayRef<Value> r, ArrayRef<Value> carried) {
+      Value plane = e.add(line.depthCut.origin, e.mul(r[0], e.constant(shape.dilation[0])));
+      Value row = e.add(line.lineCut.origin, e.mul(r[1], e.constant(shape.dilation[1])));
+      Value position = e.mul(e.add(e.mul(r[0], e.constant(shape.window[1])), r[1]), e.constant(shape.window[2]));
+      auto input = [&](Value column) {
+        ElementEmitter::Scope scope(at);
+        return widenTo(b, at.emit(op.getInput(), indices(line.image, plane, row, column, line)), sum);
+      };
+      if (whole && shape.window[2] <= unrolledColumns)
+        return addColumns(line, position, origin, carried, input);
+      WindowCut cut = whole ? WindowCut{zero, e.constant(shape.window[2]), origin} : cutWindow(e, shape, 2, pixel);
+      return carriedLoops(b, {cut.first}, {cut.last}, carried, [&](ArrayRef<Value> s, ArrayRef<Value> inner) {
+        Value weight = loadWeight(line, e.add(position, s[0]));
+        Value column = e.add(origin, e.mul(s[0], e.constant(shape.dilation[2])));
+        SmallVector<Value> next;
+        for (int64_t i = 0; i < count; ++i)
+          next.push_back(multiplyAdd(input(e.add(column, e.constant(i * shape.stride[2]))), weight, inner[i]));
+        return next;
+      });
+    });
+    for (int64_t i = 0; i < count; ++i) {
+      Value outer = at.lanes() > 1 ? at.currentMask() : Value();
+      epilogue.emit(sums[i], indices(line.image, line.depth, line.line, e.add(pixel, e.constant(i)), line), outer);
+    }
+  }
+
+  /// One kernel line for pixels inside: each input pixel is loaded once.
+  SmallVector<Value> addColumns(const Line &line, Value position, Value origin, ArrayRef<Value> carried,
+                                function_ref<Value(Value)> input) {
+    SmallVector<Value> next(carried), weights;
+    for (int64_t s = 0; s < shape.window[2]; ++s)
+      weights.push_back(loadWeight(line, e.add(position, e.constant(s))));
+    std::map<int64_t, Value> loaded;
+    for (int64_t s = 0; s < shape.window[2]; ++s)
+      for (int64_t i = 0; i < static_cast<int64_t>(next.size()); ++i) {
+        int64_t offset = i * shape.stride[2] + s * shape.dilation[2];
+        Value &x = loaded[offset];
+        if (!x)
+          x = input(e.add(origin, e.constant(offset)));
+        next[i] = multiplyAdd(x, weights[s], next[i]);
+      }
+    return next;
+  }
+};
+
+} // namespace
+
+bool scheduleDepthwise(Kernel &kernel, nn::ConvOp op) {
+  // The form of the packed filter says that Layout found the convolution to be depthwise.
+  bool depthwise = op.getPacking() && op.getChannelsLast() && op.getGroups() > 1 &&
+                   cast<RankedTensorType>(op.getFilter().getType()).getDimSize(0) == 1;
+  return depthwise && DepthwiseSchedule(kernel, op).run();
+}
+
+} // namespace tenon::schedule
