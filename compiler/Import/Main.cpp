@@ -99,6 +99,14 @@ mlir::RankedTensorType GraphImporter::inputType(const onnx::ValueInfoProto &inpu
   return checkedTensorType(shape, elementType, options.limits);
 }
 
+/// The symbol of a dimension, or "": exporters also write placeholders ("?", "-1", "None") that say nothing, so that two of them
+/// are not equal extents.
+static std::string symbolOf(const onnx::TensorShapeProto::Dimension &dimension) {
+  const std::string &name = dimension.dim_param();
+  bool hasLetter = llvm::any_of(name, [](unsigned char c) { return llvm::isAlpha(c) || c == '_' || c >= 0x80; });
+  return hasLetter && name != "None" ? name : std::string();
+}
+
 void GraphImporter::pinDimensions(const onnx::GraphProto &graph, const llvm::StringSet<> &constants) {
   llvm::StringSet<> inputs, symbols;
   std::map<std::string, int64_t> pinnedByName(options.dimensions.begin(), options.dimensions.end());
@@ -109,15 +117,15 @@ void GraphImporter::pinDimensions(const onnx::GraphProto &graph, const llvm::Str
     inputs.insert(input.name());
     const auto &shape = input.type().tensor_type().shape();
     for (const auto &dimension : shape.dim())
-      if (dimension.has_dim_param() && !dimension.dim_param().empty())
-        symbols.insert(dimension.dim_param());
+      if (std::string symbol = symbolOf(dimension); !symbol.empty())
+        symbols.insert(symbol);
     // A pinned shape pins the symbols in it, wherever else they are.
     for (const auto &[name, pinned] : options.shapes) {
       if (name != input.name() || static_cast<int>(pinned.size()) != shape.dim_size())
         continue;
       for (int i = 0; i < shape.dim_size(); ++i) {
-        const std::string &symbol = shape.dim(i).dim_param();
-        if (!shape.dim(i).has_dim_param() || symbol.empty() || pinned[i] < 0)
+        std::string symbol = symbolOf(shape.dim(i));
+        if (symbol.empty() || pinned[i] < 0)
           continue;
         auto [entry, isNew] = pins.try_emplace(symbol, pinned[i]);
         if (!isNew && entry->second != pinned[i])
@@ -179,7 +187,7 @@ mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
     for (int64_t i = 0; i < type.getRank(); ++i) {
       std::string symbol;
       if (type.isDynamicDim(i) && input.type().tensor_type().has_shape())
-        symbol = input.type().tensor_type().shape().dim(static_cast<int>(i)).dim_param();
+        symbol = symbolOf(input.type().tensor_type().shape().dim(static_cast<int>(i)));
       if (!symbol.empty()) {
         checkName(symbol, "a dimension");
         extents[i] = symbols.try_emplace(symbol, extents[i]).first->second;

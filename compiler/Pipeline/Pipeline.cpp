@@ -10,6 +10,7 @@
 #include "compiler/Codegen/Passes.h"
 #include "compiler/Fuse/Passes.h"
 #include "compiler/Graph/Passes.h"
+#include "compiler/Layout/Passes.h"
 #include "compiler/Pipeline/Passes.h"
 #include "compiler/Schedule/Passes.h"
 #include "mlir/Pass/PassManager.h"
@@ -66,7 +67,18 @@ void addGraph(OpPassManager &pm, const PipelineOptions &options) {
 void addQuantize(OpPassManager &pm, const PipelineOptions &) { check(pm, "Quantize", graphDialects); }
 
 /// nn -> nn with layouts chosen and weights packed.
-void addLayout(OpPassManager &pm, const Target &, const PipelineOptions &) {
+void addLayout(OpPassManager &pm, const Target &target, const PipelineOptions &options) {
+  if (!options.reference) {
+    pm.addPass(layout::createConvertToChannelsLastPass());
+    // Transpositions that met cancel, those of few elements become reshapes, those of constants are done here.
+    pm.addPass(graph::createSimplifyMovementPass());
+    pm.addPass(graph::createFoldConstantsPass());
+    cleanUp(pm);
+    layout::PackWeightsPassOptions pack;
+    pack.runtimeBytes = target.machine().l2Bytes / 2;
+    pm.addPass(layout::createPackWeightsPass(pack));
+    cleanUp(pm);
+  }
   check(pm, "Layout", graphDialects);
 }
 

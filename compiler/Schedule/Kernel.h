@@ -35,6 +35,9 @@ public:
   /// Extents of any tensor of the body, index values that dominate all phases.
   llvm::ArrayRef<Value> extents(Value tensor) const { return allExtents.at(tensor); }
 
+  /// Looks at a tensor under another shape of the same elements.
+  void setExtents(Value tensor, llvm::ArrayRef<Value> extents) { allExtents.set(tensor, extents); }
+
   /// An emitter that knows the arguments' buffers and all extents.
   ElementEmitter emitter(int64_t lanes);
 
@@ -88,6 +91,9 @@ void scheduleMap(Kernel &kernel);
 /// Reductions and elementwise ops over common rows, in as many passes over a row as there are dependent reductions. Returns
 /// false (and emits nothing) if the body is not of that form.
 bool scheduleRows(Kernel &kernel);
+
+/// A transposition that moves the last dimension. Returns false if the body is something else.
+bool scheduleTranspose(Kernel &kernel);
 
 /// Ops whose results depend on the order of steps: scatters, scans, selections, recurrences. One op in the body.
 bool scheduleSequential(Kernel &kernel);

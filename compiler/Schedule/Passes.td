@@ -33,4 +33,19 @@ def ScheduleKernels : Pass<"tenon-schedule-kernels", "::mlir::ModuleOp"> {
                            "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect", "::tenon::ukernel::UkernelDialect"];
 }
 
+def ApproximateMath : Pass<"tenon-approximate-math", "::mlir::func::FuncOp"> {
+  let summary = "Replace f32 transcendental functions by polynomials with stated error bounds.";
+  let description = [{
+    After ScheduleKernels, which makes vectors of them; before Codegen, which would call the C library element by element. Not run for
+    the reference lowering.
+
+    ```
+    %y = math.exp %x : vector<16xf32>
+    ==>
+    multiplications, additions and shifts of vector<16xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
 #endif // TENON_COMPILER_SCHEDULE_PASSES

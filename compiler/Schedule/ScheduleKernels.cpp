@@ -14,7 +14,7 @@ namespace {
 
 /// The first schedule that takes the kernel, from the most to the least special.
 void schedule(Kernel &kernel) {
-  if (!scheduleSequential(kernel) && (kernel.reference || (!scheduleContraction(kernel) && !scheduleRows(kernel))))
+  if (!scheduleSequential(kernel) && (kernel.reference || (!scheduleContraction(kernel) && !scheduleRows(kernel) && !scheduleTranspose(kernel))))
     scheduleMap(kernel);
   kernel.finish();
 }

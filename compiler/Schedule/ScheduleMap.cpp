@@ -1,7 +1,7 @@
 //===- ScheduleMap.cpp - results element by element along the last dimension -----------------------------------------===//
 //
 // Expects: every op of the body has a pointwise definition. Guarantees: each result element is computed and stored
-// once; tasks are runs of rows (or of elements where there is one row).
+// once; tasks are runs of rows (or of elements where there is one row). A concatenation is one sweep per operand.
 //
 //===---------------------------------------------------------------------------------------------------===//
 
@@ -16,19 +16,32 @@ namespace tenon::schedule {
 static constexpr int64_t elementsPerTask = 4096;
 
 namespace {
-/// Results of one shape, computed in one sweep.
+
+/// A value to compute at each index of a sweep and where to store it: at the same index of a result, moved by `start` along
+/// `axis` if that is not negative.
+struct Target {
+  size_t result;
+  Value value;
+  int64_t axis = -1;
+  Value start = {};
+};
+
+/// Results of one shape, computed in one pass.
 struct Sweep {
-  SmallVector<size_t> results;
+  SmallVector<Target> targets;
   SmallVector<Value> extents;
 };
+
 } // namespace
 
-static void storeResults(Kernel &kernel, const Sweep &sweep, ElementEmitter &emitter, ArrayRef<LaneIndex> indices) {
-  for (size_t number : sweep.results) {
-    Value tensor = kernel.results()[number];
-    Type elementType = cast<RankedTensorType>(tensor.getType()).getElementType();
-    Value element = emitter.emit(tensor, indices);
-    emitter.store(element, elementType, kernel.resultBuffer(number), sweep.extents, indices);
+static void storeTargets(Kernel &kernel, const Sweep &sweep, ElementEmitter &emitter, ArrayRef<LaneIndex> indices) {
+  for (const Target &target : sweep.targets) {
+    Type elementType = cast<RankedTensorType>(target.value.getType()).getElementType();
+    Value element = emitter.emit(target.value, indices);
+    SmallVector<LaneIndex> to(indices);
+    if (target.axis >= 0)
+      to[target.axis].base = emitter.add(to[target.axis].base, target.start);
+    emitter.store(element, elementType, kernel.resultBuffer(target.result), kernel.extents(kernel.results()[target.result]), to);
   }
 }
 
@@ -61,7 +74,7 @@ static void sweepPhase(Kernel &kernel, const Sweep &sweep) {
         SmallVector<LaneIndex> indices(outerIndices);
         if (!scalar)
           indices.push_back({position, e.lanes() == 1 ? 0 : 1});
-        storeResults(kernel, sweep, e, indices);
+        storeTargets(kernel, sweep, e, indices);
       });
     };
     if (oneRow) {
@@ -77,17 +90,86 @@ static void sweepPhase(Kernel &kernel, const Sweep &sweep) {
   });
 }
 
+//===----------------------------------------------------------------------===//
+// Fewer dimensions
+//===----------------------------------------------------------------------===//
+
+/// Merges neighbouring dimensions along which all tensors advance alike, so that rows are long and indices few. Only for bodies of
+/// elementwise ops, which do not ask for particular dimensions.
+static void collapseDimensions(Kernel &kernel) {
+  for (Operation *op : kernel.ops())
+    if (!op->hasTrait<nn::Elementwise>() && !isa<nn::ConstantOp>(op))
+      return;
+  SmallVector<Value> space(kernel.extents(kernel.results().front())), tensors;
+  for (BlockArgument argument : kernel.function.getArguments())
+    if (isa<RankedTensorType>(argument.getType()))
+      tensors.push_back(argument);
+  for (Operation *op : kernel.ops())
+    tensors.push_back(op->getResult(0));
+
+  // Per tensor and dimension of the space: does it advance there? Extents that only the run time can compare end this.
+  SmallVector<SmallVector<bool>> advances;
+  for (Value tensor : tensors) {
+    ArrayRef<Value> extents = kernel.extents(tensor);
+    SmallVector<bool> list(space.size(), false);
+    for (size_t d = 0; d < extents.size(); ++d) {
+      size_t at = space.size() - extents.size() + d;
+      bool isOne = getConstantIntValue(OpFoldResult(extents[d])) == 1;
+      if (!isOne && !sameExtent(extents[d], space[at]))
+        return;
+      list[at] = !isOne;
+    }
+    advances.push_back(list);
+  }
+  SmallVector<SmallVector<size_t>> groups;
+  for (size_t d = 0; d < space.size(); ++d) {
+    if (getConstantIntValue(OpFoldResult(space[d])) == 1)
+      continue;
+    bool joins = !groups.empty() && llvm::all_of(advances, [&](ArrayRef<bool> list) { return list[d] == list[groups.back().front()]; });
+    if (joins)
+      groups.back().push_back(d);
+    else
+      groups.push_back({d});
+  }
+  ElementEmitter plain = kernel.emitter(1);
+  SmallVector<Value> merged;
+  for (ArrayRef<size_t> group : groups) {
+    Value extent = plain.constant(1);
+    for (size_t d : group)
+      extent = plain.mul(extent, space[d]);
+    merged.push_back(extent);
+  }
+  for (auto [tensor, list] : llvm::zip(tensors, advances)) {
+    SmallVector<Value> extents;
+    for (auto [group, extent] : llvm::zip(groups, merged))
+      extents.push_back(list[group.front()] ? extent : plain.constant(1));
+    kernel.setExtents(tensor, extents);
+  }
+}
+
 void scheduleMap(Kernel &kernel) {
+  if (!kernel.reference)
+    collapseDimensions(kernel);
   SmallVector<Sweep> sweeps;
-  for (auto [number, tensor] : llvm::enumerate(kernel.results())) {
-    SmallVector<Value> extents(kernel.extents(tensor));
-    Sweep *found = nullptr;
+  auto sweepOver = [&](ArrayRef<Value> extents) -> Sweep & {
     for (Sweep &sweep : sweeps)
       if (sameExtents(sweep.extents, extents))
-        found = &sweep;
-    if (!found)
-      found = &sweeps.emplace_back(Sweep{{}, extents});
-    found->results.push_back(number);
+        return sweep;
+    return sweeps.emplace_back(Sweep{{}, SmallVector<Value>(extents)});
+  };
+  ElementEmitter plain = kernel.emitter(1);
+  for (auto [number, tensor] : llvm::enumerate(kernel.results())) {
+    auto concat = tensor.getDefiningOp<nn::ConcatOp>();
+    if (!concat || kernel.reference) {
+      sweepOver(kernel.extents(tensor)).targets.push_back({number, tensor});
+      continue;
+    }
+    Value start = plain.constant(0);
+    int64_t axis = concat.getAxis();
+    for (Value input : concat.getInputs()) {
+      sweepOver(kernel.extents(input)).targets.push_back({number, input, axis, start});
+      start = plain.add(start, kernel.extents(input)[axis]);
+    }
   }
   for (const Sweep &sweep : sweeps)
     sweepPhase(kernel, sweep);

@@ -1,0 +1,182 @@
+//===- ApproximateMath.cpp - polynomials for f32 transcendental functions -------------------------------------------------===//
+//
+// Expects: math ops on f32 scalars or vectors in scheduled kernels. Guarantees: straight-line arithmetic with the error bounds
+// said at each function (test/numerics checks them against f64); NaN, infinities and overflow as in the C library. Scalars
+// get the same code as vectors, so a value does not depend on the lane it is computed in.
+//
+//===---------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Schedule/Passes.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <limits>
+
+using namespace mlir;
+
+namespace tenon::schedule {
+
+#define GEN_PASS_DEF_APPROXIMATEMATH
+#include "compiler/Schedule/Passes.h.inc"
+
+namespace {
+
+/// Arithmetic on f32 registers and their bits.
+class F32 {
+public:
+  F32(ImplicitLocOpBuilder &b, Type type) : b(b), type(type) {
+    Type i32 = b.getI32Type();
+    bits = isa<VectorType>(type) ? Type(cast<VectorType>(type).clone(i32)) : i32;
+    contract = arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::contract);
+  }
+
+  Value number(double value) { return constant(type, b.getF32FloatAttr(value)); }
+  Value integer(int32_t value) { return constant(bits, b.getI32IntegerAttr(value)); }
+  Value add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
+  Value sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
+  Value mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
+  Value div(Value x, Value y) { return arith::DivFOp::create(b, x, y); }
+  /// x * y + z in one rounding where the processor has it.
+  Value fma(Value x, Value y, Value z) {
+    Value product = arith::MulFOp::create(b, x, y, contract);
+    return arith::AddFOp::create(b, product, z, contract);
+  }
+  Value less(Value x, Value y) { return arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, y); }
+  Value greater(Value x, Value y) { return arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, y); }
+  Value select(Value c, Value x, Value y) { return arith::SelectOp::create(b, c, x, y); }
+  /// x within [low, high]; NaN stays.
+  Value clamp(Value x, double low, double high) {
+    Value l = number(low), h = number(high);
+    x = select(less(x, l), l, x);
+    return select(greater(x, h), h, x);
+  }
+  Value toBits(Value x) { return arith::BitcastOp::create(b, bits, x); }
+  Value fromBits(Value x) { return arith::BitcastOp::create(b, type, x); }
+  /// Horner's scheme, highest coefficient first.
+  Value polynomial(Value x, ArrayRef<double> coefficients) {
+    Value result = number(coefficients.front());
+    for (double coefficient : coefficients.drop_front())
+      result = fma(result, x, number(coefficient));
+    return result;
+  }
+
+  ImplicitLocOpBuilder &b;
+  Type type, bits;
+
+private:
+  Value constant(Type of, TypedAttr scalar) {
+    if (auto vector = dyn_cast<VectorType>(of))
+      return arith::ConstantOp::create(b, DenseElementsAttr::get(vector, Attribute(scalar)));
+    return arith::ConstantOp::create(b, scalar);
+  }
+  arith::FastMathFlagsAttr contract;
+};
+
+/// exp(x), at most 2 ulp. x = n ln 2 + r with |r| <= ln 2 / 2 (ln 2 in two parts, Cody and Waite 1980), a polynomial of degree 6 in
+/// r (Cephes expf), and 2^n in two factors, so that results down to the smallest denormal and up to infinity come out right.
+Value exponential(F32 &f, Value x) {
+  ImplicitLocOpBuilder &b = f.b;
+  x = f.clamp(x, -104.0, 89.0);
+  // Adding 1.5 * 2^23 rounds to a whole number that then stands in the low bits.
+  Value magic = f.number(12582912.0);
+  Value shifted = f.fma(x, f.number(1.44269504088896341), magic);
+  Value n = f.sub(shifted, magic);
+  Value r = f.fma(n, f.number(-0.693359375), x);
+  r = f.fma(n, f.number(2.12194440e-4), r);
+  Value p = f.polynomial(r, {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1});
+  p = f.add(f.fma(p, f.mul(r, r), r), f.number(1.0));
+  Value whole = arith::SubIOp::create(b, f.toBits(shifted), f.integer(0x4B400000));
+  Value half = arith::ShRSIOp::create(b, whole, f.integer(1));
+  auto powerOfTwo = [&](Value exponent) {
+    Value biased = arith::AddIOp::create(b, exponent, f.integer(127));
+    return f.fromBits(arith::ShLIOp::create(b, biased, f.integer(23)));
+  };
+  return f.mul(f.mul(p, powerOfTwo(half)), powerOfTwo(arith::SubIOp::create(b, whole, half)));
+}
+
+/// log(x), at most 2 ulp: mantissa in [sqrt(1/2), sqrt(2)) and a polynomial of degree 9 (Cephes logf).
+Value logarithm(F32 &f, Value x) {
+  ImplicitLocOpBuilder &b = f.b;
+  Value smallest = f.number(1.17549435e-38), isTiny = f.less(x, smallest);
+  Value scaled = f.select(isTiny, f.mul(x, f.number(8388608.0)), x);
+  Value bits = f.toBits(scaled);
+  Value exponent = arith::SubIOp::create(b, arith::ShRUIOp::create(b, bits, f.integer(23)), f.integer(126));
+  exponent = arith::SubIOp::create(b, exponent, f.select(isTiny, f.integer(23), f.integer(0)));
+  Value mantissa = f.fromBits(arith::OrIOp::create(b, arith::AndIOp::create(b, bits, f.integer(0x007FFFFF)), f.integer(0x3F000000)));
+  Value isLow = f.less(mantissa, f.number(0.707106781186547524));
+  Value e = arith::SIToFPOp::create(b, f.type, exponent);
+  e = f.sub(e, f.select(isLow, f.number(1.0), f.number(0.0)));
+  Value m = f.sub(f.select(isLow, f.add(mantissa, mantissa), mantissa), f.number(1.0));
+  Value z = f.mul(m, m);
+  Value p = f.polynomial(m, {7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+                             2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1});
+  Value y = f.mul(f.mul(p, m), z);
+  y = f.fma(e, f.number(-2.12194440e-4), y);
+  y = f.fma(z, f.number(-0.5), y);
+  Value result = f.fma(e, f.number(0.693359375), f.add(m, y));
+  double infinity = std::numeric_limits<double>::infinity();
+  Value isInfinite = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x, f.number(infinity));
+  Value isZero = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, x, f.number(0.0));
+  Value notPositive = arith::CmpFOp::create(b, arith::CmpFPredicate::ULT, x, f.number(0.0));
+  result = f.select(isInfinite, x, result);
+  result = f.select(isZero, f.number(-infinity), result);
+  return f.select(notPositive, f.number(std::numeric_limits<double>::quiet_NaN()), result);
+}
+
+/// tanh(x), at most 4 ulp: a rational function of degrees 13 and 6 on |x| <= 7.905 (the coefficients of Eigen's ptanh), 1 beyond,
+/// x itself where x is tiny.
+Value hyperbolicTangent(F32 &f, Value x) {
+  Value bounded = f.clamp(x, -7.90531110763549805, 7.90531110763549805);
+  Value z = f.mul(bounded, bounded);
+  Value p = f.polynomial(z, {-2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-08,
+                             1.48572235717979e-05, 6.37261928875436e-04, 4.89352455891786e-03});
+  Value q = f.polynomial(z, {1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03});
+  Value result = f.div(f.mul(bounded, p), q);
+  Value isTiny = f.less(math::AbsFOp::create(f.b, x), f.number(4e-4));
+  return f.select(isTiny, x, result);
+}
+
+/// erf(x), absolute error at most 3e-7: a rational function of degrees 13 and 8 on |x| <= 4 (the coefficients of XLA's ErfF32).
+Value errorFunction(F32 &f, Value x) {
+  Value bounded = f.clamp(x, -4.0, 4.0);
+  Value z = f.mul(bounded, bounded);
+  Value p = f.polynomial(z, {-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05,
+                             -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02});
+  Value q = f.polynomial(z, {-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03,
+                             -1.42647390514189e-02});
+  return f.clamp(f.div(f.mul(bounded, p), q), -1.0, 1.0);
+}
+
+Value approximation(Operation *op) {
+  if (op->getNumOperands() != 1 || !getElementTypeOrSelf(op->getOperand(0).getType()).isF32())
+    return Value();
+  ImplicitLocOpBuilder b(op->getLoc(), op);
+  F32 f(b, op->getOperand(0).getType());
+  Value x = op->getOperand(0);
+  return llvm::TypeSwitch<Operation *, Value>(op)
+      .Case([&](math::ExpOp) { return exponential(f, x); })
+      .Case([&](math::LogOp) { return logarithm(f, x); })
+      .Case([&](math::TanhOp) { return hyperbolicTangent(f, x); })
+      .Case([&](math::ErfOp) { return errorFunction(f, x); })
+      .Default([](Operation *) { return Value(); });
+}
+
+struct ApproximateMath : impl::ApproximateMathBase<ApproximateMath> {
+  void runOnOperation() override {
+    SmallVector<Operation *> ops;
+    getOperation().walk([&](Operation *op) {
+      if (isa_and_nonnull<math::MathDialect>(op->getDialect()))
+        ops.push_back(op);
+    });
+    for (Operation *op : ops)
+      if (Value value = approximation(op)) {
+        op->getResult(0).replaceAllUsesWith(value);
+        op->erase();
+      }
+  }
+};
+
+} // namespace
+} // namespace tenon::schedule

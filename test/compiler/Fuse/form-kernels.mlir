@@ -1,0 +1,81 @@
+// RUN: tenon-opt %s --tenon-form-kernels --split-input-file | FileCheck %s
+// RUN: tenon-opt %s --tenon-form-kernels=single-op --split-input-file | FileCheck %s --check-prefix=SINGLE
+
+// A chain of elementwise ops of one shape is one kernel; the splat constant is copied into it.
+// CHECK-LABEL: func.func @main
+// CHECK-NEXT: %[[R:.*]] = nn.launch @[[K:.*]](%arg0)
+// CHECK-NEXT: return %[[R]]
+// CHECK: func.func private @[[K]](%[[X:.*]]: tensor<4xf32>) -> tensor<4xf32>
+// CHECK-DAG: nn.constant dense<2.000000e+00>
+// CHECK-DAG: nn.exp %[[X]]
+// CHECK: nn.mul
+// With one op per kernel there are two launches.
+// SINGLE-LABEL: func.func @main
+// SINGLE-COUNT-2: nn.launch
+// SINGLE: return
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %c = nn.constant dense<2.0> : tensor<f32>
+  %0 = nn.exp %x : (tensor<4xf32>) -> tensor<4xf32>
+  %1 = nn.mul %0, %c : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
+
+// -----
+
+// An activation that reads the product twice still joins it: one value is left to store.
+// CHECK-LABEL: func.func @main
+// CHECK-COUNT-1: nn.launch
+// CHECK-NOT: nn.launch
+// CHECK: func.func private
+// CHECK: nn.matmul
+// CHECK: nn.sigmoid
+// CHECK: nn.mul
+func.func @main(%x: tensor<8x4xf32>, %w: tensor<4x16xf32>) -> tensor<8x16xf32> {
+  %0 = nn.matmul %x, %w : (tensor<8x4xf32>, tensor<4x16xf32>) -> tensor<8x16xf32>
+  %1 = nn.sigmoid %0 : (tensor<8x16xf32>) -> tensor<8x16xf32>
+  %2 = nn.mul %0, %1 : (tensor<8x16xf32>, tensor<8x16xf32>) -> tensor<8x16xf32>
+  return %2 : tensor<8x16xf32>
+}
+
+// -----
+
+// A softmax written out is one kernel over its rows.
+// CHECK-LABEL: func.func @main
+// CHECK-COUNT-1: nn.launch
+// CHECK-NOT: nn.launch
+// CHECK: func.func private
+func.func @main(%x: tensor<8x40xf32>) -> tensor<8x40xf32> {
+  %0 = nn.reduce max, %x {axes = array<i64: 1>, keep_dims} : (tensor<8x40xf32>) -> tensor<8x1xf32>
+  %1 = nn.sub %x, %0 : (tensor<8x40xf32>, tensor<8x1xf32>) -> tensor<8x40xf32>
+  %2 = nn.exp %1 : (tensor<8x40xf32>) -> tensor<8x40xf32>
+  %3 = nn.reduce sum, %2 {axes = array<i64: 1>, keep_dims} : (tensor<8x40xf32>) -> tensor<8x1xf32>
+  %4 = nn.div %2, %3 : (tensor<8x40xf32>, tensor<8x1xf32>) -> tensor<8x40xf32>
+  return %4 : tensor<8x40xf32>
+}
+
+// -----
+
+// Ops on either side of a transposition that moves the last dimension stay apart; merging them around it would need
+// a value before it exists.
+// CHECK-LABEL: func.func @main
+// CHECK-COUNT-3: nn.launch
+// CHECK-NOT: nn.launch
+// CHECK: return
+func.func @main(%x: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  %0 = nn.exp %x : (tensor<4x4xf32>) -> tensor<4x4xf32>
+  %1 = nn.transpose %0 {permutation = array<i64: 1, 0>} : (tensor<4x4xf32>) -> tensor<4x4xf32>
+  %2 = nn.add %0, %1 : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %2 : tensor<4x4xf32>
+}
+
+// -----
+
+// Equal names of dynamic dimensions are one extent, and one scalar of the kernel.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[N:.*]] = tensor.dim %arg0
+// CHECK: nn.launch @{{.*}}(%arg0, %arg1) scalars(%[[N]] : index) extents(%[[N]])
+// CHECK: nn.extents = [array<i64: 0>, array<i64: 0>]
+func.func @main(%x: tensor<?xf32> {nn.dims = ["n"]}, %y: tensor<?xf32> {nn.dims = ["n"]}) -> tensor<?xf32> {
+  %0 = nn.add %x, %y : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}

@@ -1,0 +1,75 @@
+// RUN: tenon-opt %s --tenon-schedule-kernels="vector-bytes=32" --canonicalize --cse | FileCheck %s
+// RUN: tenon-opt %s --tenon-schedule-kernels="vector-bytes=64 masked-memory" --canonicalize --cse | FileCheck %s --check-prefix=MASKED
+// RUN: tenon-opt %s --tenon-schedule-kernels=reference --canonicalize --cse | FileCheck %s --check-prefix=REFERENCE
+
+// An elementwise kernel sweeps over its elements in vectors; dimensions along which everything advances alike are one.
+// CHECK-LABEL: func.func private @elementwise(
+// CHECK-SAME: memref<?xf32>, %{{.*}}: memref<?xf32>) attributes {nn.kernel, nn.path = "vector", nn.results = 1
+// CHECK: ukernel.phase
+// CHECK: vector.load {{.*}} vector<8xf32>
+// CHECK-NEXT: math.exp
+// CHECK-NEXT: vector.store
+// MASKED-LABEL: func.func private @elementwise(
+// MASKED: vector.load {{.*}} vector<16xf32>
+// REFERENCE-LABEL: func.func private @elementwise(
+// REFERENCE-NOT: vector
+// REFERENCE: memref.load
+// REFERENCE-NEXT: math.exp
+func.func private @elementwise(%x: tensor<6x8xf32>) -> tensor<6x8xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.exp %x : (tensor<6x8xf32>) -> tensor<6x8xf32>
+  return %0 : tensor<6x8xf32>
+}
+
+// The rest of a row is masked where the machine has masks, else element by element.
+// CHECK-LABEL: func.func private @tail(
+// CHECK: vector.load
+// CHECK: memref.load
+// MASKED-LABEL: func.func private @tail(
+// MASKED: vector.load
+// MASKED: vector.create_mask
+// MASKED: vector.maskedload
+// MASKED: vector.maskedstore
+func.func private @tail(%x: tensor<37xf32>) -> tensor<37xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.neg %x : (tensor<37xf32>) -> tensor<37xf32>
+  return %0 : tensor<37xf32>
+}
+
+// A row reduction keeps vector accumulators and adds their lanes at the end.
+// CHECK-LABEL: func.func private @row_sum(
+// CHECK: scf.for {{.*}} -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)
+// CHECK-COUNT-4: arith.addf
+// CHECK: vector.shuffle
+// CHECK: memref.store
+func.func private @row_sum(%x: tensor<10x64xf32>) -> tensor<10xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce sum, %x {axes = array<i64: 1>} : (tensor<10x64xf32>) -> tensor<10xf32>
+  return %0 : tensor<10xf32>
+}
+
+// A transposition goes through square tiles in registers.
+// CHECK-LABEL: func.func private @transpose(
+// CHECK-COUNT-8: vector.load
+// CHECK-COUNT-24: vector.shuffle
+// CHECK: vector.store
+func.func private @transpose(%x: tensor<16x32xf32>) -> tensor<32x16xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.transpose %x {permutation = array<i64: 1, 0>} : (tensor<16x32xf32>) -> tensor<32x16xf32>
+  return %0 : tensor<32x16xf32>
+}
+
+// An index out of range is a status of the phase.
+// CHECK-LABEL: func.func private @gather(
+// CHECK: memref.alloca() : memref<1xi32>
+// CHECK: arith.cmpi uge
+// CHECK: ukernel.end %
+func.func private @gather(%x: tensor<10x64xf32>, %i: tensor<3xi64>) -> tensor<3x64xf32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>]} {
+  %0 = nn.gather %x, %i {axis = 0} : (tensor<10x64xf32>, tensor<3xi64>) -> tensor<3x64xf32>
+  return %0 : tensor<3x64xf32>
+}
+
+// A scatter runs in the order of its updates, after a copy.
+// CHECK-LABEL: func.func private @scatter(
+// CHECK-SAME: nn.path = "sequential"
+// CHECK-COUNT-2: ukernel.phase
+func.func private @scatter(%x: tensor<10xf32>, %i: tensor<3xi64>, %u: tensor<3xf32>) -> tensor<10xf32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>, array<i64>]} {
+  %0 = nn.scatter_elements add, %x, %i, %u {axis = 0} : (tensor<10xf32>, tensor<3xi64>, tensor<3xf32>) -> tensor<10xf32>
+  return %0 : tensor<10xf32>
+}
