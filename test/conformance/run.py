@@ -99,12 +99,22 @@ def judge(results: list[workers.Result], reasons: dict[str, str]) -> tuple[int, 
     return passed, expected_failures, failures
 
 
+def export(cases: list[suite.Case], folder: pathlib.Path) -> None:
+    """Writes the models of tests, to compile them by hand."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for case in cases:
+        model = case.model()
+        data = pathlib.Path(model).read_bytes() if isinstance(model, str) else model.SerializeToString()
+        (folder / f"{case.name}.onnx").write_bytes(data)
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runs ONNX's backend suite on compiled models.")
     parser.add_argument("--only", nargs="+", metavar="PATTERN", help="only tests whose names match (* as usual)")
     parser.add_argument("--jobs", type=int, default=int(os.environ.get("TENON_JOBS") or os.cpu_count()))
     parser.add_argument("--reference", action="store_true", help="compile with --reference")
     parser.add_argument("--json", type=pathlib.Path, help="where the results of all tests go")
+    parser.add_argument("--export", type=pathlib.Path, metavar="FOLDER", help="write the models there and run nothing")
     parser.add_argument("--groups", action="store_true", help="print failures grouped by cause, expected ones too")
     parser.add_argument("--long", action="store_true", help="accepted, as by every suite: there are no longer tests here")
     return parser.parse_args()
@@ -120,6 +130,9 @@ def main() -> int:
         cases = [case for case in cases if any(fnmatch.fnmatch(case.name, pattern) for pattern in arguments.only)]
         names, problems = [case.name for case in cases], []
     print(f"{len(cases)} tests", flush=True)
+    if arguments.export:
+        export(cases, arguments.export)
+        return 0
 
     options = {"reference": True} if arguments.reference else {}
     results = []

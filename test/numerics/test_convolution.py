@@ -1,0 +1,165 @@
+"""Convolutions in one to three dimensions: groups, depthwise, strides, dilations, every padding mode; and transposed ones."""
+
+import numpy
+import pytest
+
+import windows
+from arrays import BF16, label, rng, uniform
+from harness import Batch, summed
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+CONSTANT = (1, 2)
+
+
+def onnx_pads(pads) -> list[int]:
+    return [before for before, _ in pads] + [after for _, after in pads]
+
+
+def add_conv(batch, x, weights, bias=None, strides=None, dilations=None, pads=None, groups=1, constants=CONSTANT, auto_pad=None, name=""):
+    axes = x.ndim - 2
+    strides, dilations, pads = strides or [1] * axes, dilations or [1] * axes, pads or [(0, 0)] * axes
+    left, right = x.astype(float), weights.astype(float)
+    shape = (-1, *[1] * axes)
+    exact = windows.convolve(left, right, strides, dilations, pads, groups) + (0 if bias is None else bias.astype(float).reshape(shape))
+    magnitude = windows.convolve(abs(left), abs(right), strides, dilations, pads, groups) + (0 if bias is None else abs(bias.astype(float)).reshape(shape))
+    terms = weights[0].size + (bias is not None)
+    bound = summed(magnitude, terms, "float32" if x.dtype in (numpy.float16, BF16) else x.dtype)
+    if x.dtype in (numpy.float16, BF16):
+        bound = bound + summed(abs(exact), 1, x.dtype)
+    # Nothing is stated that is the default.
+    attributes = {key: value for key, value, default in (("strides", strides, [1] * axes), ("dilations", dilations, [1] * axes), ("group", groups, 1))
+                  if value != default}
+    if auto_pad:
+        attributes["auto_pad"] = auto_pad
+    elif any(map(any, pads)):
+        attributes["pads"] = onnx_pads(pads)
+    batch.add(label("Conv", name, x, weights, attributes), "Conv", [x, weights] + ([] if bias is None else [bias]), exact.astype(x.dtype), bound,
+              tuple(place for place in constants if place < 2 + (bias is not None)), **attributes)
+
+
+def test_pointwise(mode):
+    """1x1: a matrix product over pixels."""
+    batch, generator = Batch(), rng()
+    for channels, filters in ((1, 1), (3, 5), (8, 16), (16, 33), (17, 12), (64, 48)):
+        for shape in ((1, channels, 1, 1), (2, channels, 5, 7), (1, channels, 6, 6)):
+            add_conv(batch, uniform(generator, shape), uniform(generator, (filters, channels, 1, 1)), uniform(generator, filters))
+    add_conv(batch, uniform(generator, (1, 8, 9, 9)), uniform(generator, (16, 8, 1, 1)), strides=[2, 2])
+    add_conv(batch, uniform(generator, (1, 8, 5, 4)), uniform(generator, (16, 8, 1, 1)), pads=[(1, 1), (0, 2)])
+    batch.check(mode)
+
+
+@pytest.mark.parametrize("constants", [(), CONSTANT], ids=["input", "constant"])
+def test_three_by_three(mode, constants):
+    batch, generator = Batch(), rng()
+    for channels, filters, height, width in ((1, 1, 3, 3), (1, 8, 9, 9), (3, 17, 8, 11), (8, 8, 5, 5), (16, 16, 14, 14), (5, 32, 7, 20), (32, 7, 6, 6)):
+        for strides in ([1, 1], [2, 2]):
+            add_conv(batch, uniform(generator, (2, channels, height, width)), uniform(generator, (filters, channels, 3, 3)),
+                     uniform(generator, filters), strides, pads=[(1, 1), (1, 1)], constants=constants)
+    batch.check(mode)
+
+
+def test_attributes(mode):
+    batch, generator = Batch(), rng()
+    for kernel in ((3, 3), (5, 5), (7, 7), (1, 7), (7, 1), (2, 2), (4, 3)):
+        for strides, dilations in (([1, 1], [1, 1]), ([2, 1], [1, 1]), ([3, 2], [1, 2]), ([1, 1], [2, 2])):
+            pads = [(1, 2), (0, 3)] if kernel[0] % 2 else [(2, 0), (1, 1)]
+            add_conv(batch, uniform(generator, (1, 4, 15, 17)), uniform(generator, (6, 4, *kernel)), uniform(generator, 6), strides, dilations, pads)
+    batch.check(mode)
+
+
+def test_automatic_padding(mode):
+    batch, generator = Batch(), rng()
+    for auto_pad in ("SAME_UPPER", "SAME_LOWER", "VALID"):
+        for kernel, strides in (((3, 3), [1, 1]), ((3, 3), [2, 2]), ((2, 4), [1, 2]), ((5, 1), [3, 1]), ((1, 1), [2, 2])):
+            x, weights = uniform(generator, (1, 3, 10, 13)), uniform(generator, (4, 3, *kernel))
+            pads = [(0, 0)] * 2 if auto_pad == "VALID" else [
+                windows.same_pads(x.shape[2 + axis], kernel[axis], strides[axis], 1, auto_pad == "SAME_UPPER") for axis in range(2)]
+            add_conv(batch, x, weights, None, strides, pads=pads, auto_pad=auto_pad, name=auto_pad)
+    batch.check(mode)
+
+
+def test_groups(mode):
+    batch, generator = Batch(), rng()
+    for groups, per_group, filters in ((2, 3, 8), (4, 4, 4), (3, 1, 9), (4, 8, 32), (2, 16, 34)):
+        x = uniform(generator, (2, groups * per_group, 8, 9))
+        add_conv(batch, x, uniform(generator, (filters, per_group, 3, 3)), uniform(generator, filters), pads=[(1, 1), (1, 1)], groups=groups)
+    batch.check(mode)
+
+
+def test_depthwise(mode):
+    batch, generator = Batch(), rng()
+    for channels in (1, 3, 8, 16, 17, 40):
+        for kernel, strides, dilations in (((3, 3), [1, 1], [1, 1]), ((3, 3), [2, 2], [1, 1]), ((5, 5), [1, 1], [1, 1]), ((3, 3), [1, 1], [2, 2]),
+                                           ((1, 5), [1, 2], [1, 1])):
+            pads = [(kernel[0] // 2 * dilations[0],) * 2, (kernel[1] // 2 * dilations[1],) * 2]
+            add_conv(batch, uniform(generator, (1, channels, 9, 14)), uniform(generator, (channels, 1, *kernel)), uniform(generator, channels),
+                     strides, dilations, pads, groups=channels)
+    # Two filters for each channel.
+    add_conv(batch, uniform(generator, (1, 6, 7, 7)), uniform(generator, (12, 1, 3, 3)), groups=6, pads=[(1, 1), (1, 1)])
+    batch.check(mode)
+
+
+def test_one_dimension(mode):
+    batch, generator = Batch(), rng()
+    for length, channels, filters, kernel, stride, dilation, pads in (
+            (1, 1, 1, 1, 1, 1, (0, 0)), (40, 1, 4, 3, 1, 1, (1, 1)), (100, 5, 17, 9, 4, 1, (0, 3)), (33, 16, 16, 3, 1, 4, (4, 4)), (7, 3, 2, 7, 1, 1, (0, 0)),
+            (300, 1, 33, 64, 16, 1, (0, 0)), (64, 8, 24, 5, 2, 2, (2, 5))):
+        add_conv(batch, uniform(generator, (2, channels, length)), uniform(generator, (filters, channels, kernel)), uniform(generator, filters),
+                 [stride], [dilation], [pads])
+    add_conv(batch, uniform(generator, (2, 12, 50)), uniform(generator, (12, 1, 5)), pads=[(2, 2)], groups=12)
+    batch.check(mode)
+
+
+def test_three_dimensions(mode):
+    batch, generator = Batch(), rng()
+    for kernel, strides, pads in (((1, 1, 1), [1, 1, 1], None), ((3, 3, 3), [1, 1, 1], [(1, 1)] * 3), ((2, 3, 1), [2, 1, 1], [(0, 1), (1, 1), (0, 0)])):
+        add_conv(batch, uniform(generator, (1, 3, 5, 6, 7)), uniform(generator, (9, 3, *kernel)), uniform(generator, 9), strides, pads=pads)
+    add_conv(batch, uniform(generator, (1, 4, 4, 5, 6)), uniform(generator, (4, 1, 2, 2, 2)), groups=4)
+    batch.check(mode)
+
+
+def test_types(mode):
+    batch, generator = Batch(opset=22), rng()
+    for dtype in ("float64", "float16", BF16):
+        for groups, channels in ((1, 5), (5, 5)):
+            x, weights = uniform(generator, (1, channels, 6, 9), dtype=dtype), uniform(generator, (10, channels // groups, 3, 3), dtype=dtype)
+            add_conv(batch, x, weights, uniform(generator, 10, dtype=dtype), pads=[(1, 1), (1, 1)], groups=groups)
+    batch.check(mode)
+
+
+def test_nothing_leaks_from_padding(mode):
+    """Infinities at the border stay where a window touches them."""
+    generator = rng()
+    x, weights = uniform(generator, (1, 3, 6, 7)), uniform(generator, (4, 3, 3, 3), 0.5, 1)
+    x[0, 1, 0, 0], x[0, 2, 5, 6] = numpy.inf, -numpy.inf
+    batch = Batch()
+    add_conv(batch, x, weights, pads=[(1, 1), (1, 1)])
+    batch.cases[0].bounds = {key: numpy.nan_to_num(bound, posinf=0) for key, bound in batch.cases[0].bounds.items()}
+    batch.check(mode)
+
+
+TRANSPOSED = [
+    # Extents, channels, filters per group, kernel, strides, dilations, pads, output padding, groups.
+    ((5,), 3, 4, (3,), [1], [1], [(0, 0)], [0], 1), ((9,), 4, 8, (4,), [2], [1], [(1, 1)], [0], 1), ((9,), 4, 8, (3,), [3], [2], [(1, 2)], [1], 1),
+    ((4, 5), 3, 2, (3, 3), [1, 1], [1, 1], [(0, 0)] * 2, [0, 0], 1), ((4, 5), 3, 7, (3, 3), [2, 2], [1, 1], [(1, 1)] * 2, [1, 1], 1),
+    ((4, 5), 8, 16, (2, 2), [2, 2], [1, 1], [(0, 0)] * 2, [0, 0], 1), ((3, 4), 4, 3, (3, 2), [3, 2], [1, 1], [(0, 1), (1, 0)], [0, 0], 2),
+    ((4, 4), 6, 1, (4, 4), [2, 2], [1, 1], [(1, 1)] * 2, [0, 0], 6), ((6, 3), 2, 5, (3, 3), [1, 2], [2, 2], [(2, 2), (1, 1)], [0, 1], 1),
+    ((2, 3, 4), 3, 2, (2, 2, 2), [2, 1, 2], [1, 1, 1], [(0, 0)] * 3, [0, 0, 0], 1),
+]
+
+
+@pytest.mark.parametrize("constants", [(), CONSTANT], ids=["input", "constant"])
+def test_transposed(mode, constants):
+    batch, generator = Batch(), rng()
+    for extents, channels, per_group, kernel, strides, dilations, pads, output_padding, groups in TRANSPOSED:
+        x, weights = uniform(generator, (2, channels, *extents)), uniform(generator, (channels, per_group, *kernel))
+        bias = uniform(generator, per_group * groups)
+        exact, magnitude = (
+            windows.convolve_transposed(values.astype(float), kernels.astype(float), strides, dilations, pads, output_padding, groups)
+            + offsets.astype(float).reshape(-1, *[1] * len(extents))
+            for values, kernels, offsets in ((x, weights, bias), (abs(x), abs(weights), abs(bias))))
+        batch.add(label("ConvTranspose", x, weights, strides, dilations, groups), "ConvTranspose", [x, weights, bias], exact.astype(numpy.float32),
+                  summed(magnitude, weights[:, 0].size + 1, "float32"), constants, strides=strides, dilations=dilations, pads=onnx_pads(pads),
+                  output_padding=output_padding, group=groups)
+    batch.check(mode)

@@ -1,0 +1,104 @@
+"""Error bounds of the mathematical functions in float32, over their whole range, in units in the last place.
+
+The compiler's own approximations promise the bounds below (compiler/Schedule/ApproximateMath.cpp); the other functions
+and the reference lowering come from the C library.
+"""
+
+import math
+
+import numpy
+import pytest
+
+from arrays import rng
+from harness import Batch, ulps
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+erf = numpy.vectorize(math.erf, otypes=[numpy.float64])
+
+
+def sigmoid(x):
+    return 1 / (1 + numpy.exp(-x))
+
+
+def spread(low: float, high: float, count: int = 20000) -> numpy.ndarray:
+    return rng().uniform(low, high, count).astype(numpy.float32)
+
+
+def exponents(low: int, high: int, count: int = 20000, signed: bool = False) -> numpy.ndarray:
+    """Numbers of every size from 2^low to 2^high."""
+    generator = rng()
+    x = numpy.exp2(generator.uniform(low, high, count)) * (generator.choice([-1, 1], count) if signed else 1)
+    return x.astype(numpy.float32)
+
+
+# Operator, function in float64, arguments, bound in ulp, absolute part of the bound.
+FUNCTIONS = [
+    ("Exp", numpy.exp, spread(-104, 89), 2, 0),
+    ("Exp", numpy.exp, exponents(-40, 3, signed=True), 2, 0),
+    ("Log", numpy.log, exponents(-149, 127), 2, 0),
+    ("Log", numpy.log, spread(0.5, 2), 2, 0),
+    ("Tanh", numpy.tanh, spread(-10, 10), 4, 0),
+    ("Tanh", numpy.tanh, exponents(-60, 3, signed=True), 4, 0),
+    ("Erf", erf, spread(-5, 5), 0, 3e-7),
+    ("Sigmoid", sigmoid, spread(-80, 80), 5, 0),
+    ("Sigmoid", sigmoid, exponents(-40, 3, signed=True), 5, 0),
+    ("Sqrt", numpy.sqrt, exponents(-149, 127), 0, 0),
+    ("Sin", numpy.sin, spread(-100, 100), 2, 0),
+    ("Cos", numpy.cos, spread(-100, 100), 2, 0),
+    ("Tan", numpy.tan, spread(-10, 10), 2, 0),
+    ("Asin", numpy.arcsin, spread(-1, 1), 2, 0),
+    ("Acos", numpy.arccos, spread(-1, 1), 2, 0),
+    ("Atan", numpy.arctan, exponents(-20, 20, signed=True), 2, 0),
+    ("Sinh", numpy.sinh, spread(-80, 80), 4, 0),
+    ("Cosh", numpy.cosh, spread(-80, 80), 4, 0),
+    ("Asinh", numpy.arcsinh, exponents(-20, 60, signed=True), 4, 0),
+    ("Acosh", numpy.arccosh, 1 + exponents(-10, 60), 4, 0),
+    ("Atanh", numpy.arctanh, spread(-0.999, 0.999), 4, 0),
+]
+
+
+def test_bounds_in_float32(mode):
+    batch = Batch()
+    for number, (op, function, x, count, absolute) in enumerate(FUNCTIONS):
+        exact = function(x.astype(numpy.float64))
+        # Half a unit for the rounding of the expected value itself.
+        bound = ulps(exact, count + 0.5, "float32") + absolute if count or absolute else 0
+        batch.add(f"{op} {number}", op, [x], exact.astype(numpy.float32), bound)
+    batch.check(mode)
+
+
+def test_bounds_in_float64(mode):
+    batch = Batch()
+    for number, (op, function, x, count, _) in enumerate(FUNCTIONS):
+        x = x[:2000].astype(numpy.float64)
+        exact = function(x)
+        batch.add(f"{op} {number}", op, [x], exact, ulps(exact, 8 if count else 0, "float64") if op != "Erf" else 4e-16)
+    batch.check(mode)
+
+
+def test_half_types(mode):
+    import ml_dtypes
+
+    batch = Batch()
+    for dtype in (numpy.float16, ml_dtypes.bfloat16):
+        for op, function in (("Exp", numpy.exp), ("Log", numpy.log), ("Tanh", numpy.tanh), ("Sigmoid", sigmoid), ("Erf", erf), ("Sqrt", numpy.sqrt)):
+            x = (spread(0.01, 8, 1001) if op in ("Log", "Sqrt") else spread(-8, 8, 1001)).astype(dtype)
+            exact = function(x.astype(numpy.float64))
+            # Computed in float32 and rounded once; a value near the middle of two may go either way.
+            batch.add(f"{op} {numpy.dtype(dtype).name}", op, [x], exact.astype(dtype), ulps(exact, 1, dtype))
+    batch.check(mode)
+
+
+def test_special_arguments(mode):
+    x = numpy.array([0.0, -0.0, numpy.inf, -numpy.inf, numpy.nan, -1, 1, 1e-45, -1e-45, 1e-38, 3e38, -3e38], numpy.float32)
+    batch = Batch()
+    for op, function in (("Exp", numpy.exp), ("Log", numpy.log), ("Tanh", numpy.tanh), ("Sigmoid", sigmoid), ("Erf", erf), ("Sqrt", numpy.sqrt),
+                         ("Sin", numpy.sin), ("Cos", numpy.cos), ("Atan", numpy.arctan), ("Asin", numpy.arcsin)):
+        exact = function(x.astype(numpy.float64))
+        if op in ("Sin", "Cos"):
+            exact = numpy.where(numpy.abs(x) > 1e30, numpy.nan, exact)
+            batch.add(op, op, [x[:10]], exact[:10].astype(numpy.float32), ulps(exact[:10], 3, "float32"))
+        else:
+            batch.add(op, op, [x], exact.astype(numpy.float32), ulps(exact, 4, "float32") + (3e-7 if op == "Erf" else 0))
+    batch.check(mode)
