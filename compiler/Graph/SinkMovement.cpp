@@ -204,7 +204,8 @@ std::optional<SmallVector<int64_t>> unitReshapeMap(nn::ReshapeOp reshape) {
   return map;
 }
 
-/// f(reshape(x), y) is reshape(f(x, reshape(y))) where the reshape only adds or drops dimensions of extent 1.
+/// f(reshape(x), y) is reshape(f(x, reshape(y))) where the reshape only adds or drops dimensions of extent 1. Only if reshape(y) will not
+/// be sunk itself: for constants, inputs, and reshapes that cancel.
 struct SinkUnitReshapeBelowElementwise : RewritePattern {
   SinkUnitReshapeBelowElementwise(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
 
@@ -218,7 +219,8 @@ struct SinkUnitReshapeBelowElementwise : RewritePattern {
           tensorType(reshape).getShape() != type.getShape())
         continue;
       std::optional<SmallVector<int64_t>> map = unitReshapeMap(reshape);
-      if (!map || !keepsShape(op, reshape))
+      if (!map || !keepsShape(op, reshape) ||
+          !llvm::all_of(op->getOperands(), [&](Value other) { return canAlign(other, reshape, *map); }))
         continue;
       SmallVector<Value> operands;
       for (Value other : op->getOperands())
@@ -247,14 +249,41 @@ private:
     return true;
   }
 
-  /// `other`, which broadcasts to the reshape's result, under a shape that broadcasts to the reshape's input in the same way.
-  static Value alignWith(PatternRewriter &rewriter, Location loc, Value other, nn::ReshapeOp reshape, ArrayRef<int64_t> map) {
+  /// The dimension of `other`, or -1, that each dimension of the reshape's input meets.
+  static SmallVector<int64_t> alignedDimensions(Value other, nn::ReshapeOp reshape, ArrayRef<int64_t> map) {
     int64_t leading = tensorType(reshape).getRank() - tensorType(other).getRank();
-    SmallVector<OpFoldResult> own = nn::getExtents(rewriter, loc, other);
-    SmallVector<OpFoldResult> sizes(tensorType(reshape.getInput()).getRank(), rewriter.getIndexAttr(1));
+    SmallVector<int64_t> dimensions(tensorType(reshape.getInput()).getRank(), -1);
     for (auto [dimension, source] : llvm::enumerate(map))
       if (source >= 0 && static_cast<int64_t>(dimension) >= leading)
-        sizes[source] = own[dimension - leading];
+        dimensions[source] = dimension - leading;
+    return dimensions;
+  }
+
+  static bool canAlign(Value other, nn::ReshapeOp reshape, ArrayRef<int64_t> map) {
+    auto inner = other.getDefiningOp<nn::ReshapeOp>();
+    if (!inner)
+      return !isComputed(other) || tensorType(other).getRank() == 0;
+    // The input of the other reshape has the aligned shape already.
+    nn::ExtentEquality extents(other.getContext());
+    SmallVector<int64_t> dimensions = alignedDimensions(other, reshape, map);
+    RankedTensorType from = tensorType(inner.getInput());
+    if (from.getRank() != static_cast<int64_t>(dimensions.size()))
+      return false;
+    for (auto [dimension, place] : llvm::enumerate(dimensions))
+      if (place < 0 ? from.getDimSize(dimension) != 1 : !extents.equal(inner.getInput(), dimension, other, place))
+        return false;
+    return true;
+  }
+
+  /// `other`, which broadcasts to the reshape's result, under a shape that broadcasts to the reshape's input in the same way.
+  static Value alignWith(PatternRewriter &rewriter, Location loc, Value other, nn::ReshapeOp reshape, ArrayRef<int64_t> map) {
+    if (auto inner = other.getDefiningOp<nn::ReshapeOp>())
+      return inner.getInput();
+    if (tensorType(other).getRank() == 0)
+      return other;
+    SmallVector<OpFoldResult> own = nn::getExtents(rewriter, loc, other), sizes;
+    for (int64_t place : alignedDimensions(other, reshape, map))
+      sizes.push_back(place < 0 ? rewriter.getIndexAttr(1) : own[place]);
     return nn::ReshapeOp::create(rewriter, loc, other, materialize(rewriter, loc, sizes));
   }
 };
