@@ -66,7 +66,7 @@ void nameSymbols(Module &module, const PartOptions &options) {
       continue;
     bool isDescriptor = value.getName() == options.symbol;
     value.setVisibility(isDescriptor ? GlobalValue::DefaultVisibility : GlobalValue::HiddenVisibility);
-    value.setDSOLocal(true);
+    value.setDSOLocal(!isDescriptor);
     if (!isDescriptor && !options.prefix.empty())
       value.setName(options.prefix + value.getName());
   }

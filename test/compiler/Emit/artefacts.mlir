@@ -59,7 +59,7 @@
 // RUN: tenon compile %s --emit llvm -o %t.ll
 // RUN: FileCheck %s --check-prefix=IR --input-file=%t.ll
 // IR: @tenon_model = constant
-// IR: define hidden i32 @exp_scale_0
+// IR: define internal i32 @exp_scale_0
 
 // Another architecture needs nothing of it on this machine.
 // RUN: tenon compile %s --target aarch64-linux-gnu --cpu generic -o %t.arm.so

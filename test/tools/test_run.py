@@ -1,0 +1,119 @@
+"""`tenon run`: inputs and outputs as files."""
+
+import json
+
+import numpy
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from conftest import make_model
+
+X = numpy.arange(12, dtype=numpy.float32).reshape(4, 3) - 6
+W = numpy.array([1, 2, 3], numpy.float32)
+
+
+def read_outputs(folder) -> dict[str, numpy.ndarray]:
+    index = json.loads((folder / "index.json").read_text())
+    return {entry["name"]: numpy.load(folder / entry["file"]) for entry in index["outputs"]}
+
+
+def test_npy_files(tenon, add_relu, tmp_path):
+    numpy.save(tmp_path / "x.npy", X)
+    numpy.save(tmp_path / "w.npy", W)
+    finished = tenon("run", add_relu.library, "--input", f"x:0={tmp_path}/x.npy", "--input", f"w={tmp_path}/w.npy",
+                     "--output-dir", tmp_path / "out")
+    assert finished.returncode == 0, finished.stderr
+    outputs = read_outputs(tmp_path / "out")
+    assert list(outputs) == ["y/out"] and (tmp_path / "out/y_out.npy").exists()
+    numpy.testing.assert_array_equal(outputs["y/out"], add_relu.expected(X, W))
+
+
+@pytest.mark.parametrize("save", [numpy.savez, numpy.savez_compressed])
+def test_npz_files(tenon, add_relu, tmp_path, save):
+    save(tmp_path / "feeds.npz", **{"x:0": X, "w": W})
+    finished = tenon("run", add_relu.library, "-i", tmp_path / "feeds.npz", "-o", tmp_path / "out")
+    assert finished.returncode == 0, finished.stderr
+    numpy.testing.assert_array_equal(read_outputs(tmp_path / "out")["y/out"], add_relu.expected(X, W))
+
+
+def test_tensor_protos(tenon, add_relu, tmp_path):
+    (tmp_path / "x.pb").write_bytes(numpy_helper.from_array(X, "x:0").SerializeToString())
+    (tmp_path / "w.pb").write_bytes(helper.make_tensor("", TensorProto.FLOAT, [3], W).SerializeToString())
+    finished = tenon("run", add_relu.library, "-i", f"x:0={tmp_path}/x.pb", "-i", f"w={tmp_path}/w.pb", "-o", tmp_path / "out")
+    assert finished.returncode == 0, finished.stderr
+    numpy.testing.assert_array_equal(read_outputs(tmp_path / "out")["y/out"], add_relu.expected(X, W))
+
+
+@pytest.mark.parametrize("change", [lambda a: numpy.asfortranarray(a), lambda a: a.astype(">f4")], ids=["fortran", "big-endian"])
+def test_other_orders_of_elements_and_bytes(tenon, add_relu, tmp_path, change):
+    numpy.savez(tmp_path / "feeds.npz", **{"x:0": change(X), "w": W})
+    assert tenon("run", add_relu.library, "-i", tmp_path / "feeds.npz", "-o", tmp_path / "out").returncode == 0
+    numpy.testing.assert_array_equal(read_outputs(tmp_path / "out")["y/out"], add_relu.expected(X, W))
+
+
+TYPES = [("float16", TensorProto.FLOAT16), ("float64", TensorProto.DOUBLE), ("int8", TensorProto.INT8), ("int64", TensorProto.INT64),
+         ("uint8", TensorProto.UINT8), ("bool", TensorProto.BOOL)]
+
+
+@pytest.mark.parametrize("dtype, onnx_type", TYPES)
+def test_types_survive_the_way_through(tenon, tmp_path, dtype, onnx_type):
+    model = make_model([helper.make_node("Transpose", ["x"], ["y"])], [("x", [2, 3], onnx_type)], [("y", [3, 2], onnx_type)])
+    onnx.save(model, tmp_path / "m.onnx")
+    compiled = tenon("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.so")
+    assert compiled.returncode == 0, compiled.stderr
+    x = numpy.array([[0, 1, 1], [0, 0, 1]]).astype(dtype)
+    numpy.save(tmp_path / "x.npy", x)
+    # The only input needs no name.
+    finished = tenon("run", tmp_path / "m.so", "-i", tmp_path / "x.npy", "-o", tmp_path / "out")
+    assert finished.returncode == 0, finished.stderr
+    y = read_outputs(tmp_path / "out")["y"]
+    assert y.dtype == x.dtype
+    numpy.testing.assert_array_equal(y, x.T)
+
+
+def test_random_inputs_are_the_same_every_time(tenon_json, add_relu):
+    arguments = ("run", add_relu.library, "-i", "x:0=random:7", "-i", "w=random", "--shape", "x:0=5x3")
+    first, _ = tenon_json(*arguments)
+    again, _ = tenon_json(*arguments)
+    other, _ = tenon_json(*[argument.replace(":7", ":8") if isinstance(argument, str) else argument for argument in arguments])
+    assert first == again != other
+    assert first["outputs"][0]["dims"] == [5, 3]
+
+
+def test_summary_for_people(tenon, add_relu):
+    finished = tenon("run", add_relu.library, "-i", "x:0=random", "-i", "w=random", "--dim", "rows=2")
+    assert finished.stdout.startswith("y/out  f32[2x3]  min ")
+
+
+@pytest.mark.parametrize(
+    "arguments, code, message",
+    [
+        (["-i", "w=random"], 2, "input 'x:0' (f32[rows,3]) is missing"),
+        (["-i", "w=random", "-i", "z=random"], 2, "expected NAME=FILE with NAME one of 'x:0', 'w'"),
+        (["-i", "w=random", "-i", "x:0=absent.npy"], 1, "absent.npy: cannot be read"),
+        (["-i", "w=random", "-i", "x:0=random", "--shape", "x:0=4x5"], 1, "x:0"),
+        (["-i", "w=random", "-i", "x:0=random", "--dim", "columns=4"], 2, "expected NAME=EXTENT with NAME one of 'rows'"),
+    ],
+)
+def test_wrong_requests(tenon, add_relu, arguments, code, message):
+    finished = tenon("run", add_relu.library, *arguments)
+    assert finished.returncode == code and message in finished.stderr, finished.stderr
+
+
+def test_a_wrong_type_is_not_converted(tenon, add_relu, tmp_path):
+    numpy.savez(tmp_path / "feeds.npz", **{"x:0": X.astype(numpy.float64), "w": W})
+    finished = tenon("run", add_relu.library, "-i", tmp_path / "feeds.npz")
+    assert finished.returncode == 1 and "x:0" in finished.stderr and "f64" in finished.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\x00", b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f4'}", b"text"])
+def test_damaged_files(tenon, add_relu, tmp_path, content):
+    (tmp_path / "x.npy").write_bytes(content)
+    finished = tenon("run", add_relu.library, "-i", f"x:0={tmp_path}/x.npy", "-i", "w=random")
+    assert finished.returncode == 1 and "not a .npy file" in finished.stderr
+
+
+def test_what_is_no_compiled_model(tenon, add_relu):
+    finished = tenon("run", add_relu.path, "-i", "x=random")
+    assert finished.returncode == 1 and finished.stderr.startswith("error: ")
