@@ -5,6 +5,7 @@
 //
 //===------------------------------------------------------------------------------------------------===//
 
+#include "compiler/Import/Body.h"
 #include "compiler/Import/Registry.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -13,69 +14,6 @@ namespace tenon::importer {
 namespace {
 
 namespace arith = mlir::arith;
-
-/// A region under construction: while it is open its block is the insertion point and has its own scope of numbers.
-class Body {
-public:
-  explicit Body(Builder &b) : b(b), region(std::make_unique<mlir::Region>()) {
-    region->emplaceBlock();
-    open();
-  }
-  ~Body() {
-    close();
-    b.forget(*region);
-  }
-  Body(const Body &) = delete;
-  Body &operator=(const Body &) = delete;
-
-  void open() {
-    guard.emplace(b.raw());
-    scope.emplace(b.numbers());
-    b.raw().setInsertionPointToEnd(&block());
-  }
-  void close() {
-    scope.reset();
-    guard.reset();
-  }
-  mlir::Block &block() { return region->front(); }
-  /// Gives the contents away to an operation's region.
-  void moveTo(mlir::Region *target) {
-    close();
-    target->takeBody(*region);
-  }
-
-private:
-  Builder &b;
-  std::unique_ptr<mlir::Region> region;
-  std::optional<mlir::OpBuilder::InsertionGuard> guard;
-  std::optional<NumberScope> scope;
-};
-
-/// Adds block arguments whose extents are their own.
-llvm::SmallVector<mlir::Value> addArguments(Builder &b, mlir::Block &block, llvm::ArrayRef<mlir::Type> types) {
-  llvm::SmallVector<mlir::Value> arguments;
-  for (mlir::Type type : types) {
-    arguments.push_back(block.addArgument(type, b.location()));
-    if (llvm::isa<mlir::RankedTensorType>(type))
-      b.ownExtents(arguments.back());
-  }
-  return arguments;
-}
-
-/// A type for tensors of either type.
-mlir::RankedTensorType merged(mlir::Value lhs, mlir::Value rhs, const char *what) {
-  auto left = typeOf(lhs), right = typeOf(rhs);
-  if (left.getElementType() != right.getElementType())
-    fail(llvm::Twine(what) + " has two element types");
-  if (left.getRank() != right.getRank())
-    fail(llvm::Twine(what) + " has rank " + llvm::Twine(left.getRank()) + " or " + llvm::Twine(right.getRank()),
-         "the ranks of tensors must be known when the model is compiled");
-  IntVector shape(left.getShape());
-  for (auto [extent, other] : llvm::zip_equal(shape, right.getShape()))
-    if (extent != other)
-      extent = mlir::ShapedType::kDynamic;
-  return mlir::RankedTensorType::get(shape, left.getElementType());
-}
 
 void expectCount(size_t got, size_t expected, const char *what) {
   if (got != expected)
@@ -142,23 +80,11 @@ void importIf(NodeContext &c) {
   elseBody.close();
   llvm::SmallVector<mlir::Type> types;
   for (auto [lhs, rhs] : llvm::zip_equal(onTrue, onFalse))
-    types.push_back(merged(lhs.tensor, rhs.tensor, "an output"));
-  auto finish = [&](Body &body, llvm::ArrayRef<Binding> outputs) {
-    body.open();
-    llvm::SmallVector<mlir::Value> results;
-    for (auto [binding, type] : llvm::zip_equal(outputs, types))
-      results.push_back(b.retype(binding.tensor, llvm::cast<mlir::RankedTensorType>(type)));
-    mlir::scf::YieldOp::create(b.raw(), location, results);
-    body.close();
+    types.push_back(commonType(lhs.tensor, rhs.tensor, "an output"));
+  auto tensorsOf = [](llvm::ArrayRef<Binding> outputs) {
+    return llvm::map_to_vector(outputs, [](const Binding &binding) { return binding.tensor; });
   };
-  finish(thenBody, onTrue);
-  finish(elseBody, onFalse);
-  mlir::OperationState state(location, mlir::scf::IfOp::getOperationName());
-  state.addOperands(flag);
-  state.addTypes(types);
-  thenBody.moveTo(state.addRegion());
-  elseBody.moveTo(state.addRegion());
-  mlir::Operation *op = b.raw().create(state);
+  mlir::Operation *op = createIf(b, flag, types, thenBody, tensorsOf(onTrue), elseBody, tensorsOf(onFalse));
   for (int64_t i = 0; i < c.outputCount(); ++i) {
     auto outside = [&](Scalar scalar) {
       auto value = llvm::dyn_cast_if_present<mlir::Value>(scalar);
@@ -195,13 +121,13 @@ llvm::SmallVector<mlir::Value> buildLoop(Builder &b, const LoopShape &loop, Loop
     llvm::SmallVector<mlir::Type> all = {ir.getIndexType(), ir.getI1Type()};
     llvm::append_range(all, types);
     Body after(b);
-    llvm::SmallVector<mlir::Value> arguments = addArguments(b, after.block(), all);
+    llvm::SmallVector<mlir::Value> arguments = after.addArguments(all);
     mlir::ValueRange tensors = mlir::ValueRange(arguments).drop_front(2);
     auto [next, values] = importBody(arguments.front(), tensors);
     b.setLocation(location);
     bool stable = true;
     for (size_t i = 0; i < types.size(); ++i) {
-      mlir::Type common = merged(tensors[i], values[i], "a carried tensor");
+      mlir::Type common = commonType(tensors[i], values[i], "a carried tensor");
       stable &= common == types[i];
       types[i] = common;
     }
@@ -215,7 +141,7 @@ llvm::SmallVector<mlir::Value> buildLoop(Builder &b, const LoopShape &loop, Loop
     after.close();
 
     Body before(b);
-    llvm::SmallVector<mlir::Value> state = addArguments(b, before.block(), all);
+    llvm::SmallVector<mlir::Value> state = before.addArguments(all);
     mlir::Value goesOn = state[1];
     if (loop.trips) {
       Scalar more = b.compare(arith::CmpIPredicate::slt, state[0], *loop.trips);
@@ -263,7 +189,7 @@ llvm::SmallVector<mlir::RankedTensorType> outputTypes(Builder &b, llvm::ArrayRef
                                                       llvm::function_ref<std::vector<Binding>(mlir::ValueRange)> import) {
   mlir::Location location = b.location();
   Body body(b);
-  llvm::SmallVector<mlir::Value> arguments = addArguments(b, body.block(), inputTypes);
+  llvm::SmallVector<mlir::Value> arguments = body.addArguments(inputTypes);
   llvm::SmallVector<mlir::RankedTensorType> types;
   for (const Binding &binding : import(arguments))
     types.push_back(typeOf(binding.tensor));

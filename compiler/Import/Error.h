@@ -9,6 +9,7 @@
 #define TENON_COMPILER_IMPORT_ERROR_H
 
 #include "compiler/Support/Diagnostic.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 
 #include <string>
@@ -28,6 +29,16 @@ struct LocatedError {
 
 [[noreturn]] inline void fail(const llvm::Twine &message, const llvm::Twine &hint = {}) {
   throw ImportError{message.str(), hint.str()};
+}
+
+/// A message of ONNX's library in this project's form: lower case, no full stop.
+inline std::string foreignMessage(llvm::StringRef text) {
+  text = text.trim();
+  text.consume_back(".");
+  std::string message = text.str();
+  if (message.size() > 1 && !llvm::isUpper(message[1]))
+    message[0] = llvm::toLower(message[0]);
+  return message;
 }
 
 } // namespace tenon::importer

@@ -165,7 +165,7 @@ void GraphImporter::importNodes(const Nodes &nodes, Scope &scope, const Frame &f
       message = "out of memory";
     } catch (const std::exception &error) {
       // ONNX's own checks and function builders.
-      message = llvm::StringRef(error.what()).trim().str();
+      message = foreignMessage(error.what());
     }
     auto opset = frame.opsets.find(normalDomain(node.domain()));
     throw LocatedError{{Diagnostic::Severity::error, message, name, node.op_type(), node.domain(),

@@ -62,7 +62,7 @@ mlir::OwningOpRef<mlir::ModuleOp> guarded(std::vector<Diagnostic> &diagnostics, 
   } catch (const std::bad_alloc &) {
     diagnostic.message = "out of memory";
   } catch (const std::exception &error) {
-    diagnostic.message = error.what();
+    diagnostic.message = foreignMessage(error.what());
   }
   diagnostics.push_back(std::move(diagnostic));
   return {};

@@ -27,7 +27,7 @@ struct ImportLimits {
   /// Nodes after functions were expanded.
   int64_t nodes = 1'000'000;
   /// Subgraphs and function calls inside each other.
-  int64_t nesting = 32;
+  int64_t nesting = 28;
   int64_t rank = 16;
   /// Bytes of one tensor whose extents are static.
   int64_t tensorBytes = int64_t(1) << 42;

@@ -5,6 +5,7 @@
 //===------------------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
+#include "compiler/Import/RuntimeAxes.h"
 
 namespace tenon::importer {
 
@@ -106,6 +107,11 @@ void importFlatten(NodeContext &c) {
 void importSqueeze(NodeContext &c) {
   mlir::Value input = c.input(0);
   auto type = typeOf(input);
+  if (c.hasRuntimeAxes(1)) {
+    ScalarVector given = c.scalars(1, "axes").items;
+    int64_t rank = type.getRank() - static_cast<int64_t>(given.size());
+    return c.result(c.b.reshape(input, extentsWithout(c.b, c.b.extents(input), axisFlags(c.b, given, type.getRank()), rank)));
+  }
   IntVector axes;
   if (std::optional<IntVector> given = c.axesOf("axes", 1)) {
     axes = c.axes(*given, type.getRank());
@@ -130,6 +136,11 @@ void importSqueeze(NodeContext &c) {
 
 void importUnsqueeze(NodeContext &c) {
   mlir::Value input = c.input(0);
+  if (c.hasRuntimeAxes(1)) {
+    ScalarVector axes = c.scalars(1, "axes").items;
+    ScalarVector flags = axisFlags(c.b, axes, rankOf(input) + static_cast<int64_t>(axes.size()));
+    return c.result(c.b.reshape(input, extentsWithOnes(c.b, c.b.extents(input), flags)));
+  }
   IntVector given = c.axesOf("axes", 1).value_or(IntVector());
   int64_t rank = rankOf(input) + static_cast<int64_t>(given.size());
   IntVector axes = c.axes(given, rank);

@@ -144,11 +144,20 @@ IntVector NodeContext::axes(llvm::ArrayRef<int64_t> list, int64_t rank) const {
   return normal;
 }
 
+bool NodeContext::hasRuntimeAxes(int64_t i) const {
+  if (!hasInput(i) || typeOf(inputs[i].tensor).getShape() == llvm::ArrayRef<int64_t>{0})
+    return false;
+  return !inputs[i].scalars ||
+         llvm::any_of(inputs[i].scalars->items, [](Scalar item) { return !Builder::constant(item); });
+}
+
 std::optional<IntVector> NodeContext::axesOf(llvm::StringRef attributeName, int64_t inputIndex) const {
   if (hasAttribute(attributeName))
     return integers(attributeName);
   if (!hasInput(inputIndex))
     return std::nullopt;
+  if (typeOf(inputs[inputIndex].tensor).getShape() == llvm::ArrayRef<int64_t>{0})
+    return IntVector();
   return const_cast<NodeContext *>(this)->constants(inputIndex, "axes");
 }
 

@@ -74,6 +74,8 @@ public:
   int64_t axis(int64_t axis, int64_t rank) const;
   /// The same for a list without repetitions; sorted.
   IntVector axes(llvm::ArrayRef<int64_t> axes, int64_t rank) const;
+  /// Whether axes are given by an input whose elements are known at run time only.
+  bool hasRuntimeAxes(int64_t inputIndex) const;
   /// The axes of an attribute or, from some version on, of an input; none if there are neither.
   std::optional<IntVector> axesOf(llvm::StringRef attributeName, int64_t inputIndex) const;
 

@@ -5,6 +5,7 @@
 //===------------------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
+#include "compiler/Import/RuntimeAxes.h"
 
 namespace tenon::importer {
 
@@ -15,12 +16,25 @@ struct Reduction {
   mlir::Value input;
   IntVector axes;
   bool keepDims;
+  /// Instead of `axes`, where those are known at run time only: one i1 per dimension, and how many of them are set.
+  ScalarVector flags;
+  int64_t flagCount = 0;
+
+  bool isEmpty() const { return axes.empty() && flags.empty(); }
 };
 
 Reduction readReduction(NodeContext &c) {
   mlir::Value input = c.input(0);
+  Reduction reduction{input, {}, c.integer("keepdims", 1) != 0, {}, 0};
+  if (c.hasRuntimeAxes(1)) {
+    ScalarVector axes = c.scalars(1, "axes").items;
+    reduction.flagCount = static_cast<int64_t>(axes.size());
+    if (reduction.flagCount > rankOf(input))
+      fail("there are " + std::to_string(axes.size()) + " axes, expected at most " + std::to_string(rankOf(input)));
+    reduction.flags = axisFlags(c.b, axes, rankOf(input));
+    return reduction;
+  }
   std::optional<IntVector> given = c.axesOf("axes", 1);
-  Reduction reduction{input, {}, c.integer("keepdims", 1) != 0};
   if (given && !given->empty())
     reduction.axes = c.axes(*given, rankOf(input));
   else if (!c.integer("noop_with_empty_axes", 0))
@@ -28,8 +42,23 @@ Reduction readReduction(NodeContext &c) {
   return reduction;
 }
 
+mlir::Value reduce(NodeContext &c, nn::ReduceKind kind, const Reduction &reduction, mlir::Value input, bool keepDims) {
+  if (reduction.flags.empty())
+    return c.b.reduce(kind, input, reduction.axes, keepDims);
+  // One dimension after the other, those that are axes.
+  ScalarVector extents = c.b.extents(input);
+  mlir::Value result = input;
+  for (auto [d, flag] : llvm::enumerate(reduction.flags)) {
+    IntVector axis{static_cast<int64_t>(d)};
+    result = conditional(c.b, flag, [&] { return c.b.reduce(kind, result, axis, /*keepDims=*/true); }, result);
+  }
+  if (!keepDims)
+    return c.b.reshape(result, extentsWithout(c.b, extents, reduction.flags, rankOf(input) - reduction.flagCount));
+  return result;
+}
+
 mlir::Value sumOf(NodeContext &c, const Reduction &reduction, mlir::Value input) {
-  return c.b.reduce(nn::ReduceKind::sum, input, reduction.axes, reduction.keepDims);
+  return reduce(c, nn::ReduceKind::sum, reduction, input, reduction.keepDims);
 }
 
 /// Logarithms and roots of integers are computed in f64; `result` converts back.
@@ -40,7 +69,7 @@ void narrowedResult(NodeContext &c, mlir::Value value) { c.result(c.b.cast(value
 
 template <nn::ReduceKind kind> void importReduce(NodeContext &c) {
   Reduction reduction = readReduction(c);
-  c.result(c.b.reduce(kind, reduction.input, reduction.axes, reduction.keepDims));
+  c.result(reduce(c, kind, reduction, reduction.input, reduction.keepDims));
 }
 
 void importReduceMean(NodeContext &c) {
@@ -48,8 +77,10 @@ void importReduceMean(NodeContext &c) {
   ScalarVector counts;
   for (int64_t axis : reduction.axes)
     counts.push_back(c.b.extent(reduction.input, axis));
+  for (auto [d, flag] : llvm::enumerate(reduction.flags))
+    counts.push_back(c.b.select(flag, c.b.extent(reduction.input, static_cast<int64_t>(d)), c.b.index(1)));
   mlir::Value sum = sumOf(c, reduction, reduction.input);
-  if (reduction.axes.empty())
+  if (reduction.isEmpty())
     return c.result(sum);
   c.result(c.b.make<nn::DivOp>(sum, c.b.scalarTensor(c.b.product(counts), elementOf(sum))));
 }
@@ -82,7 +113,7 @@ void importReduceLogSumExp(NodeContext &c) {
   Builder &b = c.b;
   Reduction reduction = readReduction(c);
   mlir::Value x = widened(c, reduction.input);
-  mlir::Value largest = b.reduce(nn::ReduceKind::max, x, reduction.axes, /*keepDims=*/true);
+  mlir::Value largest = reduce(c, nn::ReduceKind::max, reduction, x, /*keepDims=*/true);
   mlir::Value zero = b.constant(0, elementOf(x));
   largest = b.make<nn::SelectOp>(b.make<nn::IsInfOp>(largest, true, true), zero, largest);
   mlir::Value sum = sumOf(c, reduction, b.make<nn::ExpOp>(b.make<nn::SubOp>(x, largest)));
@@ -162,8 +193,15 @@ template <nn::ReduceKind kind> void importArgReduce(NodeContext &c) {
 
 template <nn::ReduceKind kind> void importCumulative(NodeContext &c) {
   mlir::Value x = c.inputOfRank(0, 1);
-  int64_t axis = c.axis(c.hasInput(1) ? c.constant(1, "axis") : 0, rankOf(x));
-  c.result(c.b.make<nn::CumulativeOp>(kind, x, axis, c.integer("exclusive", 0) != 0, c.integer("reverse", 0) != 0));
+  auto along = [&](int64_t axis) -> mlir::Value {
+    return c.b.make<nn::CumulativeOp>(kind, x, axis, c.integer("exclusive", 0) != 0, c.integer("reverse", 0) != 0);
+  };
+  if (!c.hasRuntimeAxes(1))
+    return c.result(along(c.axis(c.constant(1, "axis"), rankOf(x))));
+  mlir::Value result = x;
+  for (auto [d, flag] : llvm::enumerate(axisFlags(c.b, {c.scalar(1, "axis")}, rankOf(x))))
+    result = conditional(c.b, flag, [&] { return along(static_cast<int64_t>(d)); }, result);
+  c.result(result);
 }
 
 void importTopK(NodeContext &c) {

@@ -5,6 +5,7 @@
 //===------------------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
+#include "compiler/Import/RuntimeAxes.h"
 
 namespace tenon::importer {
 
@@ -67,10 +68,22 @@ void importSlice(NodeContext &c) {
   } else {
     starts = c.scalars(1, "starts").items;
     ends = c.scalars(2, "ends").items;
-    if (c.hasInput(3))
-      axes = c.constants(3, "axes");
     if (c.hasInput(4))
       steps = c.scalars(4, "steps").items;
+    if (c.hasRuntimeAxes(3)) {
+      // Every dimension gets a range; without an axis it is the whole extent.
+      ScalarVector given = c.scalars(3, "axes").items;
+      if (steps.empty())
+        steps.assign(given.size(), b.index(1));
+      if (starts.size() != given.size() || ends.size() != given.size() || steps.size() != given.size())
+        fail("there are " + std::to_string(given.size()) + " axes, but not as many starts, ends and steps");
+      starts = valuesByDimension(b, given, starts, ScalarVector(rank, b.index(0)));
+      ends = valuesByDimension(b, given, ends, b.extents(input));
+      steps = valuesByDimension(b, given, steps, ScalarVector(rank, b.index(1)));
+      axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+    } else if (c.hasInput(3)) {
+      axes = c.constants(3, "axes");
+    }
   }
   bool hasAxes = c.opset < 10 ? c.hasAttribute("axes") : c.hasInput(3);
   if (!hasAxes)
@@ -177,6 +190,15 @@ ScalarVector padsOf(NodeContext &c, int64_t rank) {
     return pads;
   }
   ScalarVector given = c.scalars(1, "pads").items;
+  if (c.hasRuntimeAxes(3)) {
+    ScalarVector axes = c.scalars(3, "axes").items, none(rank, c.b.index(0));
+    if (given.size() != 2 * axes.size())
+      fail("there are " + std::to_string(given.size()) + " pads, expected " + std::to_string(2 * axes.size()));
+    llvm::ArrayRef<Scalar> both = given;
+    ScalarVector pads = valuesByDimension(c.b, axes, both.take_front(axes.size()), none);
+    llvm::append_range(pads, valuesByDimension(c.b, axes, both.drop_front(axes.size()), none));
+    return pads;
+  }
   IntVector axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
   if (c.hasInput(3)) {
     axes = c.constants(3, "axes");

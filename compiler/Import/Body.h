@@ -1,0 +1,72 @@
+//===- Body.h - regions under construction --------------------------------------------------*- C++ -*-===//
+//
+// A region is made before the operation that holds it, because the operation's types follow from what is in the region.
+//
+//===------------------------------------------------------------------------------------------------===//
+
+#ifndef TENON_COMPILER_IMPORT_BODY_H
+#define TENON_COMPILER_IMPORT_BODY_H
+
+#include "compiler/Import/Builder.h"
+
+#include <memory>
+
+namespace tenon::importer {
+
+/// A region with one block. While it is open the block is the insertion point and has its own scope of numbers.
+class Body {
+public:
+  explicit Body(Builder &b) : b(b), region(std::make_unique<mlir::Region>()) {
+    region->emplaceBlock();
+    open();
+  }
+  ~Body() {
+    close();
+    b.forget(*region);
+  }
+  Body(const Body &) = delete;
+  Body &operator=(const Body &) = delete;
+
+  void open() {
+    guard.emplace(b.raw());
+    scope.emplace(b.numbers());
+    b.raw().setInsertionPointToEnd(&block());
+  }
+  void close() {
+    scope.reset();
+    guard.reset();
+  }
+  mlir::Block &block() { return region->front(); }
+  /// Adds arguments whose extents are their own.
+  llvm::SmallVector<mlir::Value> addArguments(llvm::ArrayRef<mlir::Type> types) {
+    llvm::SmallVector<mlir::Value> arguments;
+    for (mlir::Type type : types) {
+      arguments.push_back(block().addArgument(type, b.location()));
+      if (llvm::isa<mlir::RankedTensorType>(type))
+        b.ownExtents(arguments.back());
+    }
+    return arguments;
+  }
+  /// Gives the contents away to an operation's region.
+  void moveTo(mlir::Region *target) {
+    close();
+    target->takeBody(*region);
+  }
+
+private:
+  Builder &b;
+  std::unique_ptr<mlir::Region> region;
+  std::optional<mlir::OpBuilder::InsertionGuard> guard;
+  std::optional<NumberScope> scope;
+};
+
+/// A type for tensors of either type; `what` names them where there is none.
+mlir::RankedTensorType commonType(mlir::Value lhs, mlir::Value rhs, const char *what);
+
+/// An scf.if of two finished bodies, whose results have `types`.
+mlir::Operation *createIf(Builder &b, mlir::Value flag, llvm::ArrayRef<mlir::Type> types, Body &thenBody,
+                          llvm::ArrayRef<mlir::Value> onTrue, Body &elseBody, llvm::ArrayRef<mlir::Value> onFalse);
+
+} // namespace tenon::importer
+
+#endif // TENON_COMPILER_IMPORT_BODY_H
