@@ -3,6 +3,7 @@
 #include "compiler/Codegen/Passes.h"
 #include "compiler/Fuse/Passes.h"
 #include "compiler/Graph/Passes.h"
+#include "compiler/Layout/Passes.h"
 #include "compiler/Pipeline/Passes.h"
 #include "compiler/Pipeline/Pipeline.h"
 #include "compiler/Schedule/Passes.h"
@@ -33,6 +34,7 @@ void registerDialects(DialectRegistry &registry) {
 
 void registerPasses() {
   graph::registerGraphPasses();
+  layout::registerLayoutPasses();
   fuse::registerFusePasses();
   schedule::registerSchedulePasses();
   codegen::registerCodegenPasses();

@@ -1,0 +1,201 @@
+//===- PackWeights.cpp - right-hand sides and filters in panels --------------------------------------------------------===//
+//
+// Expects convolutions in their final layout. Gives every channels-last convolution, and every matrix product with a constant (or
+// large) right-hand side of known extents, a packed one.
+//
+//===-------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Layout/PackedConstant.h"
+#include "compiler/Layout/Passes.h"
+
+#include "dialects/nn/Nn.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace tenon::layout {
+
+#define GEN_PASS_DEF_PACKWEIGHTSPASS
+#include "compiler/Layout/Passes.h.inc"
+
+namespace {
+
+RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+/// Columns of a panel: sixteen serve every vector width; fewer where there are fewer columns, for the sake of their bytes.
+int64_t panelWidth(int64_t columns) {
+  return std::clamp<int64_t>(llvm::PowerOf2Ceil(std::max<int64_t>(columns, 1)), 4, 16);
+}
+
+ElementsAttr readableConstant(Value value) {
+  auto constant = value.getDefiningOp<nn::ConstantOp>();
+  return constant && isReadable(constant.getValue()) ? constant.getValue() : ElementsAttr();
+}
+
+Value indexConstant(OpBuilder &b, Location loc, int64_t value) { return arith::ConstantIndexOp::create(b, loc, value); }
+
+Value reshape(OpBuilder &b, Location loc, Value tensor, ArrayRef<int64_t> shape) {
+  SmallVector<Value> sizes;
+  for (int64_t size : shape)
+    sizes.push_back(indexConstant(b, loc, size));
+  return nn::ReshapeOp::create(b, loc, RankedTensorType::get(shape, typeOf(tensor).getElementType()), tensor, sizes);
+}
+
+//===----------------------------------------------------------------------===//
+// matmul
+//===----------------------------------------------------------------------===//
+
+/// lhs[M, K] x rhs[..., K, 1] with a constant lhs is the transposition of rhs[..., 1, K] x lhs^T[K, M], which is a reshape: the constant
+/// becomes the side that is packed. Returns the new product.
+FailureOr<nn::MatmulOp> swapConstantLhs(OpBuilder &b, nn::MatmulOp op) {
+  RankedTensorType result = typeOf(op.getResult());
+  if (!readableConstant(op.getLhs()) || op.getPacking() || typeOf(op.getLhs()).getRank() != 2 ||
+      result.getShape().back() != 1 || readableConstant(op.getRhs()))
+    return failure();
+  Location loc = op.getLoc();
+  auto swapLast = [&](Value tensor) {
+    SmallVector<Value> sizes = getValueOrCreateConstantIndexOp(b, loc, nn::getExtents(b, loc, tensor));
+    SmallVector<int64_t> shape(typeOf(tensor).getShape());
+    std::swap(sizes[sizes.size() - 2], sizes[sizes.size() - 1]);
+    std::swap(shape[shape.size() - 2], shape[shape.size() - 1]);
+    auto type = RankedTensorType::get(shape, typeOf(tensor).getElementType());
+    return Value(nn::ReshapeOp::create(b, loc, type, tensor, sizes));
+  };
+  Value row = op.getTransposeRhs() ? op.getRhs() : swapLast(op.getRhs());
+  SmallVector<int64_t> shape(result.getShape());
+  std::swap(shape[shape.size() - 2], shape[shape.size() - 1]);
+  auto product = nn::MatmulOp::create(b, loc, RankedTensorType::get(shape, result.getElementType()), row, op.getLhs(),
+                                      /*transpose_lhs=*/false, /*transpose_rhs=*/!op.getTransposeLhs(),
+                                      nn::PackingAttr());
+  op.getResult().replaceAllUsesWith(swapLast(product.getResult()));
+  op.erase();
+  return product;
+}
+
+void packMatmul(OpBuilder &b, nn::MatmulOp op, int64_t runtimeBytes) {
+  RankedTensorType rhs = typeOf(op.getRhs());
+  if (op.getPacking() || !rhs.hasStaticShape() || rhs.getNumElements() == 0)
+    return;
+  ArrayRef<int64_t> shape = rhs.getShape();
+  int64_t K = shape[shape.size() - 2], N = shape.back();
+  if (op.getTransposeRhs())
+    std::swap(K, N);
+  int64_t nr = panelWidth(N), matrices = rhs.getNumElements() / (K * N);
+  auto packing = nn::PackingAttr::get(op.getContext(), nr, N);
+  SmallVector<int64_t> packedShape(shape.drop_back(2));
+  packedShape.append({static_cast<int64_t>(llvm::divideCeil(N, nr)), K, nr});
+  auto packedType = RankedTensorType::get(packedShape, rhs.getElementType());
+  Value packed;
+  if (ElementsAttr constant = readableConstant(op.getRhs())) {
+    MatrixView view{matrices, K, N, K * N, N, 1, {}};
+    if (op.getTransposeRhs())
+      std::tie(view.rowStep, view.columnStep) = std::pair<int64_t, int64_t>(1, K);
+    packed = nn::ConstantOp::create(b, op.getLoc(), packedType, packConstant(constant, view, packedType));
+  } else {
+    // Few rows read B once: packing it first would be reading it twice.
+    int64_t rows = typeOf(op.getResult()).getShape()[typeOf(op.getResult()).getRank() - 2];
+    bool pays = !op.getTransposeRhs() && matrices == 1 && (ShapedType::isDynamic(rows) || rows >= 32) &&
+                rhs.getNumElements() * rhs.getElementTypeBitWidth() / 8 >= runtimeBytes;
+    if (!pays)
+      return;
+    packed = nn::PackOp::create(b, op.getLoc(), packedType, op.getRhs(), packing);
+  }
+  op.getRhsMutable().assign(packed);
+  op.setTransposeRhs(false);
+  op.setPackingAttr(packing);
+}
+
+//===----------------------------------------------------------------------===//
+// conv
+//===----------------------------------------------------------------------===//
+
+bool isPointwise(nn::ConvOp op) {
+  auto all = [](ArrayRef<int64_t> list, int64_t value) { return llvm::all_of(list, [=](int64_t x) { return x == value; }); };
+  return op.getGroups() == 1 && all(op.getKernel(), 1) && all(op.getStrides(), 1) && all(op.getPads(), 0);
+}
+
+/// The offset of each kernel position and channel, in the order of K, in a filter [F, C/G, kernel...].
+SmallVector<int64_t> filterRows(int64_t channels, int64_t positions) {
+  SmallVector<int64_t> offsets;
+  for (int64_t r = 0; r < positions; ++r)
+    for (int64_t c = 0; c < channels; ++c)
+      offsets.push_back(c * positions + r);
+  return offsets;
+}
+
+/// The packed filter [matrices, panels, K, nr] of a filter that is computed, by movements.
+Value packAtRunTime(OpBuilder &b, Location loc, Value filter, int64_t matrices, int64_t columns, int64_t channels,
+                    int64_t positions, nn::PackingAttr packing, RankedTensorType packedType) {
+  Value split = reshape(b, loc, filter, {matrices, columns, channels, positions});
+  Value moved = nn::TransposeOp::create(b, loc, split, ArrayRef<int64_t>{0, 3, 2, 1});
+  Value matrix = reshape(b, loc, moved, {matrices, positions * channels, columns});
+  return nn::PackOp::create(b, loc, packedType, matrix, packing);
+}
+
+void packConvolution(OpBuilder &b, nn::ConvOp op) {
+  RankedTensorType filter = typeOf(op.getFilter());
+  int64_t input = typeOf(op.getInput()).getShape().back(), groups = op.getGroups();
+  if (op.getPacking() || !op.getChannelsLast() || !filter.hasStaticShape() || ShapedType::isDynamic(input))
+    return;
+  int64_t filters = filter.getDimSize(0), channels = filter.getDimSize(1), positions = 1;
+  for (int64_t size : op.getKernel())
+    positions *= size;
+  if (filter.getNumElements() == 0)
+    return;
+  // With one channel and one filter per group, channels are what vectors run over.
+  bool depthwise = groups > 1 && channels == 1 && filters == groups;
+  int64_t matrices = depthwise ? 1 : groups, columns = depthwise ? filters : filters / groups, K = positions * channels;
+  int64_t nr = panelWidth(columns), panels = llvm::divideCeil(columns, nr);
+  auto packing = nn::PackingAttr::get(op.getContext(), nr, columns);
+  auto packedType = RankedTensorType::get({matrices, panels, K, nr}, filter.getElementType());
+  bool pointwise = isPointwise(op);
+  Location loc = op.getLoc();
+  Value packed;
+  if (ElementsAttr constant = readableConstant(op.getFilter())) {
+    MatrixView view{matrices, K, columns, columns * K, 0, K, filterRows(channels, positions)};
+    if (pointwise)
+      packedType = RankedTensorType::get({panels, K, nr}, filter.getElementType());
+    packed = nn::ConstantOp::create(b, loc, packedType, packConstant(constant, view, packedType));
+  } else {
+    packed = packAtRunTime(b, loc, op.getFilter(), matrices, columns, channels, positions, packing, packedType);
+    if (pointwise)
+      packed = reshape(b, loc, packed, {panels, K, nr});
+  }
+  if (pointwise) {
+    Value product = nn::MatmulOp::create(b, loc, op.getType(), op.getInput(), packed, /*transpose_lhs=*/false,
+                                         /*transpose_rhs=*/false, packing);
+    op.getResult().replaceAllUsesWith(product);
+    op.erase();
+    return;
+  }
+  op.getFilterMutable().assign(packed);
+  op.setPackingAttr(packing);
+}
+
+struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
+  using PackWeightsPassBase::PackWeightsPassBase;
+
+  void runOnOperation() override {
+    SmallVector<Operation *> ops;
+    getOperation()->walk([&](Operation *op) {
+      if (isa<nn::MatmulOp, nn::ConvOp>(op))
+        ops.push_back(op);
+    });
+    for (Operation *op : ops) {
+      OpBuilder builder(op);
+      if (auto convolution = dyn_cast<nn::ConvOp>(op)) {
+        packConvolution(builder, convolution);
+        continue;
+      }
+      auto matmul = cast<nn::MatmulOp>(op);
+      if (FailureOr<nn::MatmulOp> swapped = swapConstantLhs(builder, matmul); succeeded(swapped)) {
+        matmul = *swapped;
+        builder.setInsertionPoint(matmul);
+      }
+      packMatmul(builder, matmul, runtimeBytes);
+    }
+  }
+};
+
+} // namespace
+} // namespace tenon::layout

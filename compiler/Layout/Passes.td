@@ -1,0 +1,44 @@
+//===- Passes.td - passes of the Layout stage ------------------------------------------------*- tablegen -*-===//
+
+#ifndef TENON_COMPILER_LAYOUT_PASSES
+#define TENON_COMPILER_LAYOUT_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertToChannelsLastPass : Pass<"tenon-convert-to-channels-last"> {
+  let summary = "Give convolutions and pools channels-last data and move the transpositions out of their way";
+  let description = [{
+    First in the stage: packing asks for the layout, and fusion for producer and consumer without a movement between them. A transposition that a
+    convolution's result brings along is pushed through the ops that follow until it meets its inverse or leaves the model (why
+    channels last: docs/decisions/0003-channels-last.md).
+
+        %1 = nn.conv %x, %w {...} : (tensor<1x8x32x32xf32>, tensor<16x8x3x3xf32>) -> tensor<1x16x32x32xf32>
+        %2 = nn.max %1, %zero : ...
+      ==>
+        %0 = nn.transpose %x {permutation = array<i64: 0, 2, 3, 1>} : (tensor<1x8x32x32xf32>) -> tensor<1x32x32x8xf32>
+        %1 = nn.conv %0, %w {channels_last, ...} : (tensor<1x32x32x8xf32>, tensor<16x8x3x3xf32>) -> tensor<1x32x32x16xf32>
+        %2 = nn.max %1, %zero : ...
+        %3 = nn.transpose %2 {permutation = array<i64: 0, 3, 1, 2>} : (tensor<1x32x32x16xf32>) -> tensor<1x16x32x32xf32>
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def PackWeightsPass : Pass<"tenon-pack-weights"> {
+  let summary = "Bring right-hand sides of matrix products and filters into the panels that microkernels read";
+  let description = [{
+    After ConvertToChannelsLast, because only channels-last convolutions run on packed filters. A constant is packed here, transpositions
+    included; its bytes become a new resource. A convolution with a window of one position is a matrix product. Other right-hand sides are packed
+    when the model runs, if they are large enough to pay for a pass over memory; small ones are packed by the product's own kernel.
+
+        %1 = nn.matmul %x, %w : (tensor<?x64xf32>, tensor<64x40xf32>) -> tensor<?x40xf32>
+      ==>
+        %w1 = nn.constant dense_resource<packed> : tensor<3x64x16xf32>
+        %1 = nn.matmul %x, %w1 {packing = #nn.packing<nr = 16, columns = 40>} : (tensor<?x64xf32>, tensor<3x64x16xf32>) -> tensor<?x40xf32>
+  }];
+  let options = [
+    Option<"runtimeBytes", "runtime-bytes", "int64_t", "524288",
+           "Size from which a right-hand side that is not constant gets a kernel of its own for packing: what a core's cache does not hold">];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+#endif // TENON_COMPILER_LAYOUT_PASSES

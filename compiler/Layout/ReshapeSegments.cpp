@@ -1,0 +1,89 @@
+//===- ReshapeSegments.cpp - which dimensions of a reshape belong together --------------------------------------------===//
+//
+// Equal extents are matched from both ends; what is left in the middle has as many elements on both sides, because the whole has. A middle of
+// known extents is cut where running products agree.
+//
+//===-------------------------------------------------------------------------------------------------===//
+
+#include "compiler/Layout/ReshapeSegments.h"
+
+#include "dialects/nn/ExtentEquality.h"
+
+using namespace mlir;
+
+namespace tenon::layout {
+
+namespace {
+struct Range {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+} // namespace
+
+/// Cuts a middle of static extents into the shortest segments of equal products.
+static void cutStatic(ArrayRef<int64_t> from, ArrayRef<int64_t> to, Range in, Range out,
+                      SmallVectorImpl<ReshapeSegment> &segments) {
+  int64_t i = in.begin, o = out.begin;
+  while (i < in.end || o < out.end) {
+    ReshapeSegment segment;
+    int64_t left = 1, right = 1;
+    auto takeIn = [&] {
+      left *= from[i];
+      segment.from.push_back(i++);
+    };
+    auto takeOut = [&] {
+      right *= to[o];
+      segment.to.push_back(o++);
+    };
+    // A lone 1 is a segment of its own unless it is the last of a side and the other side has one too.
+    if (i < in.end)
+      takeIn();
+    if (o < out.end && !(left == 1 && to[o] != 1))
+      takeOut();
+    while (left != right) {
+      if (left < right && i < in.end)
+        takeIn();
+      else if (o < out.end)
+        takeOut();
+      else
+        break;
+    }
+    segments.push_back(segment);
+  }
+}
+
+std::optional<SmallVector<ReshapeSegment>> findSegments(nn::ReshapeOp op) {
+  auto from = cast<RankedTensorType>(op.getInput().getType()), to = cast<RankedTensorType>(op.getType());
+  nn::ExtentEquality extents(op.getContext());
+  auto equal = [&](int64_t i, int64_t o) {
+    if (!from.isDynamicDim(i) || !to.isDynamicDim(o))
+      return from.getDimSize(i) == to.getDimSize(o);
+    return extents.equal(op.getInput(), i, op.getResult(), o);
+  };
+  // An extent of 0 would make any two sides agree.
+  if (llvm::is_contained(from.getShape(), 0) || llvm::is_contained(to.getShape(), 0))
+    return std::nullopt;
+  Range in{0, from.getRank()}, out{0, to.getRank()};
+  SmallVector<ReshapeSegment> front, back, middle;
+  while (in.size() > 0 && out.size() > 0 && equal(in.begin, out.begin))
+    front.push_back({{in.begin++}, {out.begin++}});
+  while (in.size() > 0 && out.size() > 0 && equal(in.end - 1, out.end - 1))
+    back.push_back({{--in.end}, {--out.end}});
+  auto isStatic = [](ArrayRef<int64_t> shape, Range range) {
+    return llvm::none_of(shape.slice(range.begin, range.size()), ShapedType::isDynamic);
+  };
+  if (isStatic(from.getShape(), in) && isStatic(to.getShape(), out)) {
+    cutStatic(from.getShape(), to.getShape(), in, out, middle);
+  } else {
+    ReshapeSegment rest;
+    llvm::append_range(rest.from, llvm::seq(in.begin, in.end));
+    llvm::append_range(rest.to, llvm::seq(out.begin, out.end));
+    middle.push_back(rest);
+  }
+  SmallVector<ReshapeSegment> segments(front);
+  llvm::append_range(segments, middle);
+  llvm::append_range(segments, llvm::reverse(back));
+  return segments;
+}
+
+} // namespace tenon::layout
