@@ -219,8 +219,7 @@ private:
       Value known = extents.at(dim.getSource())[*index];
       if (known == dim.getResult())
         continue;
-      dim.replaceAllUsesWith(known);
-      dim.erase();
+      dim.replaceAllUsesWith(known); // the op itself goes with whatever else is unused
     }
   }
 

@@ -23,23 +23,38 @@ namespace tenon::schedule {
 static std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
 
 ConvolutionShape::ConvolutionShape(Kernel &kernel, nn::ConvOp op, ElementEmitter &e) : spatial(op.getKernel().size()) {
-  int64_t missing = 3 - spatial;
   ArrayRef<Value> in = kernel.extents(op.getInput()), out = kernel.extents(op.getResult());
+  SmallVector<int64_t> real;
+  for (int64_t s = 0; s < spatial; ++s)
+    if (op.getKernel()[s] != 1 || op.getPads()[s] != 0 || op.getPads()[spatial + s] != 0 || known(in[1 + s]) != 1)
+      real.push_back(s);
+  while (real.size() < 3)
+    real.insert(real.begin(), -1);
   for (int64_t d = 0; d < 3; ++d) {
-    bool real = d >= missing;
-    int64_t s = d - missing;
-    input[d] = real ? in[1 + s] : e.constant(1);
-    output[d] = real ? out[1 + s] : e.constant(1);
-    window[d] = real ? op.getKernel()[s] : 1;
-    stride[d] = real ? op.getStrides()[s] : 1;
-    low[d] = real ? op.getPads()[s] : 0;
-    high[d] = real ? op.getPads()[spatial + s] : 0;
-    dilation[d] = real ? op.getDilations()[s] : 1;
+    int64_t s = dimension[d] = real[d];
+    input[d] = s < 0 ? e.constant(1) : in[1 + s];
+    output[d] = s < 0 ? e.constant(1) : out[1 + s];
+    window[d] = s < 0 ? 1 : op.getKernel()[s];
+    stride[d] = s < 0 ? 1 : op.getStrides()[s];
+    low[d] = s < 0 ? 0 : op.getPads()[s];
+    high[d] = s < 0 ? 0 : op.getPads()[spatial + s];
+    dilation[d] = s < 0 ? 1 : op.getDilations()[s];
   }
   images = in.front();
   channels = in.back();
   filters = out.back();
   groups = op.getGroups();
+}
+
+SmallVector<LaneIndex> ConvolutionShape::indices(ElementEmitter &e, LaneIndex image, ArrayRef<LaneIndex> place,
+                                                 LaneIndex channel) const {
+  SmallVector<LaneIndex> all(spatial + 2, LaneIndex{e.constant(0)});
+  all.front() = image;
+  all.back() = channel;
+  for (int64_t d = 0; d < 3; ++d)
+    if (dimension[d] >= 0)
+      all[1 + dimension[d]] = place[d];
+  return all;
 }
 
 WindowCut cutWindow(ElementEmitter &e, const ConvolutionShape &shape, int64_t d, Value position) {
@@ -273,9 +288,7 @@ private:
     Value channelBase = e.mul(unit.group, e.constant(Cg));
     int64_t vectorLanes = kernel.machine.lanes(bytes);
     auto inputIndices = [&](Value column, LaneIndex channel) {
-      SmallVector<LaneIndex> all = {{unit.image}, {plane}, {line}, {column}, channel};
-      all.erase(all.begin() + 1, all.begin() + 1 + (3 - shape.spatial));
-      return all;
+      return shape.indices(e, {unit.image}, {{plane}, {line}, {column}}, channel);
     };
     auto copy = [&](ElementEmitter &at, ArrayRef<LaneIndex> source, Value target) {
       Value value = widenTo(b, at.emit(op.getInput(), source), sum);
@@ -361,8 +374,9 @@ private:
 
     Value filter = e.add(e.mul(unit.group, e.constant(F)), column);
     emitMicrokernel(kernel, tileShape, epilogue, filter, scratchTile, [&](Value m) {
-      SmallVector<LaneIndex> all = {{unit.image}, {unit.depth}, {line}, {e.add(pixel, m)}};
-      all.erase(all.begin() + 1, all.begin() + 1 + (3 - shape.spatial));
+      LaneIndex none;
+      SmallVector<LaneIndex> all = shape.indices(e, {unit.image}, {{unit.depth}, {line}, {e.add(pixel, m)}}, none);
+      all.pop_back();
       return all;
     });
   }

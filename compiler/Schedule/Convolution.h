@@ -9,11 +9,16 @@
 
 namespace tenon::schedule {
 
-/// Extents and attributes with leading spatial dimensions of extent 1 added up to three: depth, height, width.
+/// Extents and attributes in three spatial dimensions: depth, height, width. Leading ones of extent 1 are made up where the op has fewer;
+/// dimensions in which input and kernel have extent 1 are left out, so that the width is the longest run there is.
 struct ConvolutionShape {
   ConvolutionShape(Kernel &kernel, nn::ConvOp op, ElementEmitter &e);
 
+  /// The indices of the op's input or result.
+  SmallVector<LaneIndex> indices(ElementEmitter &e, LaneIndex image, llvm::ArrayRef<LaneIndex> place, LaneIndex channel) const;
+
   int64_t spatial; ///< dimensions the op has
+  std::array<int64_t, 3> dimension; ///< of the op's spatial dimensions, or -1
   std::array<Value, 3> input, output;
   std::array<int64_t, 3> window, stride, low, high, dilation;
   Value images, channels, filters;

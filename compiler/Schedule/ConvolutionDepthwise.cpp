@@ -129,9 +129,7 @@ private:
   }
 
   SmallVector<LaneIndex> indices(Value image, Value depth, Value line, Value pixel, const Line &at) {
-    SmallVector<LaneIndex> all = {{image}, {depth}, {line}, {pixel}, {at.channel, at.at->lanes() > 1 ? 1 : 0}};
-    all.erase(all.begin() + 1, all.begin() + 1 + (3 - shape.spatial));
-    return all;
+    return shape.indices(e, {image}, {{depth}, {line}, {pixel}}, {at.channel, at.at->lanes() > 1 ? 1 : 0});
   }
 
   Value loadWeight(const Line &line, Value position) {

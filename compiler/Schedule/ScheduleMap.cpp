@@ -35,9 +35,12 @@ struct Sweep {
 } // namespace
 
 static void storeTargets(Kernel &kernel, const Sweep &sweep, ElementEmitter &emitter, ArrayRef<LaneIndex> indices) {
-  for (const Target &target : sweep.targets) {
+  // All is read before anything is written: a result may lie over an operand (see markInPlace).
+  SmallVector<Value> elements;
+  for (const Target &target : sweep.targets)
+    elements.push_back(emitter.emit(target.value, indices));
+  for (auto [target, element] : llvm::zip(sweep.targets, elements)) {
     Type elementType = cast<RankedTensorType>(target.value.getType()).getElementType();
-    Value element = emitter.emit(target.value, indices);
     SmallVector<LaneIndex> to(indices);
     if (target.axis >= 0)
       to[target.axis].base = emitter.add(to[target.axis].base, target.start);
@@ -147,9 +150,35 @@ static void collapseDimensions(Kernel &kernel) {
   }
 }
 
+/// Says which results may be written over which arguments: in a body of elementwise ops an element of an argument with the result's
+/// extents and width is read only for the result element at the same place.
+static void markInPlace(Kernel &kernel) {
+  for (Operation *op : kernel.ops())
+    if (!op->hasTrait<nn::Elementwise>() && !isa<nn::ConstantOp>(op))
+      return;
+  for (Value tensor : kernel.results()) // several sweeps would read what an earlier one has overwritten
+    if (!sameExtents(kernel.extents(tensor), kernel.extents(kernel.results().front())))
+      return;
+  auto width = [](Value tensor) { return storageType(cast<RankedTensorType>(tensor.getType()).getElementType()).getIntOrFloatBitWidth(); };
+  SmallVector<Attribute> pairs;
+  int64_t number = 0;
+  for (BlockArgument argument : kernel.function.getArguments()) {
+    if (!isa<RankedTensorType>(argument.getType()))
+      continue;
+    for (auto [result, tensor] : llvm::enumerate(kernel.results()))
+      if (width(argument) == width(tensor) && sameExtents(kernel.extents(argument), kernel.extents(tensor)))
+        pairs.push_back(kernel.builder.getI64ArrayAttr({static_cast<int64_t>(result), number}));
+    ++number;
+  }
+  if (!pairs.empty())
+    kernel.function->setAttr("nn.in_place", kernel.builder.getArrayAttr(pairs));
+}
+
 void scheduleMap(Kernel &kernel) {
-  if (!kernel.reference)
+  if (!kernel.reference) {
+    markInPlace(kernel);
     collapseDimensions(kernel);
+  }
   SmallVector<Sweep> sweeps;
   auto sweepOver = [&](ArrayRef<Value> extents) -> Sweep & {
     for (Sweep &sweep : sweeps)

@@ -20,6 +20,11 @@ unsigned ExtentMap::number(Value value) {
     return it->second;
   std::vector<const void *> key;
   Operation *op = value.getDefiningOp();
+  // Asking a tensor whose extents are known is the same as the extent.
+  if (auto dim = dyn_cast_if_present<tensor::DimOp>(op))
+    if (auto it = extents.find(dim.getSource()); it != extents.end() && dim.getConstantIndex())
+      if (Value known = it->second[*dim.getConstantIndex()]; known != value)
+        return numbers[value] = number(known);
   if (std::optional<int64_t> constant = getConstantIntValue(OpFoldResult(value))) {
     key = {nullptr, reinterpret_cast<const void *>(*constant)};
   } else if (op && op->getNumRegions() == 0 && op->getNumResults() == 1 && isa<arith::ArithDialect>(op->getDialect())) {
@@ -50,10 +55,10 @@ Value ExtentMap::representative(Value value) {
 }
 
 void ExtentMap::set(Value tensor, ArrayRef<Value> values) {
-  SmallVector<Value> &list = extents[tensor];
-  list.clear();
+  SmallVector<Value> list;
   for (Value value : values)
     list.push_back(representative(value));
+  extents[tensor] = std::move(list);
 }
 
 bool ExtentMap::equal(ArrayRef<Value> lhs, ArrayRef<Value> rhs) {

@@ -79,3 +79,22 @@ func.func @main(%x: tensor<?xf32> {nn.dims = ["n"]}, %y: tensor<?xf32> {nn.dims 
   %0 = nn.add %x, %y : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
   return %0 : tensor<?xf32>
 }
+
+// -----
+
+// The extent of a value inside @main is the extent it was made with, also where a later op asks for it.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[N:.*]] = tensor.dim %arg0
+// CHECK: nn.launch
+// CHECK-SAME: extents(%[[N]], %[[N]])
+// CHECK: nn.launch
+// CHECK-SAME: extents(%[[N]])
+func.func @main(%x: tensor<?x1xf32>) -> (tensor<?x?xf32>, tensor<?xi64>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = tensor.dim %x, %c0 : tensor<?x1xf32>
+  %0 = nn.broadcast %x [%n, %n] : tensor<?x1xf32> -> tensor<?x?xf32>
+  %m = tensor.dim %0, %c1 : tensor<?x?xf32>
+  %1 = nn.iota [%m] {dimension = 0} : tensor<?xi64>
+  return %0, %1 : tensor<?x?xf32>, tensor<?xi64>
+}

@@ -4,7 +4,7 @@
 
 // An elementwise kernel sweeps over its elements in vectors; dimensions along which everything advances alike are one.
 // CHECK-LABEL: func.func private @elementwise(
-// CHECK-SAME: memref<?xf32>, %{{.*}}: memref<?xf32>) attributes {nn.kernel, nn.path = "vector", nn.results = 1
+// CHECK-SAME: memref<?xf32>, %{{.*}}: memref<?xf32>) attributes {nn.in_place = {{\[\[}}0, 0]], nn.kernel, nn.path = "vector", nn.results = 1
 // CHECK: ukernel.phase
 // CHECK: vector.load {{.*}} vector<8xf32>
 // CHECK-NEXT: math.exp
