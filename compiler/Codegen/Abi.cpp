@@ -15,8 +15,8 @@ using namespace mlir;
 namespace tenon::codegen {
 
 Abi::Abi(MLIRContext *context)
-    : pointer(LLVM::LLVMPointerType::get(context)), i8(IntegerType::get(context, 8)), i32(IntegerType::get(context, 32)),
-      i64(IntegerType::get(context, 64)) {
+    : pointer(LLVM::LLVMPointerType::get(context)), i8(IntegerType::get(context, 8)),
+      i32(IntegerType::get(context, 32)), i64(IntegerType::get(context, 64)) {
   task = LLVM::LLVMFunctionType::get(i32, {pointer, i64, i64, pointer});
   kernel = LLVM::LLVMFunctionType::get(i32, {pointer, pointer});
   scratch = LLVM::LLVMFunctionType::get(i64, {pointer});
@@ -27,12 +27,13 @@ Abi::Abi(MLIRContext *context)
   // name, nodes
   kernelInfo = LLVM::LLVMStructType::getLiteral(context, {pointer, pointer});
   model = LLVM::LLVMStructType::getLiteral(
-      context, {i32,     i32,     pointer, pointer, pointer, pointer, // size_bytes, abi_version, name, producer, triple, cpu
-                pointer, i32,     i32,     pointer,                   // features, num_features, num_inputs, inputs
-                i32,     i32,     pointer, pointer,                   // num_outputs, num_symbols, outputs, symbols
-                i32,     i32,     pointer,                            // num_kernels, table_slots, kernels
-                pointer, i64,     pointer, i64,                       // weights, weights_bytes, weights_file, weights_digest
-                pointer, pointer, pointer});                          // manifest, plan, run
+      context,
+      {i32,     i32,     pointer, pointer, pointer, pointer, // size_bytes, abi_version, name, producer, triple, cpu
+       pointer, i32,     i32,     pointer,                   // features, num_features, num_inputs, inputs
+       i32,     i32,     pointer, pointer,                   // num_outputs, num_symbols, outputs, symbols
+       i32,     i32,     pointer,                            // num_kernels, table_slots, kernels
+       pointer, i64,     pointer, i64,                       // weights, weights_bytes, weights_file, weights_digest
+       pointer, pointer, pointer});                          // manifest, plan, run
 }
 
 //===----------------------------------------------------------------------===//
@@ -58,7 +59,8 @@ Value AbiBuilder::offset(Location loc, Value base, int64_t bytes) {
     return base;
   if (bytes > std::numeric_limits<int32_t>::max())
     return offset(loc, base, i64(loc, bytes));
-  return LLVM::GEPOp::create(builder, loc, abi.pointer, abi.i8, base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes)});
+  return LLVM::GEPOp::create(builder, loc, abi.pointer, abi.i8, base,
+                             ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes)});
 }
 
 Value AbiBuilder::offset(Location loc, Value base, Value bytes) {
@@ -80,7 +82,8 @@ Type slotType(Type type) {
 
 Value AbiBuilder::loadSlot(Location loc, Value slots, int64_t index, Type type, bool invariant) {
   Type stored = slotType(type);
-  auto load = LLVM::LoadOp::create(builder, loc, stored, offset(loc, slots, index * slotBytes), /*alignment=*/slotBytes);
+  auto load =
+      LLVM::LoadOp::create(builder, loc, stored, offset(loc, slots, index * slotBytes), /*alignment=*/slotBytes);
   load.setInvariant(invariant);
   if (isa<IndexType>(type))
     return arith::IndexCastOp::create(builder, loc, type, load);
@@ -111,7 +114,8 @@ Value AbiBuilder::callHost(Location loc, Value host, int64_t member, Type result
   return LLVM::CallOp::create(builder, loc, LLVM::LLVMFunctionType::get(result, types), operands).getResult();
 }
 
-Value AbiBuilder::callParallel(Location loc, Value host, Value task, Value args, Value tasks, Value work, int64_t kernel) {
+Value AbiBuilder::callParallel(Location loc, Value host, Value task, Value args, Value tasks, Value work,
+                               int64_t kernel) {
   return callHost(loc, host, offsetof(tenon_host, parallel), abi.i32, {task, args, tasks, work, i32(loc, kernel)});
 }
 
@@ -169,8 +173,8 @@ StringRef getOrCreateString(ModuleOp module, StringRef text) {
     }
     OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
     auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), bytes.size());
-    auto global = LLVM::GlobalOp::create(builder, module.getLoc(), type, /*isConstant=*/true, LLVM::Linkage::Internal, name,
-                                         builder.getStringAttr(bytes));
+    auto global = LLVM::GlobalOp::create(builder, module.getLoc(), type, /*isConstant=*/true, LLVM::Linkage::Internal,
+                                         name, builder.getStringAttr(bytes));
     global.setUnnamedAddr(LLVM::UnnamedAddr::Global);
     return global.getSymName();
   }

@@ -1,7 +1,7 @@
 //===- Abi.h - the model ABI as generated code sees it -------------------------------------------------===//
 //
-// Offsets and types of runtime/include/tenon/model_abi.h, and calls through the host table. The layout is the same on all
-// 64-bit targets: it is taken from the header at hand.
+// Offsets and types of runtime/include/tenon/model_abi.h, and calls through the host table. The layout is the same on
+// all 64-bit targets: it is taken from the header at hand.
 //
 //===----------------------------------------------------------------------------------------------===//
 
@@ -47,8 +47,8 @@ public:
   mlir::Value offset(mlir::Location loc, mlir::Value base, int64_t bytes);
   mlir::Value offset(mlir::Location loc, mlir::Value base, mlir::Value bytes);
 
-  /// Reads slot `index` of `slots` as a value of `type` (index, a number, or a pointer). `invariant`: it never changes, also not
-  /// between calls of the function that this one may be inlined into.
+  /// Reads slot `index` of `slots` as a value of `type` (index, a number, or a pointer). `invariant`: it never changes,
+  /// also not between calls of the function that this one may be inlined into.
   mlir::Value loadSlot(mlir::Location loc, mlir::Value slots, int64_t index, mlir::Type type, bool invariant = false);
   void storeSlot(mlir::Location loc, mlir::Value slots, int64_t index, mlir::Value value);
 
@@ -60,7 +60,8 @@ public:
                        mlir::Value b);
 
 private:
-  mlir::Value callHost(mlir::Location loc, mlir::Value host, int64_t member, mlir::Type result, mlir::ValueRange arguments);
+  mlir::Value callHost(mlir::Location loc, mlir::Value host, int64_t member, mlir::Type result,
+                       mlir::ValueRange arguments);
 
   mlir::OpBuilder &builder;
   const Abi &abi;

@@ -11,7 +11,9 @@ using namespace llvm;
 
 namespace tenon::codegen {
 
-static bool overlapInTime(const PackedBuffer &a, const PackedBuffer &b) { return a.first <= b.last && b.first <= a.last; }
+static bool overlapInTime(const PackedBuffer &a, const PackedBuffer &b) {
+  return a.first <= b.last && b.first <= a.last;
+}
 
 /// Indices of the buffers, largest first; of equal ones the earlier first.
 static SmallVector<size_t> bySize(ArrayRef<PackedBuffer> buffers) {
@@ -41,8 +43,8 @@ int64_t packOffsets(MutableArrayRef<PackedBuffer> buffers) {
     }
     buffer.place = bestOffset >= 0 ? bestOffset : end;
     arena = std::max(arena, buffer.place + buffer.bytes);
-    auto position = llvm::upper_bound(placed, index,
-                                      [&](size_t a, size_t b) { return buffers[a].place < buffers[b].place; });
+    auto position =
+        llvm::upper_bound(placed, index, [&](size_t a, size_t b) { return buffers[a].place < buffers[b].place; });
     placed.insert(position, index);
   }
   return arena;

@@ -1,7 +1,7 @@
 //===- AttachTarget.cpp - functions say what processor they are for -------------------------------------------===//
 //
-// Expects: llvm.func functions. Guarantees: every defined one has the processor, its features, no unwinding, no frame pointer, and
-// IEEE denormals; the module has the triple.
+// Expects: llvm.func functions. Guarantees: every defined one has the processor, its features, no unwinding, no frame
+// pointer, and IEEE denormals; the module has the triple.
 //
 //===-----------------------------------------------------------------------------------------------------===//
 
@@ -30,7 +30,8 @@ struct AttachTargetPass : impl::AttachTargetBase<AttachTargetPass> {
       if (function.isExternal())
         continue;
       function.setNoUnwind(true);
-      function.setFramePointerAttr(LLVM::FramePointerKindAttr::get(&getContext(), LLVM::framePointerKind::FramePointerKind::None));
+      function.setFramePointerAttr(
+          LLVM::FramePointerKindAttr::get(&getContext(), LLVM::framePointerKind::FramePointerKind::None));
       function.setDenormalFpMath("ieee");
       if (!cpu.empty())
         function.setTargetCpu(StringRef(cpu));

@@ -1,8 +1,8 @@
 //===- BuildDescriptor.cpp - the model's descriptor, its names and its manifest ---------------------------===//
 //
-// Expects: what LowerMain leaves. Guarantees: one external constant with the descriptor; all it points to is internal, but the
-// weights: an external declaration that Emit defines. It is Emit that puts weights into a file of their own, and changes the
-// descriptor's fields about them then.
+// Expects: what LowerMain leaves. Guarantees: one external constant with the descriptor; all it points to is internal,
+// but the weights: an external declaration that Emit defines. It is Emit that puts weights into a file of their own,
+// and changes the descriptor's fields about them then.
 //
 //===------------------------------------------------------------------------------------------------===//
 
@@ -51,11 +51,11 @@ public:
   }
 
   /// An array of numbers of 4 or 8 bytes.
-  template <typename T>
-  void numbers(StringRef name, ArrayRef<T> values) {
+  template <typename T> void numbers(StringRef name, ArrayRef<T> values) {
     builder.setInsertionPointToEnd(module.getBody());
     Type element = IntegerType::get(module.getContext(), sizeof(T) * 8);
-    auto elements = DenseElementsAttr::get(RankedTensorType::get({static_cast<int64_t>(values.size())}, element), values);
+    auto elements =
+        DenseElementsAttr::get(RankedTensorType::get({static_cast<int64_t>(values.size())}, element), values);
     LLVM::GlobalOp::create(builder, loc(), LLVM::LLVMArrayType::get(element, values.size()), /*isConstant=*/true,
                            LLVM::Linkage::Internal, name, elements, /*alignment=*/sizeof(T));
   }
@@ -150,7 +150,8 @@ private:
       auto type = cast<RankedTensorType>(list[index].getAs<TypeAttr>("type").getValue());
       size_t rank = type.getRank();
       return {data.text(list[index].getAs<StringAttr>("name").getValue()), data.i32(dtypeOf(type.getElementType())),
-              data.i32(rank), data.arrayOrNull(part("dims", index), rank), data.arrayOrNull(part("symbols", index), rank)};
+              data.i32(rank), data.arrayOrNull(part("dims", index), rank),
+              data.arrayOrNull(part("symbols", index), rank)};
     });
   }
 
@@ -179,22 +180,37 @@ private:
     int64_t weightBytes = weightSectionBytes(*weights);
     if (weightBytes > 0) {
       OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-      LLVM::GlobalOp::create(builder, module.getLoc(), LLVM::LLVMArrayType::get(abi.i8, weightBytes), /*isConstant=*/true,
-                             LLVM::Linkage::External, weightsSymbolName, Attribute(), /*alignment=*/weightAlignment);
+      LLVM::GlobalOp::create(builder, module.getLoc(), LLVM::LLVMArrayType::get(abi.i8, weightBytes),
+                             /*isConstant=*/true, LLVM::Linkage::External, weightsSymbolName, Attribute(),
+                             /*alignment=*/weightAlignment);
     }
     std::string manifest = buildManifest(module, producer, triple, cpu);
     data.global(symbol, abi.model, LLVM::Linkage::External, [&] {
       Value address = weightBytes > 0 ? data.address(weightsSymbolName) : data.null();
-      return data.structure(
-          abi.model,
-          {data.i32(sizeof(tenon_model)), data.i32(TENON_ABI_VERSION), data.text(modelName), data.text(producer),
-           data.text(triple), data.text(cpu), data.arrayOrNull("model_features", features.size()),
-           data.i32(features.size()), data.i32(inputs.size()), data.arrayOrNull("model_inputs", inputs.size()),
-           data.i32(outputs.size()), data.i32(symbols.size()), data.arrayOrNull("model_outputs", outputs.size()),
-           data.arrayOrNull("model_symbols", symbols.size()), data.i32(kernels.size()),
-           data.i32(module->getAttrOfType<IntegerAttr>(tableSlotsAttr).getInt()),
-           data.arrayOrNull("model_kernels", kernels.size()), address, data.i64(weightBytes), data.null(), data.i64(0),
-           data.text(manifest), data.address(planName), data.address(runName)});
+      return data.structure(abi.model, {data.i32(sizeof(tenon_model)),
+                                        data.i32(TENON_ABI_VERSION),
+                                        data.text(modelName),
+                                        data.text(producer),
+                                        data.text(triple),
+                                        data.text(cpu),
+                                        data.arrayOrNull("model_features", features.size()),
+                                        data.i32(features.size()),
+                                        data.i32(inputs.size()),
+                                        data.arrayOrNull("model_inputs", inputs.size()),
+                                        data.i32(outputs.size()),
+                                        data.i32(symbols.size()),
+                                        data.arrayOrNull("model_outputs", outputs.size()),
+                                        data.arrayOrNull("model_symbols", symbols.size()),
+                                        data.i32(kernels.size()),
+                                        data.i32(module->getAttrOfType<IntegerAttr>(tableSlotsAttr).getInt()),
+                                        data.arrayOrNull("model_kernels", kernels.size()),
+                                        address,
+                                        data.i64(weightBytes),
+                                        data.null(),
+                                        data.i64(0),
+                                        data.text(manifest),
+                                        data.address(planName),
+                                        data.address(runName)});
     });
   }
 

@@ -4,7 +4,6 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "runtime/include/tenon/model_abi.h"
 
 using namespace mlir;
@@ -19,8 +18,15 @@ static bool isDivision(Operation *op) {
   return isSignedDivision(op) || isa<arith::DivUIOp, arith::RemUIOp, arith::CeilDivUIOp>(op);
 }
 
+bool mayTrap(Operation *op) {
+  if (!isDivision(op))
+    return false;
+  std::optional<int64_t> divisor = getConstantIntValue(OpFoldResult(op->getOperand(1)));
+  return !divisor || *divisor == 0 || (*divisor == -1 && isSignedDivision(op));
+}
+
 Operation *cloneScalar(OpBuilder &builder, Operation *op, IRMapping &mapping) {
-  if (!isDivision(op) || isSpeculatable(op))
+  if (!mayTrap(op))
     return builder.clone(*op, mapping);
   Location loc = op->getLoc();
   Value dividend = mapping.lookup(op->getOperand(0)), divisor = mapping.lookup(op->getOperand(1));
@@ -54,7 +60,9 @@ static CheckedSize withOverflow(OpBuilder &builder, Location loc, Value a, Value
 }
 
 CheckedSize checkedSize(OpBuilder &builder, Location loc, ArrayRef<Value> extents, int64_t elementBytes) {
-  auto constant = [&](int64_t value) { return arith::ConstantIntOp::create(builder, loc, builder.getI64Type(), value); };
+  auto constant = [&](int64_t value) {
+    return arith::ConstantIntOp::create(builder, loc, builder.getI64Type(), value);
+  };
   Value zero = constant(0);
   CheckedSize size{constant(elementBytes), arith::ConstantIntOp::create(builder, loc, builder.getI1Type(), 0)};
   for (Value extent : extents) {

@@ -8,8 +8,12 @@
 
 namespace tenon::codegen {
 
-/// Copies a scalar op. An integer division whose divisor may be 0 divides by 1 instead (the processor would trap): what such a
-/// result is used for finds out itself that the shape is impossible.
+/// Whether an integer division's divisor may be 0, or -1 where that can overflow. (Upstream takes remainders for
+/// total.)
+bool mayTrap(mlir::Operation *op);
+
+/// Copies a scalar op. An integer division whose divisor may be 0 divides by 1 instead (the processor would trap): what
+/// such a result is used for finds out itself that the shape is impossible.
 mlir::Operation *cloneScalar(mlir::OpBuilder &builder, mlir::Operation *op, mlir::IRMapping &mapping);
 
 /// A size in bytes, and whether it cannot be right (a negative extent, or too large to count).

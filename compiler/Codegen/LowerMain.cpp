@@ -1,7 +1,7 @@
 //===- LowerMain.cpp - main becomes the functions plan and run -----------------------------------------------===//
 //
-// Expects: what PlanMemory leaves. Guarantees: no op of nn, tensor or func is left in the module; what the descriptor needs is
-// in module attributes.
+// Expects: what PlanMemory leaves. Guarantees: no op of nn, tensor or func is left in the module; what the descriptor
+// needs is in module attributes.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -63,14 +63,16 @@ SmallVector<Attribute> describeOutputs(func::FuncOp main, MainExtents &extents, 
       auto argument = dim ? dyn_cast<BlockArgument>(dim.getSource()) : BlockArgument();
       if (!symbol.empty() || !argument || argument.getOwner() != &main.front())
         continue;
-      symbol = symbolsOf(argument.getType(), main.getArgAttr(argument.getArgNumber(), dimsAttr))[*dim.getConstantIndex()];
+      symbol =
+          symbolsOf(argument.getType(), main.getArgAttr(argument.getArgNumber(), dimsAttr))[*dim.getConstantIndex()];
     }
     all.push_back(describeTensor(builder, nameOf(main.getResultAttr(index, nameAttr)), type, symbols));
   }
   return all;
 }
 
-/// A kernel as tenon.kernels describes it: its name, nodes, launches, and whatever texts and numbers the stages left on it.
+/// A kernel as tenon.kernels describes it: its name, nodes, launches, and whatever texts and numbers the stages left on
+/// it.
 DictionaryAttr describeKernel(func::FuncOp kernel, const KernelUse *use, Builder &builder) {
   SmallVector<NamedAttribute> entries;
   auto add = [&](StringRef name, Attribute value) { entries.push_back(builder.getNamedAttr(name, value)); };
@@ -102,8 +104,7 @@ struct LowerMainPass : impl::LowerMainBase<LowerMainPass> {
     }
     Abi abi(&getContext());
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-    auto planFunction =
-        LLVM::LLVMFuncOp::create(builder, main.getLoc(), planName, abi.plan, LLVM::Linkage::Internal);
+    auto planFunction = LLVM::LLVMFuncOp::create(builder, main.getLoc(), planName, abi.plan, LLVM::Linkage::Internal);
     auto runFunction = LLVM::LLVMFuncOp::create(builder, main.getLoc(), runName, abi.run, LLVM::Linkage::Internal);
 
     int64_t arenaBytes = main->getAttrOfType<IntegerAttr>(arenaBytesAttr).getInt();

@@ -1,7 +1,8 @@
 //===- LowerVectors.cpp - vector ops of higher rank and composite vector ops are taken apart -----------------===//
 //
-// Expects: the vector dialect on memrefs. Guarantees: what LowerToLlvm can convert; strided views are plain pointers and
-// offsets; conversions of 16-bit floats that would call a library of the compiler's (not libc nor libm) are integer arithmetic.
+// Expects: the vector dialect on memrefs. Guarantees: what LowerToLlvm can convert; strided views are plain pointers
+// and offsets; conversions of 16-bit floats that would call a library of the compiler's (not libc nor libm) are integer
+// arithmetic.
 //
 //===-----------------------------------------------------------------------------------------------------===//
 

@@ -118,7 +118,8 @@ Value MainEmitter::allocateHeap(Location loc, Type element, ArrayRef<OpFoldResul
   CheckedSize size = checkedSize(builder, loc, extents, bufferElementBytes(element));
   returnIf(loc, size.bad, [&] {
     Value zero = ir.i64(loc, 0);
-    return fail(loc, TENON_INVALID_ARGUMENT, nodeMessage(loc, "the size of the result is negative or too large"), zero, zero);
+    return fail(loc, TENON_INVALID_ARGUMENT, nodeMessage(loc, "the size of the result is negative or too large"), zero,
+                zero);
   });
   // Also an empty tensor has an address.
   Value bytes = arith::MaxSIOp::create(builder, loc, size.bytes, ir.i64(loc, TENON_ALIGNMENT));
@@ -198,26 +199,42 @@ void MainEmitter::checkProducts(Operation *op, ArrayRef<OpFoldResult> a, ArrayRe
   returnIf(loc, bad, [&] { return fail(loc, TENON_INVALID_ARGUMENT, message, lhs, rhs); });
 }
 
-LogicalResult MainEmitter::emitExtract(tensor::ExtractOp op) {
+/// The address of one element; an index outside the tensor fails.
+Value MainEmitter::elementAddress(tensor::ExtractOp op) {
   Location loc = op.getLoc();
-  Type element = cast<RankedTensorType>(op.getTensor().getType()).getElementType();
+  int64_t elementBytes = bufferElementBytes(op.getTensor().getType().getElementType());
+  SmallVector<OpFoldResult> dims = mainExtents.get(op.getTensor());
+  auto isInside = [](auto pair) {
+    auto index = getConstantIntValue(OpFoldResult(std::get<0>(pair))), dim = getConstantIntValue(std::get<1>(pair));
+    return index && dim && *index >= 0 && *index < *dim;
+  };
+  if (llvm::all_of(llvm::zip(op.getIndices(), dims), isInside)) {
+    int64_t position = 0;
+    for (auto [index, dim] : llvm::zip(op.getIndices(), dims))
+      position = position * *getConstantIntValue(dim) + *getConstantIntValue(OpFoldResult(index));
+    return ir.offset(loc, lookup(op.getTensor()), position * elementBytes);
+  }
   Value position = ir.i64(loc, 0);
-  for (auto [index, dim] : llvm::zip(op.getIndices(), mainExtents.get(op.getTensor()))) {
+  for (auto [index, dim] : llvm::zip(op.getIndices(), dims)) {
     Value size = extent(loc, dim), offset = extent(loc, OpFoldResult(index));
     // As unsigned numbers, negative indices are large.
     Value bad = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::uge, offset, size);
-    if (!getConstantIntValue(OpFoldResult(index)) || !getConstantIntValue(dim))
-      returnIf(loc, bad, [&] {
-        return fail(loc, TENON_OUT_OF_RANGE, nodeMessage(loc, "index %lld is outside a dimension of %lld"), offset, size);
-      });
+    returnIf(loc, bad, [&] {
+      return fail(loc, TENON_OUT_OF_RANGE, nodeMessage(loc, "index %lld is outside a dimension of %lld"), offset, size);
+    });
     position = arith::AddIOp::create(builder, loc, arith::MulIOp::create(builder, loc, position, size), offset);
   }
+  Value bytes = arith::MulIOp::create(builder, loc, position, ir.i64(loc, elementBytes));
+  return ir.offset(loc, lookup(op.getTensor()), bytes);
+}
+
+LogicalResult MainEmitter::emitExtract(tensor::ExtractOp op) {
+  Location loc = op.getLoc();
   Type stored = slotType(op.getType());
   if (auto integer = dyn_cast<IntegerType>(stored))
     stored = IntegerType::get(builder.getContext(), integer.getWidth());
-  Value bytes = arith::MulIOp::create(builder, loc, position, ir.i64(loc, bufferElementBytes(element)));
-  Value address = ir.offset(loc, lookup(op.getTensor()), bytes);
-  Value value = LLVM::LoadOp::create(builder, loc, stored, address, bufferElementBytes(element));
+  int64_t alignment = bufferElementBytes(op.getTensor().getType().getElementType());
+  Value value = LLVM::LoadOp::create(builder, loc, stored, elementAddress(op), alignment);
   if (isa<IndexType>(op.getType()))
     value = arith::IndexCastOp::create(builder, loc, op.getType(), value);
   else if (op.getType().isInteger(1))
@@ -287,7 +304,8 @@ LogicalResult MainEmitter::addScratch(nn::LaunchOp op, Operation *kernel) {
   }
   for (Value scalar : op.getScalars())
     if (!planValues.contains(scalar))
-      return op.emitOpError("scratch memory of ") << op.getCallee() << " depends on data; it must depend on extents only";
+      return op.emitOpError("scratch memory of ")
+             << op.getCallee() << " depends on data; it must depend on extents only";
   plan.addScratch(op.getLoc(), cast<FlatSymbolRefAttr>(scratch), op.getInputs().size() + op.getNumResults(),
                   op.getScalars());
   return success();

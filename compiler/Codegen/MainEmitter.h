@@ -40,6 +40,7 @@ protected:
 
 private:
   mlir::LogicalResult emitLaunch(nn::LaunchOp op);
+  mlir::Value elementAddress(mlir::tensor::ExtractOp op);
   mlir::LogicalResult emitExtract(mlir::tensor::ExtractOp op);
   mlir::LogicalResult emitFromElements(mlir::tensor::FromElementsOp op);
   mlir::LogicalResult emitView(mlir::Operation *op);

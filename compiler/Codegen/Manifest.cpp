@@ -69,7 +69,8 @@ static json::Array describeTensors(ArrayAttr tensors) {
   for (auto tensor : tensors.getAsRange<DictionaryAttr>()) {
     auto type = cast<RankedTensorType>(tensor.getAs<TypeAttr>("type").getValue());
     json::Array dims;
-    for (auto [size, symbol] : llvm::zip(type.getShape(), tensor.getAs<ArrayAttr>("dims").getAsValueRange<StringAttr>())) {
+    for (auto [size, symbol] :
+         llvm::zip(type.getShape(), tensor.getAs<ArrayAttr>("dims").getAsValueRange<StringAttr>())) {
       if (!ShapedType::isDynamic(size))
         dims.push_back(size);
       else if (symbol.empty())

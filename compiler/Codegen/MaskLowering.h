@@ -7,8 +7,8 @@
 
 namespace tenon::codegen {
 
-/// vector.create_mask of one dimension as a comparison of 32-bit lane numbers. Unlike upstream's, which cuts the count to 32 bits,
-/// it is right for every count.
+/// vector.create_mask of one dimension as a comparison of 32-bit lane numbers. Unlike upstream's, which cuts the count
+/// to 32 bits, it is right for every count.
 void populateMaskPatterns(mlir::RewritePatternSet &patterns);
 
 } // namespace tenon::codegen

@@ -174,8 +174,8 @@ void MemoryPlanner::visitWhile(scf::WhileOp op) {
   }
 }
 
-/// The time until which what `user` reads must be kept, if it was made in `definedIn`: the end of the outermost loop around `user`
-/// that is not around the maker.
+/// The time until which what `user` reads must be kept, if it was made in `definedIn`: the end of the outermost loop
+/// around `user` that is not around the maker.
 int64_t MemoryPlanner::endOfUse(Operation *user, Block *definedIn) {
   int64_t last = begin.lookup(user);
   for (Operation *op = user->getParentOp(); op != main; op = op->getParentOp()) {
@@ -205,8 +205,8 @@ void MemoryPlanner::alias(Value value, ArrayRef<Value> sources) {
 // Outputs
 //===----------------------------------------------------------------------===//
 
-/// Finds the launch results of which exactly one becomes `value`. Fails if it may be anything else, or if one of them is an
-/// output already.
+/// Finds the launch results of which exactly one becomes `value`. Fails if it may be anything else, or if one of them
+/// is an output already.
 bool MemoryPlanner::collectExclusive(Value value, SmallVectorImpl<unsigned> &found) {
   Operation *op = value.getDefiningOp();
   if (!op)
@@ -236,9 +236,11 @@ void MemoryPlanner::placeOutputs() {
     SmallVector<unsigned> found;
     if (!collectExclusive(value, found))
       continue;
-    // The host is asked where the memory is filled, or before the branches that fill it: the extents have to be known there.
+    // The host is asked where the memory is filled, or before the branches that fill it: the extents have to be known
+    // there.
     bool isResult = value.getDefiningOp<nn::LaunchOp>() != nullptr;
-    if (!isResult && !llvm::all_of(extents.get(value), [&](OpFoldResult extent) { return planValues.contains(extent); }))
+    if (!isResult &&
+        !llvm::all_of(extents.get(value), [&](OpFoldResult extent) { return planValues.contains(extent); }))
       continue;
     for (unsigned root : found) {
       plan.buffers[root].kind = Buffer::Kind::Output;
@@ -280,8 +282,8 @@ bool MemoryPlanner::canWriteOver(nn::LaunchOp launch, Value result, int64_t oper
     return false;
   unsigned root = owner(roots[over].front()), own = roots[result].front();
   Buffer &buffer = plan.buffers[root];
-  if (buffer.kind != Buffer::Kind::Heap || plan.buffers[own].kind != Buffer::Kind::Heap || carriedBuffers.contains(root) ||
-      buffer.last != begin.lookup(launch))
+  if (buffer.kind != Buffer::Kind::Heap || plan.buffers[own].kind != Buffer::Kind::Heap ||
+      carriedBuffers.contains(root) || buffer.last != begin.lookup(launch))
     return false;
   // Its other operands are read at other indices.
   for (auto [index, input] : llvm::enumerate(launch.getInputs()))
@@ -336,7 +338,8 @@ void MemoryPlanner::pack() {
     }
     // A loop's carried tensor may have other extents each time.
     SmallVector<OpFoldResult> dims = extents.get(buffer.value);
-    if (carriedBuffers.contains(index) || !llvm::all_of(dims, [&](OpFoldResult dim) { return planValues.contains(dim); }))
+    if (carriedBuffers.contains(index) ||
+        !llvm::all_of(dims, [&](OpFoldResult dim) { return planValues.contains(dim); }))
       continue;
     buffer.kind = Buffer::Kind::Pool;
     int64_t element = bufferElementBytes(cast<RankedTensorType>(buffer.value.getType()).getElementType());

@@ -14,10 +14,11 @@ inline constexpr llvm::StringLiteral errorAttr = "nn.error";
 // On arguments and results of main.
 inline constexpr llvm::StringLiteral nameAttr = "nn.name", dimsAttr = "nn.dims";
 
-// On kernel functions, from OutlinePhases: their number, the function to call, its argument slots, scratch bytes per thread (or
-// the function that computes them), how many phases.
-inline constexpr llvm::StringLiteral indexAttr = "tenon.index", functionAttr = "tenon.function", slotsAttr = "tenon.slots",
-                                     scratchAttr = "tenon.scratch", phasesAttr = "tenon.phases";
+// On kernel functions, from OutlinePhases: their number, the function to call, its argument slots, scratch bytes per
+// thread (or the function that computes them), how many phases.
+inline constexpr llvm::StringLiteral indexAttr = "tenon.index", functionAttr = "tenon.function",
+                                     slotsAttr = "tenon.slots", scratchAttr = "tenon.scratch",
+                                     phasesAttr = "tenon.phases";
 
 // On ops of main and on main itself, from PlanMemory.
 inline constexpr llvm::StringLiteral storageAttr = "tenon.storage", arenaBytesAttr = "tenon.arena_bytes",

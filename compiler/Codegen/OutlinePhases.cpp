@@ -1,12 +1,12 @@
 //===- OutlinePhases.cpp - phases become task functions, kernels the functions that start them --------------===//
 //
 // Expects: kernel functions as docs/architecture.md has them after Schedule, without ukernel ops but phases.
-// Guarantees: of each kernel `k` there are @k_kernel, one task function per phase with its body, and, where the scratch size is
-// no constant, @k_scratch; `@k` itself is a declaration that says what launches need to know.
+// Guarantees: of each kernel `k` there are @k_kernel, one task function per phase with its body, and, where the scratch
+// size is no constant, @k_scratch; `@k` itself is a declaration that says what launches need to know.
 //
-// A phase captures buffers and scalars of its kernel. Kernel arguments reach it through the argument slots; scalars that the
-// kernel computes are computed again in the body (they are a few integer operations and tell LLVM more than a loaded number
-// would), except results of scf.if, which the kernel stores to slots of their own.
+// A phase captures buffers and scalars of its kernel. Kernel arguments reach it through the argument slots; scalars
+// that the kernel computes are computed again in the body (they are a few integer operations and tell LLVM more than a
+// loaded number would), except results of scf.if, which the kernel stores to slots of their own.
 //
 //===----------------------------------------------------------------------------------------------------===//
 
@@ -63,7 +63,7 @@ using Tasks = llvm::DenseMap<Operation *, Task>;
 
 /// What the body of a phase needs from its kernel.
 struct Captures {
-  SmallVector<Value> parameters; ///< passed in: kernel arguments and stored scalars
+  SmallVector<Value> parameters;  ///< passed in: kernel arguments and stored scalars
   SmallVector<Operation *> slice; ///< computed again, in order
 
   LogicalResult add(Value value, Kernel &kernel) {
@@ -119,8 +119,8 @@ static llvm::SmallDenseSet<unsigned> inPlaceArguments(func::FuncOp kernel) {
   return arguments;
 }
 
-/// Says what LLVM may assume of the pointer parameters: results and operands are apart from each other (unless written in
-/// place), operands are not written.
+/// Says what LLVM may assume of the pointer parameters: results and operands are apart from each other (unless written
+/// in place), operands are not written.
 static void annotateBody(LLVM::LLVMFuncOp body, const Captures &captures, func::FuncOp kernel) {
   Builder builder(body.getContext());
   auto unit = builder.getUnitAttr();

@@ -6,7 +6,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 
@@ -16,9 +15,7 @@ namespace tenon::codegen {
 // Plan values
 //===----------------------------------------------------------------------===//
 
-bool PlanValues::contains(OpFoldResult value) {
-  return isa<Attribute>(value) || contains(cast<Value>(value));
-}
+bool PlanValues::contains(OpFoldResult value) { return isa<Attribute>(value) || contains(cast<Value>(value)); }
 
 bool PlanValues::contains(Value value) {
   auto it = known.find(value);
@@ -39,9 +36,7 @@ bool PlanValues::compute(Value value) {
   }
   if (!isa<arith::ArithDialect, math::MathDialect>(op->getDialect()) || op->getNumRegions() != 0)
     return false;
-  // What main computes under a condition is computed by the plan without it: it must not trap.
-  if (op->getBlock() != &main.front() && !isSpeculatable(op))
-    return false;
+  // What main computes under a condition the plan computes without it; cloneScalar sees to it that nothing traps.
   return llvm::all_of(op->getOperands(), [&](Value operand) { return contains(operand); });
 }
 

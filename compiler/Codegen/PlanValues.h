@@ -42,9 +42,9 @@ private:
   llvm::DenseMap<std::pair<mlir::Value, unsigned>, mlir::Value> dims;
 };
 
-/// Gives every scf.if and scf.while of `main` that has tensors of dynamic extents further index results (and, for loops, arguments)
-/// that hold them; says in attributes which ones (`tenon.result_extents`, `tenon.argument_extents`: per value a list of positions).
-/// Replaces tensor.dim of such tensors.
+/// Gives every scf.if and scf.while of `main` that has tensors of dynamic extents further index results (and, for
+/// loops, arguments) that hold them; says in attributes which ones (`tenon.result_extents`, `tenon.argument_extents`:
+/// per value a list of positions). Replaces tensor.dim of such tensors.
 mlir::LogicalResult exposeRegionExtents(mlir::func::FuncOp main);
 
 } // namespace tenon::codegen

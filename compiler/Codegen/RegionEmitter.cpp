@@ -26,7 +26,9 @@ LogicalResult RegionEmitter::emitOp(Operation *op) {
   return success();
 }
 
-LogicalResult RegionEmitter::emitLoopCarried(scf::WhileOp, ValueRange, SmallVectorImpl<Value> &, bool) { return success(); }
+LogicalResult RegionEmitter::emitLoopCarried(scf::WhileOp, ValueRange, SmallVectorImpl<Value> &, bool) {
+  return success();
+}
 
 LogicalResult RegionEmitter::emitOps(Block &block) {
   for (Operation &op : block) {
@@ -52,7 +54,8 @@ Block *RegionEmitter::createBlock(TypeRange sourceTypes, Location loc) {
   SmallVector<Type> types;
   for (Type type : sourceTypes)
     types.push_back(convertType(type));
-  return builder.createBlock(&function.getBody(), function.getBody().end(), types, SmallVector<Location>(types.size(), loc));
+  return builder.createBlock(&function.getBody(), function.getBody().end(), types,
+                             SmallVector<Location>(types.size(), loc));
 }
 
 SmallVector<Value> RegionEmitter::lookupAll(ValueRange sources) {

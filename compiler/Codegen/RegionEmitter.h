@@ -38,8 +38,8 @@ protected:
   /// Emits the ops of `block` but its terminator.
   mlir::LogicalResult emitOps(mlir::Block &block);
 
-  /// Returns `status` (i32) from the function here if `failed` (i1); what follows goes to a new block. `status` may be computed
-  /// by `emitStatus` on the failing path.
+  /// Returns `status` (i32) from the function here if `failed` (i1); what follows goes to a new block. `status` may be
+  /// computed by `emitStatus` on the failing path.
   void returnIf(mlir::Location loc, mlir::Value failed, llvm::function_ref<mlir::Value()> emitStatus);
   /// The same for a status that is not zero.
   void returnIfStatus(mlir::Location loc, mlir::Value status);

@@ -144,7 +144,8 @@ private:
     if (!index)
       return dim.emitOpError("expected a constant dimension");
     OpBuilder builder(dim);
-    dim.replaceAllUsesWith(getValueOrCreateConstantIndexOp(builder, dim.getLoc(), extents.get(dim.getSource())[*index]));
+    dim.replaceAllUsesWith(
+        getValueOrCreateConstantIndexOp(builder, dim.getLoc(), extents.get(dim.getSource())[*index]));
     dim.erase();
     return success();
   }

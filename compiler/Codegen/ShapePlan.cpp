@@ -1,7 +1,7 @@
 //===- ShapePlan.cpp - the function that computes everything that depends on extents only -----------------===//
 //
-// The function is one block: nothing in it has side effects but the stores to the table, and what is wrong with a shape is
-// collected and reported at the end, the first fault in main's order.
+// The function is one block: nothing in it has side effects but the stores to the table, and what is wrong with a shape
+// is collected and reported at the end, the first fault in main's order.
 //
 //===----------------------------------------------------------------------------------------------------===//
 
@@ -97,7 +97,8 @@ void ShapePlan::storeArena() {
   }
   ir.storeSlot(loc, function.getArgument(2), TENON_TABLE_ARENA_BYTES, end.bytes);
   if (!pools.empty())
-    checks.push_back({end.bad, "the input dimensions need more memory than can be addressed", ir.i64(loc, 0), ir.i64(loc, 0)});
+    checks.push_back(
+        {end.bad, "the input dimensions need more memory than can be addressed", ir.i64(loc, 0), ir.i64(loc, 0)});
 }
 
 void ShapePlan::addScratch(Location loc, FlatSymbolRefAttr callee, int64_t firstSlot, ValueRange scalars) {
@@ -170,8 +171,7 @@ void ShapePlan::reportFirst() {
   Block *failure = function.addBlock(), *success = function.addBlock();
   cf::CondBranchOp::create(builder, loc, failed, failure, ValueRange(), success, ValueRange());
   builder.setInsertionPointToEnd(failure);
-  Value status =
-      ir.callFail(loc, function.getArgument(0), ir.i32(loc, TENON_INVALID_ARGUMENT), message, a, b);
+  Value status = ir.callFail(loc, function.getArgument(0), ir.i32(loc, TENON_INVALID_ARGUMENT), message, a, b);
   LLVM::ReturnOp::create(builder, loc, status);
   builder.setInsertionPointToEnd(success);
 }

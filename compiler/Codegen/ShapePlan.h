@@ -1,6 +1,7 @@
 //===- ShapePlan.h - the function that computes everything that depends on extents only ------------------===//
 //
-// Values of main are asked for one by one; each that is asked for gets a slot of the plan table and the code that computes it.
+// Values of main are asked for one by one; each that is asked for gets a slot of the plan table and the code that
+// computes it.
 //
 //===---------------------------------------------------------------------------------------------------===//
 
@@ -17,14 +18,16 @@ namespace tenon::codegen {
 class ShapePlan {
 public:
   /// `function` is tenon_plan without a body; `arenaBytes` the constant part of the arena, which `pools` pools follow.
-  ShapePlan(mlir::func::FuncOp main, mlir::LLVM::LLVMFuncOp function, const Abi &abi, int64_t arenaBytes, int64_t pools);
+  ShapePlan(mlir::func::FuncOp main, mlir::LLVM::LLVMFuncOp function, const Abi &abi, int64_t arenaBytes,
+            int64_t pools);
 
   /// The slot that holds `value`, a plan value of main.
   int64_t slotOf(mlir::Value value);
   /// The slot that holds the arena offset of a pool.
   int64_t slotOfPool(int64_t pool) const { return TENON_TABLE_FIRST_FREE + pool; }
 
-  /// A buffer with these extents is in `pool`. A buffer that is made under a condition counts as empty if its extents are negative.
+  /// A buffer with these extents is in `pool`. A buffer that is made under a condition counts as empty if its extents
+  /// are negative.
   void addToPool(mlir::Location loc, int64_t pool, llvm::ArrayRef<mlir::OpFoldResult> extents, int64_t elementBytes,
                  bool isConditional);
   /// Task functions need that much scratch memory.

@@ -1,7 +1,7 @@
 //===- WeightTable.cpp - which constant lies where in the weight section ---------------------------------===//
 //
-// Equal bytes are found without reading all of them: resources that share a hash of their size, first and last bytes are
-// compared in full, and few others are touched.
+// Equal bytes are found without reading all of them: resources that share a hash of their size, first and last bytes
+// are compared in full, and few others are touched.
 //
 //===--------------------------------------------------------------------------------------------------===//
 

@@ -22,8 +22,9 @@ private:
   int64_t append(mlir::ElementsAttr value);
 
   llvm::SmallVector<Weight> table;
-  llvm::DenseMap<mlir::Attribute, int64_t> offsets;                     ///< by attribute
-  llvm::DenseMap<uint64_t, llvm::SmallVector<unsigned, 1>> candidates; ///< by a hash of size and ends: entries of the table
+  llvm::DenseMap<mlir::Attribute, int64_t> offsets; ///< by attribute
+  llvm::DenseMap<uint64_t, llvm::SmallVector<unsigned, 1>>
+      candidates; ///< by a hash of size and ends: entries of the table
   int64_t next = 0;
 };
 

@@ -27,9 +27,10 @@ using namespace mlir;
 namespace tenon::pipeline {
 
 void registerDialects(DialectRegistry &registry) {
-  registry.insert<nn::NnDialect, ukernel::UkernelDialect, affine::AffineDialect, arith::ArithDialect, cf::ControlFlowDialect,
-                  func::FuncDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect,
-                  tensor::TensorDialect, ub::UBDialect, vector::VectorDialect>();
+  registry
+      .insert<nn::NnDialect, ukernel::UkernelDialect, affine::AffineDialect, arith::ArithDialect,
+              cf::ControlFlowDialect, func::FuncDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect,
+              scf::SCFDialect, tensor::TensorDialect, ub::UBDialect, vector::VectorDialect>();
 }
 
 void registerPasses() {

@@ -9,11 +9,11 @@
 //===----------------------------------------------------------------------------------------------===//
 
 #include "compiler/Pipeline/Pipeline.h"
-#include "targets/Registry.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Pass/PassOptions.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "targets/Registry.h"
 #include "llvm/Support/WithColor.h"
 
 using namespace mlir;
@@ -25,7 +25,8 @@ struct StageOptions : PassPipelineOptions<StageOptions> {
   Option<std::string> triple{*this, "triple", llvm::cl::desc("LLVM target triple, the host's by default")};
   Option<std::string> cpu{*this, "cpu", llvm::cl::desc("processor, the host's by default")};
   Option<std::string> symbol{*this, "symbol", llvm::cl::desc("name of the descriptor"), llvm::cl::init("tenon_model")};
-  Option<bool> reference{*this, "reference", llvm::cl::desc("the slow, obvious lowering of every op"), llvm::cl::init(false)};
+  Option<bool> reference{*this, "reference", llvm::cl::desc("the slow, obvious lowering of every op"),
+                         llvm::cl::init(false)};
 };
 
 /// Targets live as long as the passes that refer to them: until the program ends.
