@@ -7,8 +7,10 @@
 // (dilation as if zeros stood between the filter's elements). So one convolution with ceil(kernel / s) taps gives the values of all phases as
 // channels of their own, and interleaving the phases gives the result:
 //
-//     conv(x, rearranged filter): [N, F * s..., Q...] -> [N, F, s..., Q...] -> [N, F, Q, s, ...] -> [N, F, Q * s, ...] -> slice
+//     conv(x, rearranged filter): [N, s... * F, Q...] -> [N, s..., F, Q...] -> [N, F, Q, s, ...] -> [N, F, Q * s, ...] -> slice
 //
+// (within each group). Phases come before filters, so that in a channels-last layout one dimension interleaves by itself: [N, Q, s * F] is
+// [N, Q * s, F].
 // This is the sub-pixel form (Shi et al., "Is the deconvolution layer the same as a convolutional layer?", 2016), with all
 // parameters. Following elementwise ops with constants go before the interleaving, where they can be fused.
 //
@@ -77,8 +79,8 @@ struct DecomposeToConv : OpRewritePattern<nn::ConvTransposeOp> {
     for (const Dimension &dimension : dimensions)
       phases *= dimension.stride;
     for (Operation *user : epilogue)
-      result = moveBefore(rewriter, user, result, tensorType(op).getRank(), phases);
-    result = interleave(rewriter, op.getLoc(), result, dimensions, extents);
+      result = moveBefore(rewriter, user, result, op, phases);
+    result = interleave(rewriter, op, result, dimensions, extents);
 
     Operation *last = epilogue.empty() ? op.getOperation() : epilogue.back();
     if (result.getType() != last->getResult(0).getType())
@@ -121,8 +123,9 @@ private:
   }
 
   /// `user` with `value`, whose channels are repeated for each phase, in place of its operand that is not constant.
-  static Value moveBefore(PatternRewriter &rewriter, Operation *user, Value value, int64_t rank, int64_t phases) {
+  static Value moveBefore(PatternRewriter &rewriter, Operation *user, Value value, nn::ConvTransposeOp op, int64_t phases) {
     Location loc = user->getLoc();
+    int64_t groups = op.getGroups();
     rewriter.setInsertionPoint(user);
     SmallVector<Value> operands;
     for (Value operand : user->getOperands()) {
@@ -135,12 +138,14 @@ private:
         operands.push_back(reshapeTo(rewriter, loc, operand, {}));
         continue;
       }
-      Value column = reshapeTo(rewriter, loc, operand, {channels, 1});
-      column = nn::BroadcastOp::create(rewriter, loc, column,
-                                       ValueRange{makeIndex(rewriter, loc, channels), makeIndex(rewriter, loc, phases)});
-      SmallVector<int64_t> shape(rank, 1);
+      Value repeated = reshapeTo(rewriter, loc, operand, {groups, 1, channels / groups});
+      SmallVector<Value> sizes;
+      for (int64_t extent : {groups, phases, channels / groups})
+        sizes.push_back(makeIndex(rewriter, loc, extent));
+      repeated = nn::BroadcastOp::create(rewriter, loc, repeated, sizes);
+      SmallVector<int64_t> shape(tensorType(op).getRank(), 1);
       shape[1] = channels * phases;
-      operands.push_back(reshapeTo(rewriter, loc, column, shape));
+      operands.push_back(reshapeTo(rewriter, loc, repeated, shape));
     }
     Operation *copy = rewriter.clone(*user);
     copy->setOperands(operands);
@@ -149,7 +154,8 @@ private:
     return copy->getResult(0);
   }
 
-  /// [C, F/G, kernel...] -> [F * strides..., C/G, taps...]: element [g, f, phase..., c, t...] is filter[c, f, phase + stride * (taps - 1 - t)].
+  /// [C, F/G, kernel...] -> [G * strides... * F/G, C/G, taps...]: element [g, phase..., f, c, t...] is filter[c, f, phase + stride * (taps - 1 - t)]
+  /// of that group.
   static Value rearrangeFilter(PatternRewriter &rewriter, nn::ConvTransposeOp op, ArrayRef<Dimension> dimensions) {
     Location loc = op.getLoc();
     RankedTensorType type = tensorType(op.getFilter());
@@ -195,12 +201,12 @@ private:
     }
     filter = nn::SliceOp::create(rewriter, loc, filter, flipOffsets, flipSizes, flipSteps);
 
-    SmallVector<int64_t> permutation{0, 2}, shape{groups * filters, channels};
+    SmallVector<int64_t> permutation{0}, shape{groups * filters, channels};
     for (int64_t i = 0; i < spatial; ++i) {
       permutation.push_back(4 + 2 * i);
       shape[0] *= dimensions[i].stride;
     }
-    permutation.push_back(1);
+    permutation.append({2, 1});
     for (int64_t i = 0; i < spatial; ++i) {
       permutation.push_back(3 + 2 * i);
       shape.push_back(dimensions[i].taps);
@@ -209,20 +215,29 @@ private:
     return reshapeTo(rewriter, loc, filter, shape);
   }
 
-  /// [N, F * strides..., Q...] -> [N, F, R...] with R the wanted extents.
-  static Value interleave(PatternRewriter &rewriter, Location loc, Value result, ArrayRef<Dimension> dimensions,
+  /// [N, G * strides... * F/G, Q...] -> [N, F, R...] with R the wanted extents.
+  static Value interleave(PatternRewriter &rewriter, nn::ConvTransposeOp op, Value result, ArrayRef<Dimension> dimensions,
                           ArrayRef<OpFoldResult> extents) {
-    int64_t spatial = dimensions.size();
+    Location loc = op.getLoc();
+    int64_t spatial = dimensions.size(), groups = op.getGroups(), filters = tensorType(op.getFilter()).getDimSize(1);
     SmallVector<OpFoldResult> conv = nn::getExtents(rewriter, loc, result);
     nn::Extents arithmetic(rewriter, loc);
     auto index = [&](int64_t value) { return makeIndex(rewriter, loc, value); };
 
-    SmallVector<OpFoldResult> split{conv[0], extents[1]}, joined = split;
-    SmallVector<int64_t> permutation{0, 1};
+    // [N, (G,) strides..., F/G, Q...] -> [N, (G,) F/G, Q, stride, Q, stride ...]
+    SmallVector<OpFoldResult> split{conv[0]}, joined{conv[0], extents[1]};
+    SmallVector<int64_t> permutation{0};
+    if (groups != 1) {
+      split.push_back(rewriter.getIndexAttr(groups));
+      permutation.push_back(1);
+    }
+    int64_t firstStride = split.size(), filterAt = firstStride + spatial;
+    permutation.push_back(filterAt);
     for (int64_t i = 0; i < spatial; ++i) {
       split.push_back(rewriter.getIndexAttr(dimensions[i].stride));
-      permutation.append({2 + spatial + i, 2 + i});
+      permutation.append({filterAt + 1 + i, firstStride + i});
     }
+    split.push_back(rewriter.getIndexAttr(filters));
     for (int64_t i = 0; i < spatial; ++i) {
       split.push_back(conv[2 + i]);
       joined.push_back(arithmetic.mul(conv[2 + i], dimensions[i].stride));

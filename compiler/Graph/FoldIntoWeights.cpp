@@ -346,6 +346,18 @@ struct BiasBeforeResidual : OpRewritePattern<nn::AddOp> {
   }
 };
 
+/// conv(x, w) + 0.0 is conv(x, w): a sum that starts at 0.0 is never -0.0.
+struct DropZeroBias : OpRewritePattern<nn::AddOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(nn::AddOp op, PatternRewriter &rewriter) const override {
+    std::optional<Bias> bias = Bias::match(op);
+    if (!bias || splatNumber(bias->summand) != 0.0)
+      return failure();
+    rewriter.replaceOp(op, bias->y);
+    return success();
+  }
+};
+
 struct FoldIntoWeights : impl::FoldIntoWeightsPassBase<FoldIntoWeights> {
   using FoldIntoWeightsPassBase::FoldIntoWeightsPassBase;
 
@@ -355,7 +367,7 @@ struct FoldIntoWeights : impl::FoldIntoWeightsPassBase<FoldIntoWeights> {
     // Products of weights are computed at once, so that the next factor finds constants again.
     FoldBudget budget{limitBytes, limitElements};
     addFoldConstantsPatterns(patterns, budget);
-    patterns.add<ScaleResult, ScaleInput, SubtractionIsBias, ScaleBiasedResult, MergeBiases, BiasBeforeResidual>(context);
+    patterns.add<ScaleResult, ScaleInput, SubtractionIsBias, ScaleBiasedResult, MergeBiases, BiasBeforeResidual, DropZeroBias>(context);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

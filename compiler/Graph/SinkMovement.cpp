@@ -11,6 +11,7 @@
 #include "dialects/nn/ExtentEquality.h"
 #include "dialects/nn/Nn.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 using namespace mlir;
@@ -44,6 +45,10 @@ Value cloneOn(PatternRewriter &rewriter, Operation *op, ValueRange operands, Ran
   return copy->getResult(0);
 }
 
+SmallVector<Value> permuted(ValueRange values, ArrayRef<int64_t> permutation) {
+  return llvm::map_to_vector(permutation, [&](int64_t place) { return values[place]; });
+}
+
 //===----------------------------------------------------------------------===//
 // transpose
 //===----------------------------------------------------------------------===//
@@ -64,18 +69,14 @@ struct SinkTransposeBelowElementwise : RewritePattern {
     if (!first || tensorType(first).getShape() != type.getShape())
       return failure();
     SmallVector<int64_t> inverse = invertPermutationVector(first.getPermutation());
-    bool anyComputed = false;
     for (Value operand : op->getOperands()) {
       if (auto transpose = operand.getDefiningOp<nn::TransposeOp>()) {
         if (transpose.getPermutation() != first.getPermutation() || !isOnlyUser(operand, op))
           return failure();
-        anyComputed |= isComputed(transpose.getInput());
       } else if (!isConstant(operand)) {
         return failure();
       }
     }
-    if (!anyComputed)
-      return failure();
     SmallVector<Value> operands;
     for (Value operand : op->getOperands()) {
       auto transpose = operand.getDefiningOp<nn::TransposeOp>();
@@ -104,8 +105,9 @@ private:
 struct SinkTransposeBelowReduce : OpRewritePattern<nn::ReduceOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(nn::ReduceOp op, PatternRewriter &rewriter) const override {
+    // Other users of the transposed tensor do not matter: this one reads the same elements from before it.
     auto transpose = op.getInput().getDefiningOp<nn::TransposeOp>();
-    if (!transpose || !isOnlyUser(transpose, op))
+    if (!transpose)
       return failure();
     ArrayRef<int64_t> permutation = transpose.getPermutation();
     SmallVector<int64_t> axes;
@@ -142,6 +144,136 @@ struct SinkTransposeBelowConcat : OpRewritePattern<nn::ConcatOp> {
     }
     Value result = nn::ConcatOp::create(rewriter, op.getLoc(), inputs, first.getPermutation()[op.getAxis()]);
     rewriter.replaceOpWithNewOp<nn::TransposeOp>(op, op.getType(), result, first.getPermutation());
+    return success();
+  }
+};
+
+/// slice(transpose(x)) is transpose(slice(x)), if only slices read the transposed tensor.
+struct SinkTransposeBelowSlice : OpRewritePattern<nn::SliceOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(nn::SliceOp op, PatternRewriter &rewriter) const override {
+    auto transpose = op.getInput().getDefiningOp<nn::TransposeOp>();
+    if (!transpose || !llvm::all_of(transpose->getUsers(), [](Operation *user) { return isa<nn::SliceOp>(user); }))
+      return failure();
+    SmallVector<int64_t> inverse = invertPermutationVector(transpose.getPermutation());
+    Value result = nn::SliceOp::create(rewriter, op.getLoc(), transpose.getInput(), permuted(op.getOffsets(), inverse),
+                                       permuted(op.getSizes(), inverse), permuted(op.getSteps(), inverse));
+    rewriter.replaceOpWithNewOp<nn::TransposeOp>(op, op.getType(), result, transpose.getPermutation());
+    return success();
+  }
+};
+
+/// pad(transpose(x)) is transpose(pad(x)).
+struct SinkTransposeBelowPad : OpRewritePattern<nn::PadOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(nn::PadOp op, PatternRewriter &rewriter) const override {
+    auto transpose = op.getInput().getDefiningOp<nn::TransposeOp>();
+    if (!transpose || !isOnlyUser(transpose, op))
+      return failure();
+    SmallVector<int64_t> inverse = invertPermutationVector(transpose.getPermutation());
+    Value result = nn::PadOp::create(rewriter, op.getLoc(), op.getMode(), transpose.getInput(), permuted(op.getLow(), inverse),
+                                     permuted(op.getHigh(), inverse), op.getValue());
+    rewriter.replaceOpWithNewOp<nn::TransposeOp>(op, op.getType(), result, transpose.getPermutation());
+    return success();
+  }
+};
+
+/// Groups of neighbouring dimensions of the finer of two shapes that make up one dimension of the coarser; extents of 1 go with the
+/// dimension behind. Empty if the shapes do not match like that.
+SmallVector<SmallVector<int64_t>> dimensionGroups(Value coarse, Value fine) {
+  RankedTensorType from = tensorType(coarse), to = tensorType(fine);
+  nn::ExtentEquality extents(coarse.getContext());
+  SmallVector<SmallVector<int64_t>> groups;
+  int64_t next = 0;
+  for (int64_t dimension = 0; dimension < from.getRank(); ++dimension) {
+    SmallVector<int64_t> group;
+    if (next < to.getRank() && extents.equal(coarse, dimension, fine, next)) {
+      group.push_back(next++);
+    } else if (!from.isDynamicDim(dimension)) {
+      int64_t product = 1;
+      for (; product < from.getDimSize(dimension) && next < to.getRank(); ++next) {
+        if (to.isDynamicDim(next) || to.getDimSize(next) == 0)
+          return {};
+        product *= to.getDimSize(next);
+        group.push_back(next);
+      }
+      if (product != from.getDimSize(dimension))
+        return {};
+    } else {
+      // A dynamic extent may be a product of which one or more factors are dynamic; it is then known to be so by the reshape's
+      // other dimensions, which are matched from the end.
+      int64_t behind = from.getRank() - 1 - dimension;
+      int64_t end = to.getRank() - behind;
+      for (int64_t offset = 1; offset <= behind; ++offset)
+        if (!extents.equal(coarse, from.getRank() - offset, fine, to.getRank() - offset))
+          return {};
+      for (; next < end; ++next)
+        group.push_back(next);
+    }
+    if (group.empty())
+      return {};
+    groups.push_back(std::move(group));
+  }
+  return next == to.getRank() ? groups : SmallVector<SmallVector<int64_t>>();
+}
+
+/// reshape(transpose(x)) is transpose(reshape(x)) where the reshape takes dimensions apart, or joins dimensions that were neighbours already.
+struct SinkTransposeBelowReshape : OpRewritePattern<nn::ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(nn::ReshapeOp op, PatternRewriter &rewriter) const override {
+    auto transpose = op.getInput().getDefiningOp<nn::TransposeOp>();
+    if (!transpose || !isOnlyUser(transpose, op))
+      return failure();
+    return succeeded(sinkBelowSplit(op, transpose, rewriter)) || succeeded(sinkBelowJoin(op, transpose, rewriter))
+               ? success()
+               : failure();
+  }
+
+private:
+  static LogicalResult sinkBelowSplit(nn::ReshapeOp op, nn::TransposeOp transpose, PatternRewriter &rewriter) {
+    if (tensorType(op).getRank() < tensorType(transpose).getRank())
+      return failure();
+    // Which result dimensions each transposed dimension becomes.
+    SmallVector<SmallVector<int64_t>> groups = dimensionGroups(transpose, op);
+    if (groups.empty())
+      return failure();
+    SmallVector<Value> sizes;
+    SmallVector<int64_t> placeOf(tensorType(op).getRank());
+    for (int64_t dimension : invertPermutationVector(transpose.getPermutation())) {
+      for (int64_t part : groups[dimension]) {
+        placeOf[part] = sizes.size();
+        sizes.push_back(op.getSizes()[part]);
+      }
+    }
+    Value result = nn::ReshapeOp::create(rewriter, op.getLoc(), transpose.getInput(), sizes);
+    rewriter.replaceOpWithNewOp<nn::TransposeOp>(op, op.getType(), result, placeOf);
+    return success();
+  }
+
+  static LogicalResult sinkBelowJoin(nn::ReshapeOp op, nn::TransposeOp transpose, PatternRewriter &rewriter) {
+    ArrayRef<int64_t> permutation = transpose.getPermutation();
+    if (tensorType(op).getRank() >= tensorType(transpose).getRank())
+      return failure();
+    // Which transposed dimensions each result dimension is made of; their sources must be neighbours in the same order.
+    SmallVector<SmallVector<int64_t>> groups = dimensionGroups(op, transpose);
+    if (groups.empty())
+      return failure();
+    SmallVector<std::pair<int64_t, int64_t>> bySource; // first source dimension, result dimension
+    for (auto [dimension, group] : llvm::enumerate(groups)) {
+      for (size_t part = 1; part < group.size(); ++part)
+        if (permutation[group[part]] != permutation[group[part - 1]] + 1)
+          return failure();
+      bySource.push_back({permutation[group.front()], static_cast<int64_t>(dimension)});
+    }
+    llvm::sort(bySource);
+    SmallVector<Value> sizes;
+    SmallVector<int64_t> placeOf(groups.size());
+    for (auto [source, dimension] : bySource) {
+      placeOf[dimension] = sizes.size();
+      sizes.push_back(op.getSizes()[dimension]);
+    }
+    Value result = nn::ReshapeOp::create(rewriter, op.getLoc(), transpose.getInput(), sizes);
+    rewriter.replaceOpWithNewOp<nn::TransposeOp>(op, op.getType(), result, placeOf);
     return success();
   }
 };
@@ -203,6 +335,33 @@ std::optional<SmallVector<int64_t>> unitReshapeMap(nn::ReshapeOp reshape) {
     return std::nullopt;
   return map;
 }
+
+/// reshape(pad(x)) is pad(reshape(x)) where the reshape only adds or drops dimensions of extent 1: the pad comes next to what reads it.
+struct RaiseUnitReshapeAbovePad : OpRewritePattern<nn::ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(nn::ReshapeOp op, PatternRewriter &rewriter) const override {
+    auto pad = op.getInput().getDefiningOp<nn::PadOp>();
+    std::optional<SmallVector<int64_t>> map = pad ? unitReshapeMap(op) : std::nullopt;
+    if (!map)
+      return failure();
+    // A dimension that is dropped must not be padded.
+    for (int64_t dimension = 0; dimension < tensorType(pad).getRank(); ++dimension)
+      if (!llvm::is_contained(*map, dimension) &&
+          !(isConstantIntValue(pad.getLow()[dimension], 0) && isConstantIntValue(pad.getHigh()[dimension], 0)))
+        return failure();
+    Location loc = op.getLoc();
+    SmallVector<OpFoldResult> extents = nn::getExtents(rewriter, loc, pad.getInput()), sizes;
+    SmallVector<Value> low, high;
+    for (int64_t source : *map) {
+      sizes.push_back(source < 0 ? rewriter.getIndexAttr(1) : extents[source]);
+      low.push_back(source < 0 ? makeIndex(rewriter, loc, 0) : pad.getLow()[source]);
+      high.push_back(source < 0 ? makeIndex(rewriter, loc, 0) : pad.getHigh()[source]);
+    }
+    Value reshaped = nn::ReshapeOp::create(rewriter, loc, pad.getInput(), materialize(rewriter, loc, sizes));
+    rewriter.replaceOpWithNewOp<nn::PadOp>(op, op.getType(), pad.getMode(), reshaped, low, high, pad.getValue());
+    return success();
+  }
+};
 
 /// f(reshape(x), y) is reshape(f(x, reshape(y))) where the reshape only adds or drops dimensions of extent 1. Only if reshape(y) will not
 /// be sunk itself: for constants, inputs, and reshapes that cancel.
@@ -292,7 +451,8 @@ struct SinkMovement : impl::SinkMovementPassBase<SinkMovement> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    patterns.add<SinkTransposeBelowElementwise, SinkTransposeBelowReduce, SinkTransposeBelowConcat, SinkReshapeBelowScalarOp,
+    patterns.add<SinkTransposeBelowElementwise, SinkTransposeBelowReduce, SinkTransposeBelowConcat, SinkTransposeBelowSlice,
+                 SinkTransposeBelowPad, SinkTransposeBelowReshape, RaiseUnitReshapeAbovePad, SinkReshapeBelowScalarOp,
                  SinkUnitReshapeBelowElementwise>(context);
     nn::ReshapeOp::getCanonicalizationPatterns(patterns, context);
     nn::TransposeOp::getCanonicalizationPatterns(patterns, context);
