@@ -35,7 +35,7 @@ class Result:
 
 
 class Failure(Exception):
-    """Raised by a case's function with the kind of failure: diagnostic, crash, error, mismatch."""
+    """Raised by a case's function with the kind of failure: diagnostic, internal, crash, error, mismatch."""
 
     def __init__(self, kind: str, message: str):
         super().__init__(message)

@@ -40,6 +40,7 @@ class Case:
     constants: dict[str, numpy.ndarray]
     expected: dict[str, numpy.ndarray]
     bounds: dict[str, Any]
+    known: set[str]
 
 
 class Batch:
@@ -49,8 +50,10 @@ class Batch:
         self.opset = opset
         self.cases: list[Case] = []
 
-    def add(self, name: str, op: str, inputs: list, expected, bound=0, constants=(), domain: str = "", **attributes) -> None:
-        """One node. `inputs` may hold None for omitted ones; `constants` are the places of inputs that are initializers.
+    def add(self, name: str, op: str, inputs: list, expected, bound=0, constants=(), known=(), domain: str = "",
+            **attributes) -> None:
+        """One node. `inputs` may hold None for omitted ones; `constants` are the places of inputs that are initializers,
+        `known` of those whose extents are known in the dynamic mode too.
 
         `expected` is an array, or a list with None for outputs that are left out; `bound` is a number, an array, or a list.
         """
@@ -66,7 +69,7 @@ class Batch:
             {key: value for key, value in arrays.items() if key not in fixed},
             {key: value for key, value in arrays.items() if key in fixed},
             {key: numpy.asarray(value) for key, value in zip(outputs, values) if key},
-            {key: limit for key, limit in zip(outputs, limits) if key}))
+            {key: limit for key, limit in zip(outputs, limits) if key}, {names[place] for place in known if place < len(names)}))
 
     def check(self, mode: str) -> None:
         """Compiles and runs all cases in this mode; fails with a line for each case that is wrong."""
@@ -89,7 +92,7 @@ class Batch:
         dynamic = mode == "dynamic"
         graph = helper.make_graph(
             [case.node for case in cases], "numerics",
-            [_value_info(key, value, dynamic) for case in cases for key, value in case.inputs.items()],
+            [_value_info(key, value, dynamic and key not in case.known) for case in cases for key, value in case.inputs.items()],
             [_value_info(key, value, True) for case in cases for key, value in case.expected.items()],
             [numpy_helper.from_array(value, key) for case in cases for key, value in case.constants.items()])
         opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]

@@ -26,7 +26,8 @@ def add_conv(batch, x, weights, bias=None, strides=None, dilations=None, pads=No
     terms = weights[0].size + (bias is not None)
     bound = summed(magnitude, terms, "float32" if x.dtype in (numpy.float16, BF16) else x.dtype)
     if x.dtype in (numpy.float16, BF16):
-        bound = bound + summed(abs(exact), 1, x.dtype)
+        # The sum is rounded to the type, and so is the sum with the bias.
+        bound = bound + summed(2 * abs(exact) + (0 if bias is None else abs(bias.astype(float)).reshape(shape)), 1, x.dtype)
     # Nothing is stated that is the default.
     attributes = {key: value for key, value, default in (("strides", strides, [1] * axes), ("dilations", dilations, [1] * axes), ("group", groups, 1))
                   if value != default}
@@ -35,7 +36,7 @@ def add_conv(batch, x, weights, bias=None, strides=None, dilations=None, pads=No
     elif any(map(any, pads)):
         attributes["pads"] = onnx_pads(pads)
     batch.add(label("Conv", name, x, weights, attributes), "Conv", [x, weights] + ([] if bias is None else [bias]), exact.astype(x.dtype), bound,
-              tuple(place for place in constants if place < 2 + (bias is not None)), **attributes)
+              tuple(place for place in constants if place < 2 + (bias is not None)), known=(1,), **attributes)
 
 
 def test_pointwise(mode):
@@ -160,6 +161,6 @@ def test_transposed(mode, constants):
             + offsets.astype(float).reshape(-1, *[1] * len(extents))
             for values, kernels, offsets in ((x, weights, bias), (abs(x), abs(weights), abs(bias))))
         batch.add(label("ConvTranspose", x, weights, strides, dilations, groups), "ConvTranspose", [x, weights, bias], exact.astype(numpy.float32),
-                  summed(magnitude, weights[:, 0].size + 1, "float32"), constants, strides=strides, dilations=dilations, pads=onnx_pads(pads),
+                  summed(magnitude, weights[:, 0].size + 1, "float32"), constants, known=(1,), strides=strides, dilations=dilations, pads=onnx_pads(pads),
                   output_padding=output_padding, group=groups)
     batch.check(mode)

@@ -1,10 +1,13 @@
 """Elementwise ops: every type and attribute, tails of vectors, special values, every kind of broadcasting."""
 
+import math
+
 import numpy
+import onnx.helper
 import pytest
 
 from arrays import BF16, BOOL, FLOATS, INTEGERS, LENGTHS, SIGNED, UNSIGNED, integers, label, rng, special_floats, uniform, values
-from harness import Batch, epsilon, is_float, ulps
+from harness import Batch, ulps
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -26,7 +29,8 @@ EXACT_UNARY = {"Abs": numpy.abs, "Neg": numpy.negative, "Ceil": numpy.ceil, "Flo
 def test_exact_unary(mode):
     batch, generator = Batch(), rng()
     for op, function in EXACT_UNARY.items():
-        for dtype in FLOATS:
+        # Round takes no bfloat16 before opset 22.
+        for dtype in FLOATS[:3] if op == "Round" else FLOATS:
             for x in [special_floats(dtype), *(uniform(generator, length, dtype=dtype) for length in LENGTHS[::3])]:
                 batch.add(label(op, x), op, [x], in_float64(function, x))
     for dtype in SIGNED:
@@ -70,7 +74,7 @@ def softplus(x):
 
 
 def gelu(x):
-    return 0.5 * x * (1 + numpy.vectorize(__import__("math").erf)(x / numpy.sqrt(2)))
+    return 0.5 * x * (1 + numpy.vectorize(math.erf)(x / numpy.sqrt(2)))
 
 
 # Name, attributes, function, and the error in units of the last place of max(|result|, |x|, 1): a sum or product in these
@@ -105,7 +109,7 @@ def test_activations(mode):
         for dtype in FLOATS:
             if op in ("Celu",) and dtype != numpy.float32 or op in ("Selu", "Elu", "Softsign", "Softplus", "HardSigmoid") and dtype == BF16:
                 continue  # Types that the operator gets in later versions only, or never.
-            if op in ("HardSwish", "Mish", "ThresholdedRelu") and dtype == BF16:
+            if op in ("HardSwish", "Mish", "ThresholdedRelu", "Shrink") and dtype == BF16:
                 continue
             for x in (uniform(generator, (2, 3, 11), -6, 6, dtype), uniform(generator, 5, -0.9, 0.9, dtype)):
                 exact = function(x.astype(numpy.float64))
@@ -120,7 +124,7 @@ def test_activations_far_out(mode):
     """No overflow in between: results at both ends are those of the limit."""
     batch = Batch()
     x = numpy.array([-numpy.inf, -1e30, -200, -100, 100, 200, 1e30, numpy.inf, numpy.nan], numpy.float32)
-    for op, function in (("Sigmoid", sigmoid), ("Softplus", softplus), ("Tanh", numpy.tanh), ("Erf", numpy.vectorize(__import__("math").erf)),
+    for op, function in (("Sigmoid", sigmoid), ("Softplus", softplus), ("Tanh", numpy.tanh), ("Erf", numpy.vectorize(math.erf)),
                          ("Elu", lambda x: numpy.where(x < 0, numpy.expm1(x), x)), ("Softsign", lambda x: x / (1 + numpy.abs(x)))):
         exact = function(x.astype(numpy.float64))
         if op == "Softsign":
@@ -135,8 +139,9 @@ def test_clip(mode):
     for dtype in FLOATS + INTEGERS:
         x = values(generator, (3, 13), dtype)
         low, high = (numpy.array(bound, dtype) for bound in ((-1, 1) if dtype.kind not in "u" else (20, 90)))
-        batch.add(label("Clip", x), "Clip", [x, low, high], numpy.clip(x, low, high))
-        batch.add(label("Clip constant", x), "Clip", [x, low, high], numpy.clip(x, low, high), constants=(1, 2))
+        clipped = numpy.minimum(numpy.maximum(x, low), high)
+        batch.add(label("Clip", x), "Clip", [x, low, high], clipped)
+        batch.add(label("Clip constant", x), "Clip", [x, low, high], clipped, constants=(1, 2))
         batch.add(label("Clip low", x), "Clip", [x, low], numpy.maximum(x, low))
         batch.add(label("Clip high", x), "Clip", [x, None, high], numpy.minimum(x, high), constants=(2,))
         batch.add(label("Clip crossed", x), "Clip", [x, high, low], numpy.minimum(numpy.maximum(x, high), low))
@@ -253,6 +258,14 @@ def test_where_of_every_type(mode):
     batch.check(mode)
 
 
+def c_power(base: float, exponent: float) -> float:
+    """As C has it, where Python raises and numpy takes short cuts."""
+    try:
+        return math.pow(base, exponent)
+    except ValueError:
+        return math.inf if base == 0 else math.nan
+
+
 def test_power(mode):
     batch, generator = Batch(), rng()
     for dtype in FLOATS:
@@ -267,7 +280,8 @@ def test_power(mode):
     negative = numpy.array([-2, -1.5, -0.0, 0.0, numpy.inf, -numpy.inf], numpy.float32)
     for exponent in (3, 2, 0.0, 0.5, -2):
         power = numpy.array(exponent, numpy.float32)
-        batch.add(f"Pow {exponent}", "Pow", [negative, power], numpy.power(negative, power), ulps(numpy.power(negative, power), 2, "float32"))
+        exact = numpy.array([c_power(base, exponent) for base in negative.tolist()])
+        batch.add(f"Pow {exponent}", "Pow", [negative, power], exact.astype(numpy.float32), ulps(numpy.nan_to_num(exact), 2, "float32"))
     batch.check(mode)
 
 
@@ -281,8 +295,6 @@ def cast(x, dtype):
 def test_casts(mode):
     batch, generator = Batch(), rng()
     types = FLOATS + INTEGERS + [BOOL]
-    import onnx.helper
-
     for source in types:
         for target in types:
             if source in FLOATS and target in INTEGERS:
@@ -313,13 +325,3 @@ def test_prelu(mode):
             x, slope = uniform(generator, shape, dtype=dtype), uniform(generator, slope_shape, dtype=dtype)
             batch.add(label("PRelu", x, slope), "PRelu", [x, slope], numpy.where(x < 0, x * slope, x))
     batch.check(mode)
-
-
-def test_chain_of_many_ops_is_right(mode):
-    """A chain that fuses into one pass over memory."""
-    generator = rng()
-    x = uniform(generator, (6, 45))
-    batch = Batch()
-    batch.add("expanded Gelu", "Gelu", [x], gelu(x.astype("float64")).astype("float32"), 8 * epsilon("float32") * 2)
-    batch.check(mode)
-    assert is_float(x.dtype)

@@ -1,0 +1,222 @@
+"""Reductions: every kind, axes in every place, kept or not, empty sets, types, tails; arg reductions and running sums."""
+
+import numpy
+import pytest
+
+from arrays import BF16, BOOL, FLOATS, integers, label, rng, special_floats, uniform, values
+from harness import Batch, summed, ulps
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+SHAPES = [((1,), [0]), ((17,), [0]), ((3, 33), [1]), ((33, 3), [0]), ((5, 16, 7), [1]), ((5, 16, 7), [0, 2]), ((2, 3, 4, 9), [2, 3]), ((2, 3, 4, 9), [-1, 0]),
+          ((4, 1, 8), [1]), ((6, 100), [-1]), ((100, 6), [0]), ((2, 3, 40), None), ((1, 1, 1), [0, 1, 2])]
+
+
+def axes_of(axes):
+    return None if axes is None else tuple(axes)
+
+
+def reduce_sum(x, axes, keep):
+    return x.sum(axis=axes, keepdims=keep)
+
+
+def reduce_log_sum_exp(x, axes, keep):
+    top = x.max(axis=axes, keepdims=True)
+    total = numpy.log(numpy.exp(x - top).sum(axis=axes, keepdims=True)) + top
+    return total if keep else total.reshape(x.max(axis=axes, keepdims=False).shape)
+
+
+# Operator, function in float64, the magnitude whose rounding errors count (of the inputs' absolute values), whether inputs are positive.
+SUMS = {
+    "ReduceSum": (reduce_sum, reduce_sum, False),
+    "ReduceMean": (lambda x, axes, keep: x.mean(axis=axes, keepdims=keep), lambda x, axes, keep: x.mean(axis=axes, keepdims=keep), False),
+    "ReduceL1": (lambda x, axes, keep: reduce_sum(abs(x), axes, keep), reduce_sum, False),
+    "ReduceL2": (lambda x, axes, keep: numpy.sqrt(reduce_sum(x * x, axes, keep)), lambda x, axes, keep: numpy.sqrt(reduce_sum(x * x, axes, keep)), False),
+    "ReduceSumSquare": (lambda x, axes, keep: reduce_sum(x * x, axes, keep), lambda x, axes, keep: reduce_sum(x * x, axes, keep), False),
+    "ReduceLogSum": (lambda x, axes, keep: numpy.log(reduce_sum(x, axes, keep)), lambda x, axes, keep: 1 + abs(numpy.log(reduce_sum(x, axes, keep))), True),
+    "ReduceLogSumExp": (reduce_log_sum_exp, lambda x, axes, keep: 4 + reduce_log_sum_exp(x, axes, keep), False),
+}
+
+
+def add_reduction(batch, op, x, axes, keep, expected, bound):
+    attributes = {"keepdims": int(keep)}
+    if axes is None:
+        batch.add(label(op, x, "all", keep), op, [x], expected, bound, **attributes)
+    else:
+        batch.add(label(op, x, axes, keep), op, [x, numpy.array(axes, numpy.int64)], expected, bound, constants=(1,), **attributes)
+
+
+def test_sums(mode):
+    batch, generator = Batch(), rng()
+    for op, (function, magnitude, positive) in SUMS.items():
+        for shape, axes in SHAPES:
+            for keep in (True, False):
+                x = uniform(generator, shape, 0.1 if positive else -2, 2)
+                exact = numpy.asarray(function(x.astype(float), axes_of(axes), keep))
+                terms = x.size // max(exact.size, 1)
+                add_reduction(batch, op, x, axes, keep, exact.astype(numpy.float32), summed(magnitude(abs(x.astype(float)), axes_of(axes), keep), terms + 4, "float32"))
+    batch.check(mode)
+
+
+def test_sums_of_other_types(mode):
+    batch, generator = Batch(), rng()
+    for dtype in FLOATS[1:]:
+        for op, (function, magnitude, positive) in SUMS.items():
+            x = uniform(generator, (4, 29), 0.1 if positive else -2, 2, dtype)
+            for axis in (0, 1):
+                exact, size = function(x.astype(float), (axis,), False), magnitude(abs(x.astype(float)), (axis,), False)
+                # Half types are summed in float32; what follows the sum may round again.
+                bound = summed(size, 40, "float32") + summed(size, 3, dtype) if dtype != numpy.float64 else summed(size, 40, dtype)
+                add_reduction(batch, op, x, [axis], False, exact.astype(dtype), bound)
+    for dtype in ("int32", "int64", "uint32", "uint64"):
+        x = integers(generator, (5, 19), dtype)
+        for op, function in (("ReduceSum", numpy.sum), ("ReduceProd", numpy.prod)):
+            add_reduction(batch, op, x, [1], True, function(x, axis=1, keepdims=True, dtype=dtype), 0)
+        small = integers(generator, (5, 19), dtype, 0, 50)
+        add_reduction(batch, "ReduceSumSquare", small, [0], False, (small * small).sum(axis=0, dtype=dtype), 0)
+        add_reduction(batch, "ReduceL1", small, [0], False, small.sum(axis=0, dtype=dtype), 0)
+    batch.check(mode)
+
+
+def test_products(mode):
+    batch, generator = Batch(), rng()
+    for shape, axes in SHAPES:
+        x = uniform(generator, shape, 0.7, 1.4)
+        exact = x.astype(float).prod(axis=axes_of(axes), keepdims=True)
+        add_reduction(batch, "ReduceProd", x, axes, True, exact.astype(numpy.float32), summed(exact, x.size // exact.size + 1, "float32"))
+    batch.check(mode)
+
+
+def test_extremes(mode):
+    batch, generator = Batch(), rng()
+    for op, function in (("ReduceMax", numpy.max), ("ReduceMin", numpy.min)):
+        for shape, axes in SHAPES:
+            for keep in (True, False):
+                x = uniform(generator, shape)
+                add_reduction(batch, op, x, axes, keep, numpy.asarray(function(x, axis=axes_of(axes), keepdims=keep)), 0)
+        for dtype in (*FLOATS[1:], "int8", "uint8", "int32", "uint32", "int64", "uint64", BOOL):
+            x = values(generator, (5, 23), dtype)
+            for axis in (0, 1):
+                add_reduction(batch, op, x, [axis], False, function(x, axis=axis), 0)
+        special = special_floats("float32")[:-1]
+        add_reduction(batch, op, special, None, False, numpy.asarray(function(special)), 0)
+        with_nan = numpy.array([[1, 2, numpy.nan, 3, 5], [1, 2, 3, 4, 5]], numpy.float32)
+        add_reduction(batch, op, with_nan, [1], False, function(with_nan, axis=1), 0)
+    batch.check(mode)
+
+
+def test_empty_sets(mode):
+    """The neutral element of each kind."""
+    batch = Batch()
+    for shape, axis in (((0, 3), 0), ((2, 0, 4), 1)):
+        x = numpy.zeros(shape, numpy.float32)
+        kept = numpy.zeros([extent for place, extent in enumerate(shape) if place != axis], numpy.float32)
+        for op, neutral in (("ReduceSum", 0), ("ReduceProd", 1), ("ReduceMax", -numpy.inf), ("ReduceMin", numpy.inf), ("ReduceL1", 0), ("ReduceL2", 0),
+                            ("ReduceSumSquare", 0), ("ReduceLogSum", -numpy.inf), ("ReduceLogSumExp", -numpy.inf)):
+            add_reduction(batch, op, x, [axis], False, kept + numpy.float32(neutral), 0)
+    x = numpy.zeros((0, 3), numpy.int32)
+    add_reduction(batch, "ReduceMax", x, [0], False, numpy.full(3, numpy.iinfo("int32").min, numpy.int32), 0)
+    add_reduction(batch, "ReduceMin", x, [0], False, numpy.full(3, numpy.iinfo("int32").max, numpy.int32), 0)
+    # Nothing is reduced at all: an empty result.
+    y = numpy.zeros((0, 3), numpy.float32)
+    add_reduction(batch, "ReduceSum", y, [1], True, numpy.zeros((0, 1), numpy.float32), 0)
+    batch.check(mode)
+
+
+def test_no_axes(mode):
+    batch, x = Batch(), uniform(rng(), (3, 5))
+    none = numpy.zeros(0, numpy.int64)
+    batch.add("no-op", "ReduceSum", [x, none], x, constants=(1,), noop_with_empty_axes=1)
+    batch.add("all", "ReduceMax", [x, none], x.max(keepdims=True), constants=(1,), noop_with_empty_axes=0)
+    batch.check(mode)
+
+
+def test_before_axes_were_inputs(mode):
+    batch, generator = Batch(opset=11), rng()
+    x = uniform(generator, (3, 4, 9))
+    for op in ("ReduceSum", "ReduceMax", "ReduceMean"):
+        function = {"ReduceSum": numpy.sum, "ReduceMax": numpy.max, "ReduceMean": numpy.mean}[op]
+        exact = function(x.astype(float), axis=(0, 2), keepdims=True)
+        batch.add(op, op, [x], exact.astype(numpy.float32), summed(numpy.full(exact.shape, 54.0), 29, "float32") if op != "ReduceMax" else 0, axes=[0, -1])
+    batch.check(mode)
+
+
+def test_places_of_extremes(mode):
+    batch, generator = Batch(), rng()
+    for op, function in (("ArgMax", numpy.argmax), ("ArgMin", numpy.argmin)):
+        for dtype in ("float32", "float64", "float16", "int8", "uint8", "int32", "int64", BF16):
+            for shape, axis in (((17,), 0), ((3, 33), 1), ((33, 3), 0), ((2, 5, 7), -2), ((4, 1), 1)):
+                # Few values, so that many are equal: the first counts, or the last.
+                x = generator.integers(0, 5, shape).astype(dtype)
+                first = function(x.astype(float), axis=axis)
+                last = x.shape[axis] - 1 - function(numpy.flip(x, axis).astype(float), axis=axis)
+                batch.add(label(op, x, axis), op, [x], numpy.asarray(first), axis=axis, keepdims=0)
+                batch.add(label(op, x, axis, "last"), op, [x], numpy.expand_dims(last, axis), axis=axis, select_last_index=1)
+    batch.check(mode)
+
+
+def test_running_sums(mode):
+    batch, generator = Batch(), rng()
+    for shape, axis in (((17,), 0), ((3, 33), 1), ((33, 3), 0), ((2, 5, 7), -2), ((0, 3), 0)):
+        for exclusive in (0, 1):
+            for reverse in (0, 1):
+                for dtype in ("int32", "int64", "float32", "float64"):
+                    x = generator.integers(-50, 50, shape).astype(dtype)
+                    y = numpy.flip(x, axis) if reverse else x
+                    total = numpy.cumsum(y, axis=axis, dtype=dtype) - (y if exclusive else 0)
+                    expected = (numpy.flip(total, axis) if reverse else total).astype(dtype)
+                    batch.add(label("CumSum", x, axis, exclusive, reverse), "CumSum", [x, numpy.array(axis, numpy.int64)], expected, constants=(1,),
+                              exclusive=exclusive, reverse=reverse)
+    batch.check(mode)
+
+
+def test_greatest_elements(mode):
+    batch, generator = Batch(), rng()
+    for dtype in ("float32", "float64", "int32", "int64", "float16", "uint8"):
+        for shape, axis, k in (((17,), 0, 5), ((3, 33), 1, 33), ((33, 3), 0, 1), ((2, 5, 7), 1, 3), ((4, 9), -1, 0)):
+            for largest in (0, 1):
+                x = generator.integers(0, 20, shape).astype(dtype)
+                # Among equal ones the lower index comes first.
+                order = numpy.argsort(-x.astype(float) if largest else x.astype(float), axis=axis, kind="stable")
+                indices = numpy.take(order, numpy.arange(k), axis)
+                batch.add(label("TopK", x, axis, k, largest), "TopK", [x, numpy.array([k], numpy.int64)],
+                          [numpy.take_along_axis(x, indices, axis), indices.astype(numpy.int64)], constants=(1,), axis=axis, largest=largest)
+    batch.check(mode)
+
+
+def softmax(x, axis):
+    e = numpy.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def test_softmax(mode):
+    batch, generator = Batch(), rng()
+    for shape, axis in (((1,), 0), ((17,), 0), ((3, 33), 1), ((33, 3), 0), ((2, 5, 7), 1), ((2, 5, 100), -1), ((4, 1), 1), ((2, 3, 4, 5), 2), ((2, 1000), 1)):
+        for dtype in FLOATS if len(shape) == 2 else ["float32"]:
+            x = uniform(generator, shape, -8, 8, dtype)
+            exact, logarithm = softmax(x.astype(float), axis), numpy.log(softmax(x.astype(float), axis))
+            terms = shape[axis]
+            base = summed(exact, terms + 8, "float32" if numpy.dtype(dtype) != numpy.float64 else dtype)
+            # Half types round in the end, in the formula's steps too where the operator is a function of others.
+            bound = base if dtype in ("float32", numpy.float32, numpy.float64) else base + ulps(exact, 2, dtype)
+            batch.add(label("Softmax", x, axis), "Softmax", [x], exact.astype(dtype), bound, axis=axis)
+            size = abs(logarithm) + 16
+            bound = summed(size, terms + 8, dtype) if dtype in ("float32", numpy.float32, numpy.float64) else ulps(size, 2, dtype)
+            batch.add(label("LogSoftmax", x, axis), "LogSoftmax", [x], logarithm.astype(dtype), bound, axis=axis)
+            top = numpy.argmax(x.astype(float), axis=axis)
+            batch.add(label("Hardmax", x, axis), "Hardmax", [x],
+                      (numpy.expand_dims(top, axis) == numpy.arange(terms).reshape([-1 if place == axis % len(shape) else 1 for place in range(len(shape))])).astype(dtype),
+                      axis=axis)
+    huge = numpy.array([[1e30, -1e30, 3], [-numpy.inf, 1, 2], [200, 200, 200]], numpy.float32)
+    batch.add("huge", "Softmax", [huge], softmax(huge.astype(float), 1).astype(numpy.float32), 1e-6)
+    batch.check(mode)
+
+
+def test_softmax_of_old_versions(mode):
+    """Before opset 13 all axes from the given one on are one."""
+    batch, x = Batch(opset=11), uniform(rng(), (2, 3, 5), -4, 4)
+    for axis in (0, 1, 2):
+        flat = x.reshape(int(numpy.prod(x.shape[:axis])), -1).astype(float)
+        exact = softmax(flat, 1).reshape(x.shape)
+        batch.add(f"axis {axis}", "Softmax", [x], exact.astype(numpy.float32), summed(exact, 40, "float32"), axis=axis)
+    batch.check(mode)
