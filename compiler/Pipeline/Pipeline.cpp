@@ -51,8 +51,7 @@ void addGraph(OpPassManager &pm, const PipelineOptions &options) {
     pm.addPass(graph::createRecognizeLookupPass());
     pm.addPass(graph::createSinkMovementPass());
     pm.addPass(graph::createFoldPaddingPass());
-    if (!options.exact)
-      pm.addPass(graph::createFoldIntoWeightsPass());
+    pm.addPass(graph::createFoldIntoWeightsPass());
     pm.addPass(graph::createDecomposeConvTransposePass());
     // Movement that the decomposition leaves meets its neighbours; dims of results become arithmetic again.
     pm.addPass(graph::createSimplifyMovementPass());
@@ -70,8 +69,13 @@ void addQuantize(OpPassManager &pm, const PipelineOptions &) { check(pm, "Quanti
 void addLayout(OpPassManager &pm, const Target &target, const PipelineOptions &options) {
   if (!options.reference) {
     pm.addPass(layout::createConvertToChannelsLastPass());
-    // Transpositions that met cancel, those of few elements become reshapes, those of constants are done here.
+    // Transpositions that met cancel, the others move on to where they may; those of few elements become reshapes, those of constants
+    // are done here. Reshapes leave dims of results behind.
     pm.addPass(graph::createSimplifyMovementPass());
+    pm.addPass(graph::createSinkMovementPass());
+    pm.addPass(graph::createSimplifyMovementPass());
+    pm.addPass(graph::createFoldPaddingPass());
+    pm.addPass(graph::createInferShapesPass());
     pm.addPass(graph::createFoldConstantsPass());
     cleanUp(pm);
     layout::PackWeightsPassOptions pack;
@@ -94,9 +98,7 @@ void addFuse(OpPassManager &pm, const PipelineOptions &options) {
 /// Kernels of nn ops -> kernels of phases over flat buffers; main stays as it is.
 void addSchedule(OpPassManager &pm, const Target &target, const PipelineOptions &options) {
   pm.addPass(schedule::createScheduleKernels(target.machine(), options.reference));
-  if (!options.reference)
-    pm.addNestedPass<func::FuncOp>(schedule::createApproximateMath());
-  if (!options.reference)
+  if (!options.reference && !options.exact)
     pm.addNestedPass<func::FuncOp>(schedule::createApproximateMath());
   check(pm, "Schedule", {"nn", "ukernel", "func", "scf", "arith", "math", "tensor", "memref", "vector"});
 }

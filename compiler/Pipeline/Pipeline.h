@@ -23,7 +23,7 @@ enum class Stage {
 
 struct PipelineOptions {
   bool reference = false;             ///< the slow, obvious lowering of every op
-  bool exact = false;                 ///< no transformation that changes results beyond the order of sums
+  bool exact = false;                 ///< no approximation of mathematical functions
   bool optimizeSize = false;          ///< no constants or code that exist for speed only
   std::string symbol = "tenon_model"; ///< name of the descriptor
   std::string modelName = "model";    ///< for people
