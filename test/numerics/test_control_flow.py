@@ -1,0 +1,108 @@
+"""If, Loop and Scan on values known at run time only; values of the outer graph; shapes that change."""
+
+import numpy
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import tenon
+
+
+def build(tmp_path, mode, nodes, inputs, outputs, initializers=()):
+    """Compiles a graph; inputs and outputs are name -> (type, shape)."""
+    infos = [[helper.make_tensor_value_info(name, dtype, shape if mode != "dynamic" else [None] * len(shape)) for name, (dtype, shape) in values.items()]
+             for values in (inputs, outputs)]
+    model = helper.make_model(helper.make_graph(nodes, "graph", *infos, list(initializers)), opset_imports=[helper.make_opsetid("", 21)])
+    onnx.checker.check_model(model)
+    return tenon.load(tenon.compile(model, tmp_path / "model.so", reference=mode == "reference"))
+
+
+def value(name, dtype=TensorProto.FLOAT, shape=None):
+    return helper.make_tensor_value_info(name, dtype, shape)
+
+
+def constant(name, array):
+    return onnx.numpy_helper.from_array(numpy.asarray(array), name)
+
+
+def test_if(tmp_path, mode):
+    then = helper.make_graph([helper.make_node("Mul", ["x", "x"], ["a"])], "then", [], [value("a", shape=[None, 5])])
+    other = helper.make_graph([helper.make_node("Sub", ["x", "two"], ["b"])], "else", [], [value("b", shape=[None, 5])])
+    model = build(tmp_path, mode, [helper.make_node("If", ["condition"], ["y"], then_branch=then, else_branch=other)],
+                  {"condition": (TensorProto.BOOL, []), "x": (TensorProto.FLOAT, [3, 5])}, {"y": (TensorProto.FLOAT, [3, 5])}, [constant("two", numpy.float32(2))])
+    x = numpy.random.default_rng(1).random((3, 5), dtype=numpy.float32)
+    for condition, expected in ((True, x * x), (False, x - 2), (True, x * x)):
+        numpy.testing.assert_array_equal(model.run({"condition": numpy.array(condition), "x": x})["y"], expected)
+
+
+def test_branches_of_different_extents(tmp_path, mode):
+    then = helper.make_graph([helper.make_node("Concat", ["x", "x"], ["a"], axis=0)], "then", [], [value("a", shape=[None, 4])])
+    other = helper.make_graph([helper.make_node("Identity", ["x"], ["b"])], "else", [], [value("b", shape=[None, 4])])
+    model = build(tmp_path, mode, [helper.make_node("If", ["condition"], ["y"], then_branch=then, else_branch=other), helper.make_node("Neg", ["y"], ["z"])],
+                  {"condition": (TensorProto.BOOL, []), "x": (TensorProto.FLOAT, [3, 4])}, {"z": (TensorProto.FLOAT, ["n", 4])})
+    x = numpy.random.default_rng(1).random((3, 4), dtype=numpy.float32)
+    for condition, expected in ((True, numpy.concatenate([x, x])), (False, x)):
+        numpy.testing.assert_array_equal(model.run({"condition": numpy.array(condition), "x": x})["z"], -expected)
+
+
+def test_nested_if(tmp_path, mode):
+    def branch(name, op, operand):
+        return helper.make_graph([helper.make_node(op, ["x", operand], [name])], name, [], [value(name, shape=[None])])
+
+    inner = helper.make_graph([helper.make_node("If", ["second"], ["inner"], then_branch=branch("p", "Add", "one"), else_branch=branch("q", "Mul", "three"))],
+                              "inner graph", [], [value("inner", shape=[None])])
+    model = build(tmp_path, mode, [helper.make_node("If", ["first"], ["y"], then_branch=inner, else_branch=branch("r", "Div", "three"))],
+                  {"first": (TensorProto.BOOL, []), "second": (TensorProto.BOOL, []), "x": (TensorProto.FLOAT, [7])}, {"y": (TensorProto.FLOAT, [7])},
+                  [constant("one", numpy.float32(1)), constant("three", numpy.float32(3))])
+    x = numpy.arange(7, dtype=numpy.float32)
+    for first, second, expected in ((True, True, x + 1), (True, False, x * 3), (False, True, x / numpy.float32(3))):
+        numpy.testing.assert_array_equal(model.run({"first": numpy.array(first), "second": numpy.array(second), "x": x})["y"], expected)
+
+
+def test_loop_with_a_condition(tmp_path, mode):
+    """Doubles until the sum is large; the number of turns depends on the data."""
+    body = helper.make_graph(
+        [helper.make_node("Add", ["v", "v"], ["w"]), helper.make_node("ReduceSum", ["w"], ["s"], keepdims=0), helper.make_node("Less", ["s", "limit"], ["go"])],
+        "body", [value("i", TensorProto.INT64, []), value("c", TensorProto.BOOL, []), value("v", shape=[None])], [value("go", TensorProto.BOOL, []), value("w", shape=[None])])
+    model = build(tmp_path, mode, [helper.make_node("Loop", ["turns", "start", "x"], ["y"], body=body)],
+                  {"turns": (TensorProto.INT64, []), "x": (TensorProto.FLOAT, [4])}, {"y": (TensorProto.FLOAT, [4])},
+                  [constant("limit", numpy.float32(100)), constant("start", numpy.array(True))])
+    x = numpy.array([1, 2, 0.5, 0], numpy.float32)
+    for turns, times in ((10, 5), (3, 3), (0, 0)):
+        numpy.testing.assert_array_equal(model.run({"turns": numpy.array(turns), "x": x})["y"], x * numpy.float32(2**times))
+
+
+def test_loop_that_collects(tmp_path, mode):
+    body = helper.make_graph(
+        [helper.make_node("Cast", ["i"], ["f"], to=TensorProto.FLOAT), helper.make_node("Add", ["v", "f"], ["w"]), helper.make_node("Identity", ["c"], ["go"]),
+         helper.make_node("Mul", ["w", "x"], ["row"])],
+        "body", [value("i", TensorProto.INT64, []), value("c", TensorProto.BOOL, []), value("v", shape=[3])],
+        [value("go", TensorProto.BOOL, []), value("w", shape=[3]), value("row", shape=[3])])
+    model = build(tmp_path, "static" if mode == "dynamic" else mode, [helper.make_node("Loop", ["turns", "", "x"], ["last", "rows"], body=body)],
+                  {"turns": (TensorProto.INT64, []), "x": (TensorProto.FLOAT, [3])}, {"last": (TensorProto.FLOAT, [3]), "rows": (TensorProto.FLOAT, ["n", 3])})
+    x = numpy.array([1, 2, 3], numpy.float32)
+    for turns in (4, 1, 0):
+        results, state, rows = model.run({"turns": numpy.array(turns), "x": x}), x.copy(), []
+        for turn in range(turns):
+            state = state + numpy.float32(turn)
+            rows.append(state * x)
+        numpy.testing.assert_array_equal(results["last"], state)
+        numpy.testing.assert_array_equal(results["rows"], numpy.array(rows, numpy.float32).reshape(turns, 3))
+
+
+@pytest.mark.parametrize("reverse", [0, 1])
+def test_scan(tmp_path, mode, reverse):
+    body = helper.make_graph([helper.make_node("Add", ["s", "e"], ["t"]), helper.make_node("Mul", ["t", "e"], ["o"])], "body",
+                             [value("s", shape=[3]), value("e", shape=[3])], [value("t", shape=[3]), value("o", shape=[3])])
+    node = helper.make_node("Scan", ["start", "x"], ["last", "y"], body=body, num_scan_inputs=1, scan_input_directions=[reverse])
+    model = build(tmp_path, "static" if mode == "dynamic" else mode, [node], {"start": (TensorProto.FLOAT, [3]), "x": (TensorProto.FLOAT, [5, 3])},
+                  {"last": (TensorProto.FLOAT, [3]), "y": (TensorProto.FLOAT, [5, 3])})
+    generator = numpy.random.default_rng(1)
+    start, x = generator.random(3, dtype=numpy.float32), generator.random((5, 3), dtype=numpy.float32)
+    state, rows = start, []
+    for element in x[::-1] if reverse else x:
+        state = state + element
+        rows.append(state * element)
+    results = model.run({"start": start, "x": x})
+    numpy.testing.assert_allclose(results["last"], state, rtol=1e-6)
+    numpy.testing.assert_allclose(results["y"], rows, rtol=1e-6)

@@ -1,0 +1,102 @@
+"""Resize: every mode and every way to map coordinates, against ONNX's own reference evaluator in float64."""
+
+import numpy
+import onnx.reference
+import pytest
+from onnx import TensorProto, helper
+
+from arrays import label, rng, uniform
+from harness import Batch, epsilon
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+COORDINATES = ("half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel", "half_pixel_symmetric")
+
+
+def reference(x, scales, sizes, attributes):
+    """ONNX's evaluator on the same node, in float64."""
+    names = ["x", "", "scales" if scales is not None else "", "sizes" if sizes is not None else ""]
+    infos = [helper.make_tensor_value_info("x", TensorProto.DOUBLE, x.shape)]
+    feeds = {"x": x.astype(numpy.float64)}
+    if scales is not None:
+        infos.append(helper.make_tensor_value_info("scales", TensorProto.FLOAT, scales.shape))
+        feeds["scales"] = scales
+    if sizes is not None:
+        infos.append(helper.make_tensor_value_info("sizes", TensorProto.INT64, sizes.shape))
+        feeds["sizes"] = sizes
+    graph = helper.make_graph([helper.make_node("Resize", names, ["y"], **attributes)], "resize", infos, [helper.make_tensor_value_info("y", TensorProto.DOUBLE, None)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)])
+    return onnx.reference.ReferenceEvaluator(model).run(None, feeds)[0]
+
+
+def add_resize(batch, x, scales=None, sizes=None, **attributes):
+    scales = None if scales is None else numpy.array(scales, numpy.float32)
+    sizes = None if sizes is None else numpy.array(sizes, numpy.int64)
+    exact = reference(x, scales, sizes, attributes)
+    # Coordinates are computed in float32, which moves them by some units of the extent's last place.
+    bound = 0 if attributes.get("mode", "nearest") == "nearest" else 64 * max(x.shape) * epsilon("float32") * float(abs(x).max())
+    batch.add(label("Resize", x, scales if scales is None else scales.tolist(), sizes if sizes is None else sizes.tolist(), attributes), "Resize",
+              [x, None, scales, sizes][: 3 if sizes is None else 4], exact.astype(numpy.float32), bound, constants=(2,) if sizes is None else (3,), **attributes)
+
+
+def test_nearest(mode):
+    batch, generator = Batch(opset=19), rng()
+    for coordinates in COORDINATES:
+        for rounding in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"):
+            x = uniform(generator, (1, 2, 5, 6))
+            add_resize(batch, x, scales=[1, 1, 2, 3], mode="nearest", coordinate_transformation_mode=coordinates, nearest_mode=rounding)
+            add_resize(batch, x, sizes=[1, 2, 3, 4], mode="nearest", coordinate_transformation_mode=coordinates, nearest_mode=rounding)
+    add_resize(batch, uniform(generator, (2, 16, 7, 7)), scales=[1, 1, 2, 2], mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    add_resize(batch, uniform(generator, (1, 3, 9)), scales=[1, 1, 2], mode="nearest")
+    batch.check(mode)
+
+
+@pytest.mark.parametrize("kind", ["linear", "cubic"])
+def test_interpolation(mode, kind):
+    batch, generator = Batch(opset=19), rng()
+    for coordinates in COORDINATES:
+        x = uniform(generator, (1, 2, 5, 6))
+        add_resize(batch, x, scales=[1, 1, 2, 1.5], mode=kind, coordinate_transformation_mode=coordinates)
+        add_resize(batch, x, sizes=[1, 2, 3, 4], mode=kind, coordinate_transformation_mode=coordinates)
+        add_resize(batch, x, scales=[1, 1, 0.6, 0.8], mode=kind, coordinate_transformation_mode=coordinates)
+    if kind == "cubic":
+        add_resize(batch, uniform(generator, (1, 1, 6, 6)), scales=[1, 1, 1.7, 0.7], mode=kind, cubic_coeff_a=-0.5)
+        add_resize(batch, uniform(generator, (1, 1, 6, 6)), scales=[1, 1, 1.7, 0.7], mode=kind, exclude_outside=1)
+    batch.check(mode)
+
+
+def test_antialias(mode):
+    batch, generator = Batch(opset=19), rng()
+    for kind in ("linear", "cubic"):
+        add_resize(batch, uniform(generator, (1, 2, 9, 12)), sizes=[1, 2, 4, 5], mode=kind, antialias=1)
+        add_resize(batch, uniform(generator, (1, 2, 9, 12)), scales=[1, 1, 0.5, 0.3], mode=kind, antialias=1)
+    batch.check(mode)
+
+
+def test_policies(mode):
+    batch, generator = Batch(opset=19), rng()
+    x = uniform(generator, (1, 2, 6, 9))
+    for policy in ("not_larger", "not_smaller"):
+        scales_of = [extent / source for extent, source in zip((4, 4), (6, 9))]
+        scale = min(scales_of) if policy == "not_larger" else max(scales_of)
+        extents = [int(numpy.floor(scale * source + 0.5)) for source in (6, 9)]
+        exact = reference(x, None, numpy.array([4, 4], numpy.int64), {"mode": "linear", "axes": [2, 3], "keep_aspect_ratio_policy": policy})
+        assert list(exact.shape[2:]) == extents
+        batch.add(policy, "Resize", [x, None, None, numpy.array([4, 4], numpy.int64)], exact.astype(numpy.float32), 1e-4, constants=(3,), mode="linear",
+                  axes=[2, 3], keep_aspect_ratio_policy=policy)
+    batch.check(mode)
+
+
+def test_crop_and_resize(mode):
+    batch, generator = Batch(opset=19), rng()
+    x = uniform(generator, (1, 1, 6, 7))
+    region = numpy.array([0, 0, 0.4, 0.2, 1, 1, 0.9, 1.3], numpy.float32)
+    attributes = {"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": 10.0}
+    sizes = numpy.array([1, 1, 4, 5], numpy.int64)
+    names, infos = ["x", "roi", "", "sizes"], [helper.make_tensor_value_info("x", TensorProto.DOUBLE, x.shape)]
+    infos += [helper.make_tensor_value_info("roi", TensorProto.FLOAT, [8]), helper.make_tensor_value_info("sizes", TensorProto.INT64, [4])]
+    graph = helper.make_graph([helper.make_node("Resize", names, ["y"], **attributes)], "resize", infos, [helper.make_tensor_value_info("y", TensorProto.DOUBLE, None)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)])
+    exact = onnx.reference.ReferenceEvaluator(model).run(None, {"x": x.astype(float), "roi": region, "sizes": sizes})[0]
+    batch.add("crop", "Resize", [x, region, None, sizes], exact.astype(numpy.float32), 1e-4, constants=(1, 3), **attributes)
+    batch.check(mode)
