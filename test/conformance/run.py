@@ -60,7 +60,7 @@ def _compile_failure_kind(error: tenon.CompileError) -> str:
     """A model that was refused, a pass that failed, or a compiler that died: only the first may be expected."""
     if not error.diagnostics:
         return "crash"
-    return "internal" if re.search(r"the pass '.*' failed", str(error)) else "diagnostic"
+    return "internal" if re.search(r"the pass '.*' failed|a pass crashed", str(error)) else "diagnostic"
 
 
 def _first_lines(text: str, count: int) -> str:

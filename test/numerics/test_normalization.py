@@ -19,6 +19,14 @@ def bound_of(exact, dtype, steps=16):
     return steps * unit * max(float(numpy.abs(exact).max(initial=0)), 1.0)
 
 
+def stored(number: float) -> float:
+    """Attributes are float32."""
+    return float(numpy.float32(number))
+
+
+EPSILON = stored(1e-5)  # the default
+
+
 def per_channel(values, rank):
     return values.astype(float).reshape(-1, *[1] * (rank - 2))
 
@@ -31,7 +39,7 @@ def test_batch_normalization(mode):
             scale, offset, mean = (uniform(generator, shape[1], dtype=dtype) for _ in range(3))
             variance = uniform(generator, shape[1], 0.5, 2, dtype)
             rank = len(shape)
-            for eps in (1e-5, 0.1):
+            for eps in (EPSILON, stored(0.1)):
                 exact = ((x.astype(float) - per_channel(mean, rank)) / numpy.sqrt(per_channel(variance, rank) + eps) * per_channel(scale, rank)
                          + per_channel(offset, rank))
                 for constants in ((), (1, 2, 3, 4)):
@@ -46,7 +54,7 @@ def test_instance_normalization(mode):
         x, scale, offset = uniform(generator, shape), uniform(generator, shape[1]), uniform(generator, shape[1])
         axes = tuple(range(2, len(shape)))
         centred = x.astype(float) - x.astype(float).mean(axis=axes, keepdims=True)
-        exact = centred / numpy.sqrt((centred**2).mean(axis=axes, keepdims=True) + 1e-5) * per_channel(scale, len(shape)) + per_channel(offset, len(shape))
+        exact = centred / numpy.sqrt((centred**2).mean(axis=axes, keepdims=True) + EPSILON) * per_channel(scale, len(shape)) + per_channel(offset, len(shape))
         batch.add(label("InstanceNormalization", x), "InstanceNormalization", [x, scale, offset], exact.astype(numpy.float32), bound_of(exact, "float32", 32))
     batch.check(mode)
 
@@ -61,7 +69,7 @@ def test_layer_normalization(mode):
             axes = tuple(range(axis % len(shape), len(shape)))
             wide = x.astype(float)
             mean = wide.mean(axis=axes, keepdims=True)
-            inverse = 1 / numpy.sqrt(((wide - mean) ** 2).mean(axis=axes, keepdims=True) + 1e-5)
+            inverse = 1 / numpy.sqrt(((wide - mean) ** 2).mean(axis=axes, keepdims=True) + EPSILON)
             for with_offset in (True, False):
                 exact = (wide - mean) * inverse * scale.astype(float) + (offset.astype(float) if with_offset else 0)
                 arrays = [x, scale, offset] if with_offset else [x, scale]
@@ -71,7 +79,7 @@ def test_layer_normalization(mode):
     x, scale = uniform(generator, (3, 40)), uniform(generator, 40)
     wide = x.astype(float)
     mean = wide.mean(axis=1, keepdims=True)
-    inverse = 1 / numpy.sqrt(((wide - mean) ** 2).mean(axis=1, keepdims=True) + 1e-5)
+    inverse = 1 / numpy.sqrt(((wide - mean) ** 2).mean(axis=1, keepdims=True) + EPSILON)
     exact = (wide - mean) * inverse * scale
     batch.add("LayerNormalization with statistics", "LayerNormalization", [x, scale],
               [exact.astype(numpy.float32), mean.astype(numpy.float32), inverse.astype(numpy.float32)],
@@ -79,7 +87,7 @@ def test_layer_normalization(mode):
     # A mean far from zero: the variance must not be a difference of large squares.
     x = (1000 + uniform(generator, (2, 64), -1, 1)).astype(numpy.float32)
     wide = x.astype(float)
-    exact = (wide - wide.mean(axis=1, keepdims=True)) / numpy.sqrt(wide.var(axis=1, keepdims=True) + 1e-5)
+    exact = (wide - wide.mean(axis=1, keepdims=True)) / numpy.sqrt(wide.var(axis=1, keepdims=True) + EPSILON)
     # The mean itself is off by up to an ulp of 1000, which the result shows as it is.
     batch.add("far mean", "LayerNormalization", [x, numpy.ones(64, numpy.float32)], exact.astype(numpy.float32), 4 * 1000 * epsilon("float32"))
     batch.check(mode)
@@ -91,7 +99,7 @@ def test_group_normalization(mode):
         x, scale, offset = uniform(generator, shape), uniform(generator, shape[1]), uniform(generator, shape[1])
         grouped = x.astype(float).reshape(shape[0], groups, -1)
         centred = grouped - grouped.mean(axis=2, keepdims=True)
-        exact = (centred / numpy.sqrt((centred**2).mean(axis=2, keepdims=True) + 1e-5)).reshape(shape) * per_channel(scale, len(shape)) + per_channel(offset, len(shape))
+        exact = (centred / numpy.sqrt((centred**2).mean(axis=2, keepdims=True) + EPSILON)).reshape(shape) * per_channel(scale, len(shape)) + per_channel(offset, len(shape))
         batch.add(label("GroupNormalization", x, groups), "GroupNormalization", [x, scale, offset], exact.astype(numpy.float32),
                   bound_of(exact, "float32", 32), constants=(1, 2), num_groups=groups)
     batch.check(mode)
@@ -103,7 +111,7 @@ def test_root_mean_square(mode):
         x, scale = uniform(generator, shape), uniform(generator, shape[axis:])
         axes = tuple(range(axis % len(shape), len(shape)))
         wide = x.astype(float)
-        exact = wide / numpy.sqrt((wide**2).mean(axis=axes, keepdims=True) + 1e-5) * scale
+        exact = wide / numpy.sqrt((wide**2).mean(axis=axes, keepdims=True) + EPSILON) * scale
         batch.add(label("RMSNormalization", x, axis), "RMSNormalization", [x, scale], exact.astype(numpy.float32), bound_of(exact, "float32", 24), axis=axis)
     batch.check(mode)
 
@@ -142,8 +150,10 @@ def test_mean_variance(mode):
         wide = x.astype(float)
         centred = wide - wide.mean(axis=tuple(axes), keepdims=True)
         exact = centred / numpy.sqrt((centred**2).mean(axis=tuple(axes), keepdims=True))
-        # The function's body has E[x^2] - E[x]^2.
-        batch.add(f"{axes}", "MeanVarianceNormalization", [x], exact.astype(numpy.float32), bound_of(exact, "float32", 64), axes=axes)
+        # The function's body has E[x^2] - E[x]^2, which loses what the mean is larger than the deviation.
+        squares, variance = (part.mean(axis=tuple(axes), keepdims=True) for part in (wide**2, centred**2))
+        bound = 8 * epsilon("float32") * (1 + abs(exact)) * (1 + squares / variance)
+        batch.add(f"{axes}", "MeanVarianceNormalization", [x], exact.astype(numpy.float32), bound, axes=axes)
     batch.check(mode)
 
 
