@@ -197,7 +197,8 @@ private:
     bool passed = succeeded(passes.run(module));
     result.statistics.passSeconds = secondsSince(start);
     if (!passed)
-      fail(Outcome::Internal, "the pass '" + result.failedPass + "' failed");
+      fail(Outcome::Internal,
+           result.failedPass.empty() ? "a pass crashed" : "the pass '" + result.failedPass + "' failed");
     return passed;
   }
 

@@ -114,12 +114,12 @@ int exitCodeOf(driver::Outcome outcome) {
 
 driver::Result compileOrExplain(const std::string &path, const driver::Options &options) {
   driver::Result result = driver::compile(path, options);
-  if (result.outcome != driver::Outcome::Internal || result.failedPass.empty())
+  if (result.outcome != driver::Outcome::Internal)
     return result;
-  if (!options.reproducer.empty()) {
+  if (!options.reproducer.empty())
     explainReproducer(options.reproducer);
+  if (result.failedPass.empty() || !options.reproducer.empty())
     return result;
-  }
   driver::Options again = options;
   again.reproducer = newReproducerPath();
   driver::compile(path, again);
