@@ -57,7 +57,8 @@ Value AbiBuilder::addressOf(Location loc, StringRef symbol) {
 Value AbiBuilder::offset(Location loc, Value base, int64_t bytes) {
   if (bytes == 0)
     return base;
-  if (bytes > std::numeric_limits<int32_t>::max())
+  // Constants in the op itself have few bits.
+  if (bytes >= int64_t(1) << (LLVM::kGEPConstantBitWidth - 1))
     return offset(loc, base, i64(loc, bytes));
   return LLVM::GEPOp::create(builder, loc, abi.pointer, abi.i8, base,
                              ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(bytes)});
