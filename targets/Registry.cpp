@@ -7,6 +7,8 @@
 #include "targets/Registry.h"
 #include "targets/aarch64/AArch64Target.h"
 #include "targets/x86/X86Target.h"
+#include "mlir/Pass/PassOptions.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/TargetParser/Host.h"
 
@@ -28,7 +30,23 @@ const Architecture architectures[] = {
     {Triple::aarch64, "aarch64", "native, generic, neoverse-n1, cortex-a76, ...", createAArch64Target},
 };
 
+struct LoweringOptions : mlir::PassPipelineOptions<LoweringOptions> {
+  Option<std::string> triple{*this, "triple", cl::desc("LLVM target triple, the host's by default")};
+  Option<std::string> cpu{*this, "cpu", cl::desc("processor, the host's by default")};
+};
+
 } // namespace
+
+void registerTargetPipelines() {
+  mlir::PassPipelineRegistration<LoweringOptions>(
+      "tenon-lower-ukernels", "microkernels to loops over vectors",
+      [](mlir::OpPassManager &pm, const LoweringOptions &options) {
+        auto target = createTarget(options.triple, options.cpu);
+        if (!target)
+          report_fatal_error(target.takeError(), /*gen_crash_diag=*/false);
+        (*target)->addLowering(pm);
+      });
+}
 
 Expected<std::unique_ptr<tenon::Target>> createTarget(StringRef tripleText, StringRef cpu) {
   Triple triple(Triple::normalize(tripleText.empty() ? StringRef(sys::getDefaultTargetTriple()) : tripleText));

@@ -12,6 +12,9 @@ namespace tenon {
 /// processor name of a supported architecture). Fails with a text that lists what is supported.
 llvm::Expected<std::unique_ptr<Target>> createTarget(llvm::StringRef triple, llvm::StringRef cpu);
 
+/// Registers the lowering of ukernel ops as a pipeline, for tools that run passes by name: `tenon-lower-ukernels=cpu=...`.
+void registerTargetPipelines();
+
 } // namespace tenon
 
 #endif // TENON_TARGETS_REGISTRY_H

@@ -105,9 +105,9 @@ Value MainEmitter::materialize(Operation *op, unsigned number, Value tensor, Arr
     unsigned index = output.getInt();
     return outputs[index] ? outputs[index] : askForOutput(loc, index);
   }
-  if (auto pool = storage.getAs<IntegerAttr>("pool")) {
-    plan.addToPool(loc, pool.getInt(), dims, bufferElementBytes(element), isConditional(op));
-    Value offset = ir.loadSlot(loc, argument(Table), plan.slotOfPool(pool.getInt()), abi.i64, /*invariant=*/true);
+  if (auto number = storage.getAs<IntegerAttr>("planned")) {
+    plan.addBuffer(loc, number.getInt(), dims, bufferElementBytes(element), isConditional(op));
+    Value offset = ir.loadSlot(loc, argument(Table), plan.slotOfBuffer(number.getInt()), abi.i64, /*invariant=*/true);
     return ir.offset(loc, argument(Arena), offset);
   }
   return allocateHeap(loc, element, dims);

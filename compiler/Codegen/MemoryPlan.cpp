@@ -1,7 +1,8 @@
 //===- MemoryPlan.cpp - where the tensors of main live -----------------------------------------------------===//
 //
 // In this order: life times; outputs that a launch can write directly; results written over operands that die; constant
-// offsets for constant sizes; pools for sizes that the plan knows; the heap for the rest.
+// offsets for constant sizes; offsets from the model's plan for sizes that follow from the inputs' extents; the heap
+// for the rest.
 //
 //===----------------------------------------------------------------------------------------------------===//
 
@@ -10,7 +11,6 @@
 #include "compiler/Codegen/Abi.h"
 #include "compiler/Codegen/ArenaPacking.h"
 #include "compiler/Codegen/Names.h"
-#include "compiler/Codegen/SizeEstimate.h"
 #include "compiler/Support/Weights.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/Support/MathExtras.h"
@@ -320,38 +320,44 @@ void MemoryPlanner::writeInPlace(nn::LaunchOp launch) {
 // Packing
 //===----------------------------------------------------------------------===//
 
+/// What has a constant size and is small stays at a constant offset even if others are planned when the model runs.
+static constexpr int64_t smallBytes = 4096;
+
 void MemoryPlanner::pack() {
-  SmallVector<PackedBuffer> fixed, sized;
-  SmallVector<int64_t *> fixedPlaces, sizedPlaces;
+  auto isOpen = [](const Buffer &buffer) { return buffer.kind == Buffer::Kind::Heap && buffer.operand < 0; };
+  auto hasPlanSize = [&](const Buffer &buffer) {
+    return llvm::all_of(extents.get(buffer.value), [&](OpFoldResult extent) { return planValues.contains(extent); });
+  };
+  bool anyPlanned = false;
   for (auto [index, buffer] : llvm::enumerate(plan.buffers)) {
-    if (buffer.kind != Buffer::Kind::Heap || buffer.operand >= 0)
-      continue;
-    if (buffer.bytes >= 0) {
+    // A loop's carried tensor may have other extents each time: it stays on the heap.
+    if (isOpen(buffer) && buffer.bytes < 0 && !carriedBuffers.contains(index) && hasPlanSize(buffer)) {
+      buffer.kind = Buffer::Kind::Planned;
+      anyPlanned = true;
+    }
+  }
+
+  SmallVector<PackedBuffer> fixed;
+  SmallVector<int64_t *> places;
+  for (auto [index, buffer] : llvm::enumerate(plan.buffers)) {
+    if (buffer.kind == Buffer::Kind::Planned ||
+        (anyPlanned && isOpen(buffer) && buffer.bytes > smallBytes && !carriedBuffers.contains(index))) {
+      buffer.kind = Buffer::Kind::Planned;
+      buffer.place = plan.plannedLifetimes.size();
+      plan.plannedLifetimes.push_back({buffer.first, buffer.last});
+    } else if (isOpen(buffer) && buffer.bytes >= 0) {
       buffer.kind = Buffer::Kind::Arena;
       fixed.push_back({buffer.bytes, buffer.first, buffer.last});
-      fixedPlaces.push_back(&buffer.place);
+      places.push_back(&buffer.place);
       if (needsScratch.contains(index)) {
         fixed.push_back(fixed.back());
-        fixedPlaces.push_back(&buffer.scratch);
+        places.push_back(&buffer.scratch);
       }
-      continue;
     }
-    // A loop's carried tensor may have other extents each time.
-    SmallVector<OpFoldResult> dims = extents.get(buffer.value);
-    if (carriedBuffers.contains(index) ||
-        !llvm::all_of(dims, [&](OpFoldResult dim) { return planValues.contains(dim); }))
-      continue;
-    buffer.kind = Buffer::Kind::Pool;
-    int64_t element = bufferElementBytes(cast<RankedTensorType>(buffer.value.getType()).getElementType());
-    sized.push_back({estimateSize(dims) * element, buffer.first, buffer.last});
-    sizedPlaces.push_back(&buffer.place);
   }
-  plan.arenaBytes = packOffsets(fixed);
-  plan.pools = packPools(sized);
-  for (auto [packed, place] : llvm::zip(fixed, fixedPlaces))
-    *place = packed.place;
-  for (auto [packed, place] : llvm::zip(sized, sizedPlaces))
-    *place = packed.place;
+  plan.arenaBytes = packBuffers(fixed);
+  for (auto [packed, place] : llvm::zip(fixed, places))
+    *place = packed.offset;
 }
 
 MemoryPlan planMemory(func::FuncOp main) { return MemoryPlanner(main).run(); }

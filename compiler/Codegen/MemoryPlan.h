@@ -20,7 +20,7 @@ struct Buffer {
     Input,    ///< of the caller, never written
     Constant, ///< in the weights
     Arena,    ///< at a constant offset of the arena
-    Pool,     ///< in a pool: a part of the arena that is as large as its largest buffer
+    Planned,  ///< in the arena, at an offset that the model's plan decides
     Output,   ///< the memory that host->output gave
     Heap      ///< from host->allocate
   };
@@ -28,15 +28,15 @@ struct Buffer {
   Kind kind = Kind::Heap;
   int64_t first = 0, last = 0; ///< life time
   int64_t bytes = -1;          ///< size rounded up to the alignment, -1 if it is dynamic
-  int64_t place = -1;          ///< arena offset, pool or output
+  int64_t place = -1;          ///< arena offset, number among the planned buffers, or output
   int64_t operand = -1;        ///< written over this tensor operand of its launch
   int64_t scratch = -1;        ///< arena offset of the second buffer that a loop-carried tensor needs, -1 if none
 };
 
 struct MemoryPlan {
   llvm::SmallVector<Buffer> buffers;
-  int64_t arenaBytes = 0; ///< the constant part
-  int64_t pools = 0;
+  int64_t arenaBytes = 0;                                          ///< the constant part
+  llvm::SmallVector<std::pair<int64_t, int64_t>> plannedLifetimes; ///< of planned buffers, in order
 };
 
 /// Plans the memory of `main`.

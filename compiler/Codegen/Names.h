@@ -22,14 +22,15 @@ inline constexpr llvm::StringLiteral indexAttr = "tenon.index", functionAttr = "
 
 // On ops of main and on main itself, from PlanMemory.
 inline constexpr llvm::StringLiteral storageAttr = "tenon.storage", arenaBytesAttr = "tenon.arena_bytes",
-                                     poolsAttr = "tenon.pools", buffersAttr = "tenon.buffers";
+                                     lifetimesAttr = "tenon.lifetimes", buffersAttr = "tenon.buffers";
 
 // On the module, from LowerMain to BuildDescriptor.
 inline constexpr llvm::StringLiteral inputsAttr = "tenon.inputs", outputsAttr = "tenon.outputs",
                                      kernelsAttr = "tenon.kernels", tableSlotsAttr = "tenon.table_slots";
 
 // Symbols.
-inline constexpr llvm::StringLiteral mainName = "main", planName = "tenon_plan", runName = "tenon_run";
+inline constexpr llvm::StringLiteral mainName = "main", planName = "tenon_plan", runName = "tenon_run",
+                                     lifetimesName = "tenon_lifetimes";
 inline constexpr llvm::StringLiteral kernelSuffix = "_kernel", scratchSuffix = "_scratch", bodySuffix = "_body";
 
 } // namespace tenon::codegen

@@ -38,10 +38,11 @@ def PlanMemory : Pass<"tenon-plan-memory", "::mlir::ModuleOp"> {
     out what is decided here.
 
     Each op of `@main` that makes tensors gets `tenon.storage`, one entry per tensor:
-    `{arena = 1024}` at that offset; `{pool = 2}` in a part of the arena whose size depends on the inputs' extents;
+    `{arena = 1024}` at that offset; `{planned = 2}` in the arena at an offset that the model's plan finds, because sizes depend on
+    the inputs' extents (`tenon.lifetimes` of the function has two numbers for each);
     `{output = 0}` in the memory of that output; `{operand = 1}` over that tensor operand; `{heap}` in memory from the host,
-    because the size depends on data. The function gets `tenon.arena_bytes` (the constant part), `tenon.pools` (how many) and
-    `tenon.buffers` (for the manifest).
+    because the size depends on data. The function gets `tenon.arena_bytes` (the constant part) and `tenon.buffers`
+    (for the manifest).
 
     ```
     %0 = nn.launch @k(%x) : (tensor<4xf32>) -> tensor<4xf32>
@@ -67,7 +68,8 @@ def LowerMain : Pass<"tenon-lower-main", "::mlir::ModuleOp"> {
     llvm.func internal @tenon_run(%host, %inputs, %table, %arena, %weights: !llvm.ptr) -> i32   // calls @k_kernel
     ```
   }];
-  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect"];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+                           "::mlir::scf::SCFDialect"];
 }
 
 def BuildDescriptor : Pass<"tenon-build-descriptor", "::mlir::ModuleOp"> {

@@ -30,8 +30,8 @@ StringRef kindName(Buffer::Kind kind) {
     return "constant";
   case Buffer::Kind::Arena:
     return "arena";
-  case Buffer::Kind::Pool:
-    return "pool";
+  case Buffer::Kind::Planned:
+    return "planned";
   case Buffer::Kind::Output:
     return "output";
   case Buffer::Kind::Heap:
@@ -68,6 +68,14 @@ DictionaryAttr describe(const Buffer &buffer, Builder &builder) {
   return builder.getDictionaryAttr(entries);
 }
 
+/// The life times of planned buffers: two numbers each.
+DenseI32ArrayAttr lifetimesOf(const MemoryPlan &plan, Builder &builder) {
+  SmallVector<int32_t> numbers;
+  for (auto [first, last] : plan.plannedLifetimes)
+    numbers.append({static_cast<int32_t>(first), static_cast<int32_t>(last)});
+  return builder.getDenseI32ArrayAttr(numbers);
+}
+
 struct PlanMemoryPass : impl::PlanMemoryBase<PlanMemoryPass> {
   void runOnOperation() override {
     auto main = getOperation().lookupSymbol<func::FuncOp>(mainName);
@@ -92,7 +100,7 @@ struct PlanMemoryPass : impl::PlanMemoryBase<PlanMemoryPass> {
     for (auto &[op, entries] : storage)
       op->setAttr(storageAttr, builder.getArrayAttr(entries));
     main->setAttr(arenaBytesAttr, builder.getI64IntegerAttr(plan.arenaBytes));
-    main->setAttr(poolsAttr, builder.getI64IntegerAttr(plan.pools));
+    main->setAttr(lifetimesAttr, lifetimesOf(plan, builder));
     main->setAttr(buffersAttr, builder.getArrayAttr(described));
   }
 };

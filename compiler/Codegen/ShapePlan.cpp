@@ -1,12 +1,15 @@
 //===- ShapePlan.cpp - the function that computes everything that depends on extents only -----------------===//
 //
-// The function is one block: nothing in it has side effects but the stores to the table, and what is wrong with a shape
-// is collected and reported at the end, the first fault in main's order.
+// The function computes everything in one block: nothing in it has side effects but the stores to the table, and what
+// is wrong with a shape is collected and reported at its end, the first fault in main's order. Buffers are packed after
+// that.
 //
 //===----------------------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/ShapePlan.h"
 
+#include "compiler/Codegen/ArenaPacking.h"
+#include "compiler/Codegen/Names.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -16,11 +19,15 @@ using namespace mlir;
 
 namespace tenon::codegen {
 
-ShapePlan::ShapePlan(func::FuncOp main, LLVM::LLVMFuncOp function, const Abi &abi, int64_t arenaBytes, int64_t pools)
+ShapePlan::ShapePlan(func::FuncOp main, LLVM::LLVMFuncOp function, const Abi &abi, int64_t arenaBytes,
+                     ArrayRef<int32_t> lifetimes)
     : main(main), function(function), abi(abi), builder(main.getContext()), ir(builder, abi), arenaBytes(arenaBytes),
-      pools(pools), nextSlot(TENON_TABLE_FIRST_FREE + pools) {
+      lifetimes(lifetimes), nextSlot(TENON_TABLE_FIRST_FREE + lifetimes.size() / 2) {
   function.addEntryBlock(builder);
   builder.setInsertionPointToEnd(&function.getBody().front());
+  if (!lifetimes.empty())
+    sizes = LLVM::AllocaOp::create(builder, function.getLoc(), abi.pointer, abi.i64,
+                                   ir.i64(function.getLoc(), lifetimes.size() / 2), /*alignment=*/slotBytes);
 }
 
 //===----------------------------------------------------------------------===//
@@ -70,7 +77,7 @@ int64_t ShapePlan::slotOf(Value value) {
 // Memory
 //===----------------------------------------------------------------------===//
 
-void ShapePlan::addToPool(Location loc, int64_t pool, ArrayRef<OpFoldResult> extents, int64_t elementBytes,
+void ShapePlan::addBuffer(Location loc, int64_t number, ArrayRef<OpFoldResult> extents, int64_t elementBytes,
                           bool isConditional) {
   SmallVector<Value> values;
   for (OpFoldResult extent : extents) {
@@ -80,25 +87,39 @@ void ShapePlan::addToPool(Location loc, int64_t pool, ArrayRef<OpFoldResult> ext
     values.push_back(value);
   }
   CheckedSize size = checkedSize(builder, loc, values, elementBytes);
-  CheckedSize &all = pools[pool];
-  if (all.bytes)
-    size = {arith::MaxSIOp::create(builder, loc, all.bytes, size.bytes),
-            arith::OrIOp::create(builder, loc, all.bad, size.bad)};
-  all = size;
+  ir.storeSlot(loc, sizes, number, size.bytes);
+  totalSize = totalSize.bytes ? checkedSum(builder, loc, totalSize, size) : size;
+}
+
+/// Whatever the packing does, it stays below the sum of all sizes.
+void ShapePlan::checkTotal() {
+  if (!totalSize.bytes)
+    return;
+  Location loc = function.getLoc();
+  CheckedSize constant{ir.i64(loc, arenaBytes), totalSize.bad};
+  CheckedSize all = checkedSum(builder, loc, totalSize, constant);
+  Value zero = ir.i64(loc, 0);
+  checks.push_back({all.bad, "the input dimensions need more memory than can be addressed", zero, zero});
 }
 
 void ShapePlan::storeArena() {
   Location loc = function.getLoc();
-  CheckedSize end{ir.i64(loc, arenaBytes), arith::ConstantIntOp::create(builder, loc, builder.getI1Type(), 0)};
-  for (auto [pool, size] : llvm::enumerate(pools)) {
-    ir.storeSlot(loc, function.getArgument(2), slotOfPool(pool), end.bytes);
-    if (size.bytes)
-      end = checkedSum(builder, loc, end, size);
+  Value table = function.getArgument(2), end = ir.i64(loc, arenaBytes);
+  if (!lifetimes.empty()) {
+    auto module = main->getParentOfType<ModuleOp>();
+    int64_t count = lifetimes.size() / 2;
+    auto pairType = LLVM::LLVMArrayType::get(abi.i32, 2);
+    auto values = DenseElementsAttr::get(RankedTensorType::get({count, 2}, abi.i32), lifetimes);
+    OpBuilder atEnd = OpBuilder::atBlockEnd(module.getBody());
+    LLVM::GlobalOp::create(atEnd, loc, LLVM::LLVMArrayType::get(pairType, count), /*isConstant=*/true,
+                           LLVM::Linkage::Internal, lifetimesName, values, /*alignment=*/4);
+    LLVM::LLVMFuncOp pack = addPackFunction(module);
+    Value offsets = ir.offset(loc, table, slotOfBuffer(0) * slotBytes);
+    end = LLVM::CallOp::create(builder, loc, pack,
+                               ValueRange{sizes, ir.addressOf(loc, lifetimesName), offsets, ir.i64(loc, count), end})
+              .getResult();
   }
-  ir.storeSlot(loc, function.getArgument(2), TENON_TABLE_ARENA_BYTES, end.bytes);
-  if (!pools.empty())
-    checks.push_back(
-        {end.bad, "the input dimensions need more memory than can be addressed", ir.i64(loc, 0), ir.i64(loc, 0)});
+  ir.storeSlot(loc, table, TENON_TABLE_ARENA_BYTES, end);
 }
 
 void ShapePlan::addScratch(Location loc, FlatSymbolRefAttr callee, int64_t firstSlot, ValueRange scalars) {
@@ -177,9 +198,10 @@ void ShapePlan::reportFirst() {
 }
 
 int64_t ShapePlan::finish() {
-  storeArena();
   storeScratch();
+  checkTotal();
   reportFirst();
+  storeArena();
   LLVM::ReturnOp::create(builder, function.getLoc(), ir.i32(function.getLoc(), TENON_OK));
   return nextSlot;
 }

@@ -17,18 +17,19 @@ namespace tenon::codegen {
 
 class ShapePlan {
 public:
-  /// `function` is tenon_plan without a body; `arenaBytes` the constant part of the arena, which `pools` pools follow.
+  /// `function` is tenon_plan without a body; `arenaBytes` the constant part of the arena, which the planned buffers
+  /// follow, whose `lifetimes` have two numbers each.
   ShapePlan(mlir::func::FuncOp main, mlir::LLVM::LLVMFuncOp function, const Abi &abi, int64_t arenaBytes,
-            int64_t pools);
+            llvm::ArrayRef<int32_t> lifetimes);
 
   /// The slot that holds `value`, a plan value of main.
   int64_t slotOf(mlir::Value value);
-  /// The slot that holds the arena offset of a pool.
-  int64_t slotOfPool(int64_t pool) const { return TENON_TABLE_FIRST_FREE + pool; }
+  /// The slot that holds the arena offset of a planned buffer.
+  int64_t slotOfBuffer(int64_t number) const { return TENON_TABLE_FIRST_FREE + number; }
 
-  /// A buffer with these extents is in `pool`. A buffer that is made under a condition counts as empty if its extents
-  /// are negative.
-  void addToPool(mlir::Location loc, int64_t pool, llvm::ArrayRef<mlir::OpFoldResult> extents, int64_t elementBytes,
+  /// Planned buffer `number` has these extents. One that is made under a condition counts as empty if they are
+  /// negative.
+  void addBuffer(mlir::Location loc, int64_t number, llvm::ArrayRef<mlir::OpFoldResult> extents, int64_t elementBytes,
                  bool isConditional);
   /// Task functions need that much scratch memory.
   void addScratch(int64_t bytes) { scratchBytes = std::max(scratchBytes, bytes); }
@@ -54,6 +55,7 @@ private:
   mlir::Value get(mlir::Location loc, mlir::OpFoldResult extent); ///< as i64
   mlir::Value product(mlir::Location loc, llvm::ArrayRef<mlir::OpFoldResult> extents);
   mlir::Value inputExtent(mlir::Location loc, mlir::BlockArgument tensor, int64_t dim);
+  void checkTotal();
   void storeArena();
   void storeScratch();
   void reportFirst();
@@ -65,7 +67,9 @@ private:
   AbiBuilder ir;
   mlir::IRMapping mapping;
   int64_t arenaBytes, scratchBytes = 0;
-  llvm::SmallVector<CheckedSize> pools; ///< bytes is null for an empty pool
+  llvm::ArrayRef<int32_t> lifetimes;
+  mlir::Value sizes;     ///< memory in the frame: the size of each planned buffer
+  CheckedSize totalSize; ///< of them all; bytes is null if there are none
   llvm::SmallVector<mlir::Value> scratchSizes;
   llvm::DenseMap<mlir::Value, int64_t> slots;
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> inputExtents;

@@ -59,19 +59,17 @@ void importScatterND(NodeContext &c) {
   c.result(c.b.make<nn::ScatterNdOp>(scatterKindOf(c), input, indices, c.input(2)));
 }
 
+/// The indices, and how many there are: the elements that are not zero are counted first.
 mlir::Value nonZero(Builder &b, mlir::Value input) {
-  auto type = mlir::RankedTensorType::get({rankOf(input), mlir::ShapedType::kDynamic}, b.raw().getI64Type());
-  return b.createTyped<nn::NonZeroOp>(type, input)->getResult(0);
+  mlir::Value hits = input;
+  if (!elementOf(input).isInteger(1))
+    hits = b.make<nn::CompareOp>(nn::ComparePredicate::ne, input, b.constant(0, elementOf(input)));
+  IntVector all = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(input)));
+  mlir::Value total = b.reduce(nn::ReduceKind::sum, b.cast(hits, b.raw().getI64Type()), all, /*keepDims=*/false);
+  return b.make<nn::NonZeroOp>(input, b.value(b.extract(total)->items.front()));
 }
 
-void importNonZero(NodeContext &c) {
-  mlir::Value input = c.input(0);
-  // A scalar counts as a vector of one element, but has no index.
-  mlir::Value indices = nonZero(c.b, rankOf(input) == 0 ? c.b.reshape(input, {c.b.index(1)}) : input);
-  if (rankOf(input) == 0)
-    indices = c.b.sliceDimension(indices, 0, c.b.index(0), c.b.index(0));
-  c.result(indices);
-}
+void importNonZero(NodeContext &c) { c.result(nonZero(c.b, c.input(0))); }
 
 void importCompress(NodeContext &c) {
   Builder &b = c.b;

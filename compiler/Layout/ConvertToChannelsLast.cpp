@@ -100,6 +100,13 @@ private:
   Value untransposed(Value value, ArrayRef<int64_t> permutation) {
     if (auto op = transposition(value); op && op.getPermutation() == permutation)
       return op.getInput();
+    // Once per value and block: equal extents should come from equal values.
+    for (Operation *user : value.getUsers()) {
+      auto op = dyn_cast<nn::TransposeOp>(user);
+      if (op && op->getBlock() == b.getInsertionBlock() && op->isBeforeInBlock(&*b.getInsertionPoint()) &&
+          op.getPermutation() == ArrayRef<int64_t>(invertPermutationVector(permutation)))
+        return op;
+    }
     return transpose(value, invertPermutationVector(permutation));
   }
 

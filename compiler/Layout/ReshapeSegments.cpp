@@ -1,7 +1,8 @@
 //===- ReshapeSegments.cpp - which dimensions of a reshape belong together --------------------------------------------===//
 //
 // Equal extents are matched from both ends; what is left in the middle has as many elements on both sides, because the whole has. A middle of
-// known extents is cut where running products agree.
+// known extents is cut where running products agree. So is one with a single unknown extent on each side beside equal known products: the
+// two unknown extents are equal then.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -52,6 +53,17 @@ static void cutStatic(ArrayRef<int64_t> from, ArrayRef<int64_t> to, Range in, Ra
   }
 }
 
+/// A prime that no product of small extents contains.
+static constexpr int64_t unknownExtent = 2147483647;
+
+/// The number of unknown extents in a range of a shape, and the product of the others.
+static std::pair<int64_t, int64_t> countMiddle(ArrayRef<int64_t> shape, Range range) {
+  int64_t dynamic = 0, product = 1;
+  for (int64_t size : shape.slice(range.begin, range.size()))
+    (ShapedType::isDynamic(size) ? dynamic : product) = ShapedType::isDynamic(size) ? dynamic + 1 : product * size;
+  return {dynamic, product};
+}
+
 std::optional<SmallVector<ReshapeSegment>> findSegments(nn::ReshapeOp op) {
   auto from = cast<RankedTensorType>(op.getInput().getType()), to = cast<RankedTensorType>(op.getType());
   nn::ExtentEquality extents(op.getContext());
@@ -69,11 +81,14 @@ std::optional<SmallVector<ReshapeSegment>> findSegments(nn::ReshapeOp op) {
     front.push_back({{in.begin++}, {out.begin++}});
   while (in.size() > 0 && out.size() > 0 && equal(in.end - 1, out.end - 1))
     back.push_back({{--in.end}, {--out.end}});
-  auto isStatic = [](ArrayRef<int64_t> shape, Range range) {
-    return llvm::none_of(shape.slice(range.begin, range.size()), ShapedType::isDynamic);
-  };
-  if (isStatic(from.getShape(), in) && isStatic(to.getShape(), out)) {
-    cutStatic(from.getShape(), to.getShape(), in, out, middle);
+  SmallVector<int64_t> fromShape(from.getShape()), toShape(to.getShape());
+  auto [fromDynamic, fromProduct] = countMiddle(fromShape, in);
+  auto [toDynamic, toProduct] = countMiddle(toShape, out);
+  if (fromDynamic == toDynamic && fromDynamic <= 1 && fromProduct == toProduct) {
+    // A prime stands for the unknown extent: running products agree only where both sides have passed it.
+    for (SmallVector<int64_t> *shape : {&fromShape, &toShape})
+      llvm::replace(*shape, ShapedType::kDynamic, unknownExtent);
+    cutStatic(fromShape, toShape, in, out, middle);
   } else {
     ReshapeSegment rest;
     llvm::append_range(rest.from, llvm::seq(in.begin, in.end));

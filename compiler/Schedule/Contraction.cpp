@@ -40,12 +40,33 @@ void countedLoop(ImplicitLocOpBuilder &b, Value from, Value to, Value step, func
 // Epilogue
 //===----------------------------------------------------------------------===//
 
-Epilogue::Epilogue(Kernel &kernel, Value contraction) : kernel(kernel), contraction(contraction) {}
+/// Whether two extents can be taken as equal where Fuse has found them to be: not both are known and different.
+static bool mayBeEqual(Value lhs, Value rhs) {
+  return sameExtent(lhs, rhs) || (!known(lhs) && !known(rhs));
+}
+
+Epilogue::Epilogue(Kernel &kernel, Value contraction) : kernel(kernel), contraction(contraction) {
+  // Fuse gives a contraction only ops of its own extents. Where those are computed in two ways, the contraction's count.
+  ArrayRef<Value> whole = kernel.extents(contraction);
+  after.insert(contraction);
+  for (Operation *op : kernel.ops()) {
+    if (!llvm::any_of(op->getOperands(), [&](Value operand) { return after.contains(operand); }))
+      continue;
+    for (Value result : op->getResults()) {
+      after.insert(result);
+      ArrayRef<Value> extents = kernel.extents(result);
+      bool equal = op->hasTrait<nn::Elementwise>() && extents.size() == whole.size();
+      for (size_t d = 0; equal && d < whole.size(); ++d)
+        equal = mayBeEqual(extents[d], whole[d]);
+      pointwise &= equal;
+      if (equal)
+        bound.push_back({result, SmallVector<Value>(whole)});
+    }
+  }
+}
 
 bool Epilogue::isPointwise() const {
-  return llvm::all_of(kernel.results(), [&](Value result) {
-    return sameExtents(kernel.extents(result), kernel.extents(contraction));
-  });
+  return pointwise && llvm::all_of(kernel.results(), [&](Value result) { return after.contains(result); });
 }
 
 bool Epilogue::flattenRows(Value rows) {
@@ -67,25 +88,21 @@ bool Epilogue::flattenRows(Value rows) {
     return true;
   };
   // All that hangs on the contraction, and what it is combined with.
-  DenseSet<Value> after = {contraction};
-  bool valid = merge(contraction);
+  bool valid = true;
+  for (Value tensor : after)
+    merged.push_back({tensor, {rows, whole.back()}});
   for (Operation *op : kernel.ops()) {
-    if (!llvm::any_of(op->getOperands(), [&](Value operand) { return after.contains(operand); }))
+    if (!after.contains(op->getResult(0)) || op->getResult(0) == contraction)
       continue;
-    valid &= op->hasTrait<nn::Elementwise>();
     for (Value operand : op->getOperands())
       if (isa<RankedTensorType>(operand.getType()) && !after.contains(operand)) {
         // A tensor computed beside the contraction would need the flat view all the way down.
-        auto side = operand.getDefiningOp();
+        Operation *side = operand.getDefiningOp();
         valid &= (!side || isa<nn::ConstantOp>(side)) && merge(operand);
       }
-    for (Value result : op->getResults()) {
-      valid &= merge(result);
-      after.insert(result);
-    }
   }
   if (valid)
-    flattened = std::move(merged);
+    bound = std::move(merged);
   return valid;
 }
 
@@ -104,7 +121,7 @@ ElementEmitter &Epilogue::emitter(int64_t lanes) {
   std::unique_ptr<ElementEmitter> &emitter = emitters[lanes];
   if (!emitter) {
     emitter = std::make_unique<ElementEmitter>(kernel.emitter(lanes));
-    for (auto &[tensor, extents] : flattened)
+    for (auto &[tensor, extents] : bound)
       emitter->bindExtents(tensor, extents);
   }
   return *emitter;

@@ -5,6 +5,7 @@
 
 #include "compiler/Schedule/ContractionTiles.h"
 #include "compiler/Schedule/Kernel.h"
+#include "llvm/ADT/SetVector.h"
 #include <map>
 
 namespace tenon::schedule {
@@ -20,7 +21,7 @@ class Epilogue {
 public:
   Epilogue(Kernel &kernel, Value contraction);
 
-  /// Whether all results have the contraction's extents, so that an accumulator at an index is all they need of it.
+  /// Whether all results are elementwise functions of the contraction, so that an accumulator at an index is all they need of it.
   bool isPointwise() const;
 
   /// Treats all dimensions but the last as one of `rows`. Returns false, and changes nothing, if an operand is not the same for all
@@ -39,7 +40,9 @@ private:
 
   Kernel &kernel;
   Value contraction;
-  SmallVector<std::pair<Value, SmallVector<Value>>> flattened;
+  bool pointwise = true;
+  llvm::SetVector<Value> after;                            ///< the contraction and all that is computed from it
+  SmallVector<std::pair<Value, SmallVector<Value>>> bound; ///< extents that replace the kernel's
   std::map<int64_t, std::unique_ptr<ElementEmitter>> emitters;
 };
 

@@ -66,6 +66,13 @@ Value inputCoordinate(Coordinates &c, nn::ResizeOp op, size_t d, Value x, Value 
   using C = nn::ResizeCoordinate;
   Value scale = c.widen(op.getScales()[d]), half = c.constant(0.5), zero = c.constant(0), one = c.constant(1);
   Value inF = c.fromIndex(in), outF = c.fromIndex(out);
+  // The standard scales the grid by the given scale, though the result's extent was rounded down. A product that is almost whole comes
+  // from a scale that stands for two extents and was rounded to f32.
+  auto scaledExtent = [&] {
+    Value product = c.mul(inF, scale), whole = math::RoundEvenOp::create(c.b, product);
+    Value isWhole = c.compare(arith::CmpFPredicate::OLT, c.abs(c.sub(product, whole)), c.constant(1e-4));
+    return c.select(isWhole, whole, product);
+  };
   auto isOne = [&] { return arith::CmpIOp::create(c.b, arith::CmpIPredicate::eq, out, c.emitter.constant(1)); };
   auto centred = [&] { return c.sub(c.div(c.add(x, half), scale), half); };
   switch (op.getCoordinate()) {
@@ -79,7 +86,7 @@ Value inputCoordinate(Coordinates &c, nn::ResizeOp op, size_t d, Value x, Value 
   case C::pytorch_half_pixel:
     return c.select(isOne(), zero, centred());
   case C::align_corners:
-    return c.select(isOne(), zero, c.div(c.mul(x, c.sub(inF, one)), c.sub(outF, one)));
+    return c.select(isOne(), zero, c.div(c.mul(x, c.sub(inF, one)), c.sub(scaledExtent(), one)));
   case C::asymmetric:
     return c.div(x, scale);
   case C::tf_half_pixel_for_nn:

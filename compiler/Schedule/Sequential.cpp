@@ -68,10 +68,11 @@ static void copyPhase(Kernel &kernel, Value input, Value result) {
   kernel.phase(tasks, kernel.workOf(count), plain.constant(0), false, [&](Value begin, Value end, Value, Value) {
     ElementEmitter e = kernel.emitter(kernel.lanes(count));
     Value from = e.mul(begin, chunk), to = b.createOrFold<arith::MinUIOp>(e.mul(end, chunk), count);
-    Buffer source = kernel.argumentBuffer(cast<BlockArgument>(input));
+    auto argument = dyn_cast<BlockArgument>(input);
     vectorLoop(e, kernel.machine, from, to, [&](ElementEmitter &lane, Value position) {
       LaneIndex index{position, lane.lanes() == 1 ? 0 : 1};
-      Value value = lane.load(elementTypeOf(input), source, {count}, {index});
+      // What is no argument is a constant, the same at every index.
+      Value value = argument ? lane.load(elementTypeOf(input), kernel.argumentBuffer(argument), {count}, {index}) : lane.emit(input, {index});
       lane.store(value, elementTypeOf(input), kernel.resultBuffer(0), {count}, {index});
     });
   });
@@ -177,9 +178,10 @@ static bool scheduleNonZero(Kernel &kernel, nn::NonZeroOp op) {
 }
 
 bool scheduleSequential(Kernel &kernel) {
-  if (kernel.ops().size() != 1)
+  SmallVector<Operation *> ops(llvm::make_filter_range(kernel.ops(), [](Operation *op) { return !isa<nn::ConstantOp>(op); }));
+  if (ops.size() != 1)
     return false;
-  Operation *op = kernel.ops().front();
+  Operation *op = ops.front();
   bool done = false;
   if (auto cumulative = dyn_cast<nn::CumulativeOp>(op))
     done = scheduleCumulative(kernel, cumulative);

@@ -110,10 +110,7 @@ LogicalResult ScatterNdOp::resultShapes(Adaptor adaptor, Extents &extents, Small
   return success();
 }
 
-LogicalResult NonZeroOp::verify() {
-  int64_t inputRank = cast<RankedTensorType>(getInput().getType()).getRank();
-  auto type = cast<RankedTensorType>(getType());
-  if (type.getRank() != 2 || type.getDimSize(0) != inputRank)
-    return emitOpError("C1: result is ") << type << " but must have shape [" << inputRank << ", ?]";
+LogicalResult NonZeroOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  results.push_back({extents.int64(), {extents.constant(Extents::rank(adaptor.getInput())), extents.size(adaptor.getCount())}});
   return success();
 }

@@ -44,13 +44,19 @@ def NN_ScatterNdOp : NN_InferredOp<"scatter_nd"> {
   let assemblyFormat = "$kind `,` $input `,` $indices `,` $updates attr-dict `:` functional-type(operands, results)";
 }
 
-def NN_NonZeroOp : NN_Op<"non_zero"> {
+def NN_NonZeroOp : NN_InferredOp<"non_zero"> {
   let summary = "indices of the elements that are not zero, row-major: result[d, k] is index d of the k-th";
-  let description = [{The extent of dimension 1 is known only once the values are.}];
-  let arguments = (ins NN_Tensor:$input);
+  let description = [{
+        input[...] -> result[rank, count]
+
+    `count` is how many there are (a sum computed before): the extent of dimension 1. Further elements are left out.
+    A tensor of rank 0 has one element without indices: the result is [0, count].
+
+    From ONNX NonZero. Valid: `nn.non_zero %x, %n : (tensor<2x3xf32>, index) -> tensor<2x?xi64>`.
+  }];
+  let arguments = (ins NN_Tensor:$input, Index:$count);
   let results = (outs RankedTensorOf<[I64]>:$result);
-  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
+  let assemblyFormat = "$input `,` $count attr-dict `:` functional-type(operands, results)";
 }
 
 #endif // TENON_DIALECTS_NN_INDEXING

@@ -1,11 +1,16 @@
 //===- ImportTool.cpp - the importer alone -------------------------------------------------------------------===//
 //
-// tenon_import_tool model.onnx [--shape NAME=1x3x?] [--dim SYMBOL=8] [--quiet]: prints the nn module; or the diagnostics as JSON, and
-// exits 1.
+// tenon_import_tool model.onnx [--shape NAME=1x3x?] [--dim SYMBOL=8] [--quiet | --json]: prints the nn module as text or as
+// JSON (see moduleJson); or the diagnostics as JSON, and exits 1.
 //
 //===------------------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Import.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/Support/Base64.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -21,14 +26,116 @@ static llvm::json::Value toJson(const Diagnostic &diagnostic) {
                             {"hint", llvm::json::fixUTF8(diagnostic.hint)}};
 }
 
+template <typename T> static std::string printed(T thing) {
+  std::string text;
+  llvm::raw_string_ostream(text) << thing;
+  return text;
+}
+
+/// The module as data: a value is a number, a region is {"arguments": [number], "operations": [...]}, an operation has a name,
+/// operands, results, result types as text, attributes and regions. Constants carry their bytes in base64.
+class ModuleJson {
+public:
+  llvm::json::Value region(mlir::Region &region) {
+    llvm::json::Array arguments, operations;
+    for (mlir::Block &block : region) {
+      for (mlir::Value argument : block.getArguments())
+        arguments.push_back(number(argument));
+      for (mlir::Operation &op : block)
+        operations.push_back(operation(op));
+    }
+    return llvm::json::Object{{"arguments", std::move(arguments)}, {"operations", std::move(operations)}};
+  }
+
+private:
+  llvm::DenseMap<mlir::Value, int64_t> numbers;
+
+  int64_t number(mlir::Value value) { return numbers.try_emplace(value, static_cast<int64_t>(numbers.size())).first->second; }
+
+  llvm::json::Value elements(mlir::ElementsAttr attribute) {
+    llvm::ArrayRef<char> bytes;
+    bool splat = false;
+    if (auto dense = llvm::dyn_cast<mlir::DenseElementsAttr>(attribute)) {
+      if (dense.getElementType().isInteger(1)) {
+        llvm::json::Array list;
+        for (bool value : dense.getValues<bool>())
+          list.push_back(value);
+        return llvm::json::Object{{"booleans", std::move(list)}};
+      }
+      bytes = dense.getRawData();
+      splat = dense.isSplat();
+    } else {
+      bytes = llvm::cast<mlir::DenseResourceElementsAttr>(attribute).getRawHandle().getBlob()->getData();
+    }
+    return llvm::json::Object{{"bytes", llvm::encodeBase64(bytes)}, {"splat", splat}};
+  }
+
+  llvm::json::Value attribute(mlir::Attribute value) {
+    if (llvm::isa<mlir::UnitAttr>(value))
+      return true;
+    if (auto boolean = llvm::dyn_cast<mlir::BoolAttr>(value))
+      return boolean.getValue();
+    if (auto integer = llvm::dyn_cast<mlir::IntegerAttr>(value))
+      return integer.getValue().getSExtValue();
+    if (auto real = llvm::dyn_cast<mlir::FloatAttr>(value))
+      return printed(real.getValueAsDouble());
+    if (auto string = llvm::dyn_cast<mlir::StringAttr>(value))
+      return llvm::json::fixUTF8(string.getValue());
+    if (auto list = llvm::dyn_cast<mlir::ElementsAttr>(value))
+      return elements(list);
+    llvm::json::Array list;
+    if (auto integers = llvm::dyn_cast<mlir::DenseI64ArrayAttr>(value))
+      list.insert(list.end(), integers.asArrayRef().begin(), integers.asArrayRef().end());
+    else if (auto narrow = llvm::dyn_cast<mlir::DenseI32ArrayAttr>(value))
+      list.insert(list.end(), narrow.asArrayRef().begin(), narrow.asArrayRef().end());
+    else if (auto reals = llvm::dyn_cast<mlir::DenseF32ArrayAttr>(value))
+      list.insert(list.end(), reals.asArrayRef().begin(), reals.asArrayRef().end());
+    else
+      return printed(value);
+    return list;
+  }
+
+  llvm::json::Value operation(mlir::Operation &op) {
+    llvm::json::Array operands, results, types, regions;
+    llvm::json::Object attributes;
+    for (mlir::Value operand : op.getOperands())
+      operands.push_back(number(operand));
+    for (mlir::Value result : op.getResults()) {
+      results.push_back(number(result));
+      types.push_back(printed(result.getType()));
+    }
+    for (mlir::NamedAttribute entry : op.getAttrDictionary())
+      attributes[entry.getName().getValue()] = attribute(entry.getValue());
+    for (mlir::Region &inner : op.getRegions())
+      regions.push_back(region(inner));
+    return llvm::json::Object{{"name", op.getName().getStringRef()}, {"operands", std::move(operands)},
+                              {"results", std::move(results)},       {"types", std::move(types)},
+                              {"attributes", std::move(attributes)}, {"regions", std::move(regions)}};
+  }
+};
+
+/// The names of main's arguments and results, and its body.
+static llvm::json::Value moduleJson(mlir::ModuleOp module) {
+  auto main = module.lookupSymbol<mlir::func::FuncOp>("main");
+  llvm::json::Array inputs, outputs;
+  for (unsigned i = 0; i < main.getNumArguments(); ++i)
+    inputs.push_back(main.getArgAttrOfType<mlir::StringAttr>(i, "nn.name").getValue());
+  for (unsigned i = 0; i < main.getNumResults(); ++i)
+    outputs.push_back(main.getResultAttrOfType<mlir::StringAttr>(i, "nn.name").getValue());
+  return llvm::json::Object{{"inputs", std::move(inputs)}, {"outputs", std::move(outputs)},
+                            {"body", ModuleJson().region(main.getBody())}};
+}
+
 int main(int argc, char **argv) {
   importer::ImportOptions options;
   std::string path;
-  bool quiet = false;
+  bool quiet = false, json = false;
   for (int i = 1; i < argc; ++i) {
     llvm::StringRef argument = argv[i];
     if (argument == "--quiet") {
       quiet = true;
+    } else if (argument == "--json") {
+      json = true;
     } else if ((argument == "--shape" || argument == "--dim") && i + 1 < argc) {
       auto [name, value] = llvm::StringRef(argv[++i]).rsplit('=');
       std::vector<int64_t> extents;
@@ -57,7 +164,9 @@ int main(int argc, char **argv) {
     llvm::errs() << llvm::json::Value(std::move(list)) << "\n";
   if (!module)
     return 1;
-  if (!quiet) {
+  if (json) {
+    llvm::outs() << moduleJson(*module) << "\n";
+  } else if (!quiet) {
     mlir::OpPrintingFlags flags;
     flags.elideLargeElementsAttrs(16).elideLargeResourceString(16);
     module->print(llvm::outs(), flags);

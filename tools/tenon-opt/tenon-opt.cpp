@@ -76,5 +76,6 @@ int main(int argc, char **argv) {
   tenon::pipeline::registerDialects(registry);
   tenon::pipeline::registerPasses();
   registerStages();
+  tenon::registerTargetPipelines();
   return asMainReturnCode(MlirOptMain(argc, argv, "Tenon's compiler passes\n", registry));
 }

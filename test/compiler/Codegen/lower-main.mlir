@@ -57,7 +57,8 @@ func.func @main(%x: tensor<4xf32> {nn.name = "x:0"}) -> (tensor<4xf32> {nn.name 
 
 // -----
 
-// Arithmetic on extents moves to the plan, which leaves in the table what run asks for, the pools' offsets before it. Sizes are
+// Arithmetic on extents moves to the plan, which leaves in the table what run asks for, behind the
+// buffers' offsets that the packing function finds. Sizes are
 // multiplied with a check for overflow; a view whose extents do not fit is an error of the caller.
 
 // CHECK: tenon.outputs = [{dims = ["n", ""], name = "y", type = tensor<?x2xf32>}], tenon.table_slots = 5 : i64
@@ -68,6 +69,9 @@ func.func @main(%x: tensor<4xf32> {nn.name = "x:0"}) -> (tensor<4xf32> {nn.name 
 // CHECK: %[[FAILED:.*]] = llvm.icmp "ne" %{{.*}}, %{{.*}} : !llvm.ptr
 // CHECK: cf.cond_br %[[FAILED]]
 // CHECK: llvm.getelementptr %[[HOST]][32]
+// CHECK: %[[LIFETIMES:.*]] = llvm.mlir.addressof @tenon_lifetimes
+// CHECK: %[[END:.*]] = llvm.call @tenon_pack(%{{.*}}, %[[LIFETIMES]],
+// CHECK: llvm.store %[[END]], %[[TABLE]]
 // CHECK: llvm.func internal @tenon_run(%{{[^:]*}}: !llvm.ptr, %{{[^:]*}}: !llvm.ptr, %[[RUNTABLE:[^:]*]]: !llvm.ptr, %[[MEMORY:[^:]*]]: !llvm.ptr
 // CHECK: %[[POOL:.*]] = llvm.getelementptr %[[RUNTABLE]][16]
 // CHECK: %[[OFFSET:.*]] = llvm.load %[[POOL]] invariant

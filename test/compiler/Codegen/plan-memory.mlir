@@ -47,17 +47,20 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 // -----
 
-// Sizes that follow from the inputs' extents share pools; sizes that depend on data come from the host.
+// Where sizes follow from the inputs' extents the plan packs buffers, by their life times; constant sizes join in unless they are small;
+// sizes that depend on data come from the host.
 
 // CHECK-LABEL: func.func @main
-// CHECK-SAME: tenon.pools = 2 : i64
-// CHECK: nn.launch @k(%{{.*}}) {{.*}} {tenon.storage = [{pool = 0 : i64}]}
-// CHECK: nn.launch @k(%{{.*}}) {{.*}} {tenon.storage = [{pool = 1 : i64}]}
-// CHECK: nn.launch @k(%{{.*}}) {{.*}} {tenon.storage = [{pool = 0 : i64}]}
+// CHECK-SAME: tenon.arena_bytes = 64 : i64
+// CHECK-SAME: tenon.lifetimes = array<i32: 2, 3, 3, 4, 4, 8, 8, 8>
+// CHECK: nn.launch @k(%{{.*}}) {{.*}} {tenon.storage = [{planned = 0 : i64}]}
+// CHECK: nn.launch @k(%{{.*}}) {{.*}} {tenon.storage = [{planned = 1 : i64}]}
+// CHECK: nn.launch @k(%{{.*}}) {{.*}} {tenon.storage = [{planned = 2 : i64}]}
 // CHECK: nn.launch @count(%{{.*}}) {tenon.storage = [{arena = 0 : i64}]}
-// CHECK: nn.launch @k(%{{.*}}) {{.*}} {tenon.storage = [{heap}]}
+// CHECK: nn.launch @k2(%{{.*}}) {{.*}} {tenon.storage = [{heap}, {planned = 3 : i64}]}
 // CHECK: nn.launch @k(%{{.*}}) {{.*}} {tenon.storage = [{output = 0 : i64}]}
 func.func private @k(memref<?xf32>, memref<?xf32>) attributes {nn.kernel, nn.results = 1 : i64}
+func.func private @k2(memref<?xf32>, memref<?xf32>, memref<?xf32>) attributes {nn.kernel, nn.results = 2 : i64}
 func.func private @count(memref<?xf32>, memref<?xi64>) attributes {nn.kernel, nn.results = 1 : i64}
 func.func @main(%x: tensor<?xf32>) -> tensor<?xf32> {
   %c0 = arith.constant 0 : index
@@ -68,7 +71,7 @@ func.func @main(%x: tensor<?xf32>) -> tensor<?xf32> {
   %3 = nn.launch @count(%2) : (tensor<?xf32>) -> tensor<i64>
   %4 = tensor.extract %3[] : tensor<i64>
   %5 = arith.index_cast %4 : i64 to index
-  %6 = nn.launch @k(%2) extents(%5) : (tensor<?xf32>) -> tensor<?xf32>
+  %6, %unused = nn.launch @k2(%2) extents(%5) : (tensor<?xf32>) -> (tensor<?xf32>, tensor<2000xf32>)
   %7 = nn.launch @k(%6) extents(%5) : (tensor<?xf32>) -> tensor<?xf32>
   return %7 : tensor<?xf32>
 }

@@ -1,0 +1,72 @@
+// RUN: tenon-opt %s --tenon-pack-weights=runtime-bytes=1024 | FileCheck %s
+
+// A constant right-hand side becomes panels, K-major inside, the last one filled with zeros.
+// CHECK-LABEL: func @matmul
+// CHECK: nn.constant dense<{{\[}}{{\[}}[1, 2, 3, 4], [6, 7, 8, 9]], {{\[}}[5, 0, 0, 0], [10, 0, 0, 0]]]> : tensor<2x2x4xi32>
+// CHECK: nn.matmul %arg0, %{{.*}} {packing = #nn.packing<nr = 8, columns = 5>}
+func.func @matmul(%x: tensor<?x2xi32>) -> tensor<?x5xi32> {
+  %w = nn.constant dense<[[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]> : tensor<2x5xi32>
+  %0 = nn.matmul %x, %w : (tensor<?x2xi32>, tensor<2x5xi32>) -> tensor<?x5xi32>
+  return %0 : tensor<?x5xi32>
+}
+
+// A transposition is folded into the packing.
+// CHECK-LABEL: func @transposed
+// CHECK: nn.constant dense<{{\[}}{{\[}}[1, 3, 5, 0], [2, 4, 6, 0]]]> : tensor<1x2x4xi32>
+// CHECK-NOT: transpose_rhs
+func.func @transposed(%x: tensor<?x2xi32>) -> tensor<?x3xi32> {
+  %w = nn.constant dense<[[1, 2], [3, 4], [5, 6]]> : tensor<3x2xi32>
+  %0 = nn.matmul %x, %w {transpose_rhs} : (tensor<?x2xi32>, tensor<3x2xi32>) -> tensor<?x3xi32>
+  return %0 : tensor<?x3xi32>
+}
+
+// K of a filter runs over kernel positions, then channels: filter 0 is 1 2 | 3 4 (channel | position).
+// CHECK-LABEL: func @conv
+// CHECK: nn.constant dense<{{\[}}{{\[}}{{\[}}[1, 5, 0, 0], [3, 7, 0, 0], [2, 6, 0, 0], [4, 8, 0, 0]]]]> : tensor<1x1x4x4xi32>
+// CHECK: nn.conv {{.*}} packing = #nn.packing<nr = 4, columns = 2>
+func.func @conv(%x: tensor<?x9x2xi32>) -> tensor<?x8x2xi32> {
+  %w = nn.constant dense<[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]> : tensor<2x2x2xi32>
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 2>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>} : (tensor<?x9x2xi32>, tensor<2x2x2xi32>) -> tensor<?x8x2xi32>
+  return %0 : tensor<?x8x2xi32>
+}
+
+// A depthwise filter is one matrix whose columns are the channels.
+// CHECK-LABEL: func @depthwise
+// CHECK: nn.constant dense<{{\[}}{{\[}}{{\[}}[1, 3, 5, 0], [2, 4, 6, 0]]]]> : tensor<1x1x2x4xi32>
+func.func @depthwise(%x: tensor<?x9x3xi32>) -> tensor<?x8x3xi32> {
+  %w = nn.constant dense<[[[1, 2]], [[3, 4]], [[5, 6]]]> : tensor<3x1x2xi32>
+  %0 = nn.conv %x, %w {channels_last, groups = 3 : i64, kernel = array<i64: 2>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>} : (tensor<?x9x3xi32>, tensor<3x1x2xi32>) -> tensor<?x8x3xi32>
+  return %0 : tensor<?x8x3xi32>
+}
+
+// A window of one position makes a matrix product.
+// CHECK-LABEL: func @pointwise
+// CHECK-NOT: nn.conv
+// CHECK: nn.matmul %arg0, %{{.*}} : (tensor<?x9x2xf32>, tensor<1x2x4xf32>) -> tensor<?x9x3xf32>
+func.func @pointwise(%x: tensor<?x9x2xf32>) -> tensor<?x9x3xf32> {
+  %w = nn.constant dense<1.0> : tensor<3x2x1xf32>
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 1>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>} : (tensor<?x9x2xf32>, tensor<3x2x1xf32>) -> tensor<?x9x3xf32>
+  return %0 : tensor<?x9x3xf32>
+}
+
+// Large right-hand sides are packed at run time, small ones by the product's own kernel.
+// CHECK-LABEL: func @runtime
+// CHECK: %[[P:.*]] = nn.pack %arg1 {packing = #nn.packing<nr = 16, columns = 32>} : (tensor<32x32xf32>) -> tensor<2x32x16xf32>
+// CHECK: nn.matmul %arg0, %[[P]]
+// CHECK: nn.matmul %arg0, %arg2 : (tensor<64x32xf32>, tensor<32x4xf32>)
+func.func @runtime(%x: tensor<64x32xf32>, %y: tensor<32x32xf32>, %z: tensor<32x4xf32>) -> (tensor<64x32xf32>, tensor<64x4xf32>) {
+  %0 = nn.matmul %x, %y : (tensor<64x32xf32>, tensor<32x32xf32>) -> tensor<64x32xf32>
+  %1 = nn.matmul %x, %z : (tensor<64x32xf32>, tensor<32x4xf32>) -> tensor<64x4xf32>
+  return %0, %1 : tensor<64x32xf32>, tensor<64x4xf32>
+}
+
+// A constant left-hand side and a column: operands are exchanged, because the column's transposition is a reshape.
+// CHECK-LABEL: func @column
+// CHECK: %[[ROW:.*]] = nn.reshape %arg0[%{{.*}}, %{{.*}}] : tensor<2x1xf32> -> tensor<1x2xf32>
+// CHECK: %[[Y:.*]] = nn.matmul %[[ROW]], %{{.*}} {packing = #nn.packing<nr = 4, columns = 3>}
+// CHECK: nn.reshape %[[Y]][%{{.*}}, %{{.*}}] : tensor<1x3xf32> -> tensor<3x1xf32>
+func.func @column(%x: tensor<2x1xf32>) -> tensor<3x1xf32> {
+  %w = nn.constant dense<[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]> : tensor<3x2xf32>
+  %0 = nn.matmul %w, %x : (tensor<3x2xf32>, tensor<2x1xf32>) -> tensor<3x1xf32>
+  return %0 : tensor<3x1xf32>
+}

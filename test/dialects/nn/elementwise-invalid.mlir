@@ -1,0 +1,56 @@
+// One broken rule per function; labels as in dialects/nn/NnElementwise.td.
+// RUN: tenon-opt %s -split-input-file -verify-diagnostics
+
+func.func @element_types(%x: tensor<2xf32>, %y: tensor<2xf16>) {
+  // expected-error @below {{C1: operands have element types 'f32' and 'f16'}}
+  %0 = nn.add %x, %y : (tensor<2xf32>, tensor<2xf16>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @choices(%c: tensor<2xi1>, %x: tensor<2xf32>, %y: tensor<2xf64>) {
+  // expected-error @below {{C1: operands have element types 'f32' and 'f64'}}
+  %0 = nn.select %c, %x, %y : (tensor<2xi1>, tensor<2xf32>, tensor<2xf64>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @shapes(%x: tensor<?x3xf32>, %y: tensor<4xf32>) {
+  // expected-error @below {{C2: shapes 'tensor<?x3xf32>' and 'tensor<4xf32>' do not broadcast}}
+  %0 = nn.mul %x, %y : (tensor<?x3xf32>, tensor<4xf32>) -> tensor<?x3xf32>
+  return
+}
+
+// -----
+
+func.func @result_shape(%x: tensor<3xf32>) {
+  // expected-error @below {{'nn.exp' op inferred type(s) 'tensor<3xf32>' are incompatible with return type(s) of operation 'tensor<4xf32>'}}
+  %0 = nn.exp %x : (tensor<3xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @cast_result(%x: tensor<3xf32>) {
+  // expected-error @below {{are incompatible with return type(s)}}
+  %0 = nn.cast %x to i8 : (tensor<3xf32>) -> tensor<3xi16>
+  return
+}
+
+// -----
+
+func.func @bitcast_width(%x: tensor<3xf32>) {
+  // expected-error @below {{C3: element type has 16 bits but the operand's has 32}}
+  %0 = nn.bitcast %x to i16 : (tensor<3xf32>) -> tensor<3xi16>
+  return
+}
+
+// -----
+
+func.func @integer_exp(%x: tensor<3xi32>) {
+  // expected-error @below {{operand #0 must be ranked tensor of floating point values}}
+  %0 = nn.exp %x : (tensor<3xi32>) -> tensor<3xi32>
+  return
+}

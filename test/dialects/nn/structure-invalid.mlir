@@ -1,0 +1,79 @@
+// One broken rule per function; labels as in dialects/nn/NnStructure.td.
+// RUN: tenon-opt %s -split-input-file -verify-diagnostics
+
+func.func @main(%x: tensor<2xf32>) {
+  // expected-error @below {{C1: no function @missing in this module}}
+  %0 = nn.launch @missing(%x) : (tensor<2xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func private @plain(%x: tensor<2xf32>) -> tensor<2xf32>
+
+func.func @main(%x: tensor<2xf32>) {
+  // expected-error @below {{C1: function @plain has no attribute nn.kernel}}
+  %0 = nn.launch @plain(%x) : (tensor<2xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func private @k(%x: tensor<2xf32>) -> tensor<2xf32> attributes {nn.kernel}
+
+func.func @main(%x: tensor<2xf32>, %n: index) {
+  // expected-error @below {{C2: @k takes 1 arguments but gets 2}}
+  %0 = nn.launch @k(%x) scalars(%n : index) : (tensor<2xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func private @k(%x: tensor<3xf32>) -> tensor<2xf32> attributes {nn.kernel}
+
+func.func @main(%x: tensor<2xf32>) {
+  // expected-error @below {{C2: argument 0 of @k is 'tensor<3xf32>' but gets 'tensor<2xf32>'}}
+  %0 = nn.launch @k(%x) : (tensor<2xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+// A scheduled kernel on booleans takes bytes.
+func.func private @k(%x: memref<?xf32>, %out: memref<?xi1>) attributes {nn.kernel}
+
+func.func @main(%x: tensor<2xf32>) {
+  // expected-error @below {{C2: argument 1 of @k is 'memref<?xi1>' but gets 'tensor<2xi1>'}}
+  %0 = nn.launch @k(%x) : (tensor<2xf32>) -> tensor<2xi1>
+  return
+}
+
+// -----
+
+func.func private @k(%x: tensor<2xf32>) -> (tensor<2xf32>, tensor<2xf32>) attributes {nn.kernel}
+
+func.func @main(%x: tensor<2xf32>) {
+  // expected-error @below {{C3: @k has 2 results but 1 are expected}}
+  %0 = nn.launch @k(%x) : (tensor<2xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func private @k(%x: tensor<2xf32>) -> tensor<2xf32> attributes {nn.kernel}
+
+func.func @main(%x: tensor<2xf32>) {
+  // expected-error @below {{C3: result 0 of @k is 'tensor<2xf32>' but 'tensor<4xf32>' is expected}}
+  %0 = nn.launch @k(%x) : (tensor<2xf32>) -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func private @k(%x: tensor<?xf32>) -> tensor<?xf32> attributes {nn.kernel}
+
+func.func @main(%x: tensor<?xf32>) {
+  // expected-error @below {{C4: results have 1 dynamic extents but 0 are given}}
+  %0 = nn.launch @k(%x) : (tensor<?xf32>) -> tensor<?xf32>
+  return
+}

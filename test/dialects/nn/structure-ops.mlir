@@ -1,0 +1,23 @@
+// Launches of kernels before and after Schedule.
+// RUN: tenon-opt %s | tenon-opt | FileCheck %s
+
+func.func private @double(%x: tensor<?xf32>, %n: index) -> tensor<?xf32> attributes {nn.kernel} {
+  %0 = nn.add %x, %x : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+
+// A scheduled kernel takes a flat buffer for each tensor argument and result; booleans are bytes.
+func.func private @is_nan(%x: memref<?xf32>, %out: memref<?xi8>, %n: index) attributes {nn.kernel} {
+  return
+}
+
+// CHECK-LABEL: @main
+func.func @main(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xi1>) {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?xf32>
+  // CHECK: nn.launch @double(%{{.*}}) scalars(%{{.*}} : index) extents(%{{.*}}) : (tensor<?xf32>) -> tensor<?xf32>
+  %0 = nn.launch @double(%x) scalars(%n : index) extents(%n) : (tensor<?xf32>) -> tensor<?xf32>
+  // CHECK: nn.launch @is_nan(%{{.*}}) scalars(%{{.*}} : index) extents(%{{.*}}) : (tensor<?xf32>) -> tensor<?xi1>
+  %1 = nn.launch @is_nan(%0) scalars(%n : index) extents(%n) : (tensor<?xf32>) -> tensor<?xi1>
+  return %0, %1 : tensor<?xf32>, tensor<?xi1>
+}

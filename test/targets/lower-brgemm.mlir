@@ -1,0 +1,91 @@
+// RUN: tenon-opt %s --tenon-lower-ukernels="triple=x86_64-linux-gnu cpu=x86-64-v4" | FileCheck %s --check-prefixes=CHECK,FMA,BROADCAST
+// RUN: tenon-opt %s --tenon-lower-ukernels="triple=x86_64-linux-gnu cpu=x86-64-v2" | FileCheck %s --check-prefixes=CHECK,MULADD
+// RUN: tenon-opt %s --tenon-lower-ukernels="triple=aarch64-linux-gnu cpu=neoverse-n1" | FileCheck %s --check-prefixes=CHECK,LANES
+
+// Accumulators are values that the loop over k carries; the epilogue follows it, once for each.
+// With fused multiply-add it is one op; without, a product and a sum that may be contracted.
+// An element of A is broadcast, or a vector of A along k gives its lanes as factors.
+// CHECK-LABEL: func @tile
+// CHECK: %[[SUMS:.*]]:4 = scf.for {{.*}} iter_args(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}) -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
+// BROADCAST: memref.load
+// BROADCAST: vector.broadcast
+// FMA: vector.fma
+// MULADD: arith.mulf {{.*}} fastmath<contract>
+// MULADD: arith.addf {{.*}} fastmath<contract>
+// LANES: %[[A:.*]] = vector.load {{.*}} vector<4xf32>
+// LANES: vector.extract {{.*}}[0]
+// CHECK: vector.store %[[SUMS]]#0
+// CHECK: vector.store %[[SUMS]]#1
+// CHECK: vector.store %[[SUMS]]#2
+// CHECK: vector.store %[[SUMS]]#3
+func.func @tile(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %k = arith.constant 64 : index
+  ukernel.brgemm %a[%c0] rows(%c0, %k) step(%c1), %b[%c0] steps(%c8, %c0) k(%k) {nr = 8 : i64, vectors = 2 : i64} : memref<?xf32>, memref<?xf32> {
+  ^bb0(%v: vector<4xf32>, %m: index, %n: index):
+    %row = arith.muli %m, %c8 : index
+    %at = arith.addi %row, %n : index
+    vector.store %v, %c[%at] : memref<?xf32>, vector<4xf32>
+    ukernel.yield
+  }
+  return
+}
+
+// A tile with fewer accumulators than the pipes need in flight is summed in several chains, which are added at the end.
+// CHECK-LABEL: func @chains
+// CHECK: %[[S:.*]]:4 = scf.for
+// FMA: %[[X:.*]] = arith.addf %[[S]]#0, %[[S]]#2
+// FMA: %[[Y:.*]] = arith.addf %[[S]]#1, %[[S]]#3
+// FMA: %[[SUM:.*]] = arith.addf %[[X]], %[[Y]]
+// FMA: vector.store %[[SUM]]
+func.func @chains(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %k: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  ukernel.brgemm %a[%c0] rows(%c0) step(%c1), %b[%c0] steps(%c4, %c0) k(%k) {nr = 4 : i64, vectors = 1 : i64} : memref<?xf32>, memref<?xf32> {
+  ^bb0(%v: vector<4xf32>, %m: index, %n: index):
+    vector.store %v, %c[%n] : memref<?xf32>, vector<4xf32>
+    ukernel.yield
+  }
+  return
+}
+
+// Narrow floats are widened when loaded, integers wrap.
+// CHECK-LABEL: func @types
+// CHECK: memref.load {{.*}} : memref<?xbf16>
+// CHECK: arith.extf
+// CHECK-LABEL: func @integers
+// CHECK: arith.muli {{.*}} : vector<4xi32>
+// CHECK: arith.addi {{.*}} : vector<4xi32>
+func.func @types(%a: memref<?xbf16>, %b: memref<?xbf16>, %c: memref<?xf32>, %i: index) {
+  ukernel.brgemm %a[%i] rows(%i) step(%i), %b[%i] steps(%i, %i) k(%i) {nr = 4 : i64, vectors = 1 : i64} : memref<?xbf16>, memref<?xbf16> {
+  ^bb0(%v: vector<4xf32>, %m: index, %n: index):
+    vector.store %v, %c[%n] : memref<?xf32>, vector<4xf32>
+    ukernel.yield
+  }
+  return
+}
+func.func @integers(%a: memref<?xi32>, %b: memref<?xi32>, %c: memref<?xi32>, %i: index) {
+  ukernel.brgemm %a[%i] rows(%i) step(%i), %b[%i] steps(%i, %i) k(%i) {nr = 4 : i64, vectors = 1 : i64} : memref<?xi32>, memref<?xi32> {
+  ^bb0(%v: vector<4xi32>, %m: index, %n: index):
+    vector.store %v, %c[%n] : memref<?xi32>, vector<4xi32>
+    ukernel.yield
+  }
+  return
+}
+
+// Columns that are not wanted are masked in the epilogue, and in B only where there is no memory behind them.
+// CHECK-LABEL: func @columns
+// CHECK: %[[MASK:.*]] = vector.create_mask
+// CHECK: vector.maskedload {{.*}} %[[MASK]]
+// CHECK: vector.maskedstore {{.*}} %[[MASK]]
+func.func @columns(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %i: index) {
+  ukernel.brgemm %a[%i] rows(%i) step(%i), %b[%i] steps(%i, %i) k(%i) columns(%i) {nr = 4 : i64, vectors = 1 : i64, mask_b} : memref<?xf32>, memref<?xf32> {
+  ^bb0(%v: vector<4xf32>, %m: index, %n: index, %mask: vector<4xi1>):
+    vector.maskedstore %c[%n], %mask, %v : memref<?xf32>, vector<4xi1>, vector<4xf32>
+    ukernel.yield
+  }
+  return
+}
