@@ -1,13 +1,15 @@
-//===- FormKernels.cpp - outline groups of ops into kernel functions ------------------------------------------------------===//
+//===- FormKernels.cpp - outline groups of ops into kernel functions
+//------------------------------------------------------===//
 //
-// Expects: @main of nn ops with inferred shapes. Guarantees: @main holds launches, views, constants, scalars and control flow;
-// every kernel function has attribute nn.kernel, tensors before scalars, and no tensor.dim.
+// Expects: @main of nn ops with inferred shapes. Guarantees: @main holds launches, views, constants, scalars and
+// control flow; every kernel function has attribute nn.kernel, tensors before scalars, and no tensor.dim.
 //
 //===---------------------------------------------------------------------------------------------------===//
 
 #include "compiler/Fuse/Groups.h"
 #include "compiler/Fuse/Passes.h"
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -19,6 +21,33 @@ namespace tenon::fuse {
 #include "compiler/Fuse/Passes.h.inc"
 
 namespace {
+
+/// Whether a scalar of @main is computed from elements of tensors, so that the shape plan cannot know it.
+bool dependsOnData(Value scalar) {
+  SmallVector<Value> stack{scalar};
+  llvm::DenseSet<Value> seen;
+  while (!stack.empty()) {
+    Value value = stack.pop_back_val();
+    if (!seen.insert(value).second)
+      continue;
+    Operation *op = value.getDefiningOp();
+    if (!op) {
+      if (!isa<func::FuncOp>(value.getParentBlock()->getParentOp()))
+        return true; // carried by a loop
+      continue;
+    }
+    if (isa<tensor::ExtractOp>(op) || op->getNumRegions() > 0)
+      return true;
+    if (auto dim = dyn_cast<tensor::DimOp>(op)) {
+      if (!isa<BlockArgument>(dim.getSource()) ||
+          dim.getSource().getParentBlock() != &dim->getParentOfType<func::FuncOp>().getBody().front())
+        return true;
+      continue;
+    }
+    llvm::append_range(stack, op->getOperands());
+  }
+  return false;
+}
 
 /// Outlines one group.
 class Outliner {
@@ -45,7 +74,8 @@ private:
         Operation *producer = operand.getDefiningOp();
         if (producer && members.contains(producer))
           continue;
-        if (isSplatConstant(operand) || (producer && producer->hasTrait<OpTrait::ConstantLike>() && !isa<RankedTensorType>(operand.getType())))
+        if (isSplatConstant(operand) ||
+            (producer && producer->hasTrait<OpTrait::ConstantLike>() && !isa<RankedTensorType>(operand.getType())))
           copied.insert(producer);
         else if (isa<RankedTensorType>(operand.getType()))
           inputs.insert(operand);
@@ -90,13 +120,15 @@ private:
     Location location = FusedLoc::get(context, locations);
 
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-    auto function = func::FuncOp::create(builder, location, name(group), FunctionType::get(context, argumentTypes, resultTypes));
+    auto function =
+        func::FuncOp::create(builder, location, name(group), FunctionType::get(context, argumentTypes, resultTypes));
     function.setPrivate();
     function->setAttr("nn.kernel", builder.getUnitAttr());
     Block *entry = function.addEntryBlock();
     builder.setInsertionPointToStart(entry);
     IRMapping mapping;
-    for (auto [argument, value] : llvm::zip(entry->getArguments(), llvm::concat<const Value>(inputs.getArrayRef(), scalars.getArrayRef())))
+    for (auto [argument, value] :
+         llvm::zip(entry->getArguments(), llvm::concat<const Value>(inputs.getArrayRef(), scalars.getArrayRef())))
       mapping.map(value, argument);
     for (Operation *constant : copied)
       builder.clone(*constant, mapping);
@@ -117,6 +149,8 @@ private:
       lists.push_back(builder.getDenseI64ArrayAttr(numbers));
     }
     function->setAttr("nn.extents", builder.getArrayAttr(lists));
+    if (llvm::any_of(scalars, dependsOnData))
+      function->setAttr("nn.data_dependent", builder.getUnitAttr());
     return function;
   }
 
@@ -157,6 +191,7 @@ struct FormKernels : impl::FormKernelsBase<FormKernels> {
     auto main = module.lookupSymbol<func::FuncOp>("main");
     if (!main)
       return;
+    writeSelectsAsIfs(main);
     nn::ExtentMap extents;
     bindArguments(main, extents);
     unsigned counter = 0;
@@ -165,6 +200,26 @@ struct FormKernels : impl::FormKernelsBase<FormKernels> {
   }
 
 private:
+  /// Canonicalization writes an `if` that only chooses between tensors as arith.select; @main knows the `if`.
+  static void writeSelectsAsIfs(func::FuncOp main) {
+    SmallVector<arith::SelectOp> selects;
+    main.walk([&](arith::SelectOp select) {
+      if (isa<RankedTensorType>(select.getType()))
+        selects.push_back(select);
+    });
+    for (arith::SelectOp select : selects) {
+      OpBuilder builder(select);
+      auto choice =
+          scf::IfOp::create(builder, select.getLoc(), TypeRange(select.getType()), select.getCondition(), true);
+      builder.setInsertionPointToStart(choice.thenBlock());
+      scf::YieldOp::create(builder, select.getLoc(), select.getTrueValue());
+      builder.setInsertionPointToStart(choice.elseBlock());
+      scf::YieldOp::create(builder, select.getLoc(), select.getFalseValue());
+      select.replaceAllUsesWith(choice.getResult(0));
+      select.erase();
+    }
+  }
+
   /// Extents of @main's arguments; dimensions with one name (nn.dims) are one value.
   static void bindArguments(func::FuncOp main, nn::ExtentMap &extents) {
     OpBuilder builder = OpBuilder::atBlockBegin(&main.getBody().front());
@@ -227,7 +282,8 @@ private:
     SmallVector<Operation *> ops;
     main.walk([&](Operation *op) { ops.push_back(op); });
     for (Operation *op : llvm::reverse(ops))
-      if (op->use_empty() && op->getNumRegions() == 0 && isMemoryEffectFree(op) && !op->hasTrait<OpTrait::IsTerminator>())
+      if (op->use_empty() && op->getNumRegions() == 0 && isMemoryEffectFree(op) &&
+          !op->hasTrait<OpTrait::IsTerminator>())
         op->erase();
   }
 };

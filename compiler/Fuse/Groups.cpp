@@ -1,7 +1,8 @@
-//===- Groups.cpp - grow groups of ops along producer-consumer edges ----------------------------------------------------===//
+//===- Groups.cpp - grow groups of ops along producer-consumer edges
+//----------------------------------------------------===//
 //
-// Two groups merge along an edge if the consumer computes on the producer's iteration space (so that nothing is computed
-// twice) and no path leads from the producer to the consumer through a third place (so that an order exists).
+// Two groups merge along an edge if the consumer computes on the producer's iteration space (so that nothing is
+// computed twice) and no path leads from the producer to the consumer through a third place (so that an order exists).
 //
 //===---------------------------------------------------------------------------------------------------===//
 
@@ -112,7 +113,8 @@ static unsigned liveOutCount(const llvm::SetVector<Operation *> &ops) {
 }
 
 /// Gives a contraction the elementwise ops after it that leave one value to store: bias, activation, residual ... An
-/// activation may read its argument several times (x * sigmoid(x)), so ops are tried together and the largest set is kept.
+/// activation may read its argument several times (x * sigmoid(x)), so ops are tried together and the largest set is
+/// kept.
 void Grouping::absorbEpilogue(Operation *contraction) {
   ArrayRef<Value> space = extents.at(contraction->getResult(0));
   llvm::SetVector<Operation *> tried;
@@ -149,7 +151,8 @@ void Grouping::absorbEpilogue(Operation *contraction) {
 
 void Grouping::merge() {
   for (Operation &op : block)
-    if (auto it = groupOf.find(&op); it != groupOf.end() && it->second->kind == GroupKind::contraction && it->second->ops.size() == 1)
+    if (auto it = groupOf.find(&op);
+        it != groupOf.end() && it->second->kind == GroupKind::contraction && it->second->ops.size() == 1)
       absorbEpilogue(&op);
   for (Operation &op : block) {
     if (!groupOf.contains(&op))
@@ -227,7 +230,8 @@ bool Grouping::canJoinReduce(const Group &producer, nn::ReduceOp op, Value edge)
   if (!extents.equal(extents.at(edge), producer.space) || producer.kind == GroupKind::contraction)
     return false;
   if (producer.kind == GroupKind::map) // gathers and windows would run once for each pass over a row
-    return llvm::all_of(producer.ops, [](Operation *op) { return op->hasTrait<nn::Elementwise>() || isa<nn::BroadcastOp>(op); });
+    return llvm::all_of(producer.ops,
+                        [](Operation *op) { return op->hasTrait<nn::Elementwise>() || isa<nn::BroadcastOp>(op); });
   return llvm::equal(producer.axes, op.getAxes()) && producer.keepsDims == op.getKeepDims();
 }
 
@@ -309,7 +313,8 @@ void Grouping::reorder() {
       member->walk([&](Operation *inner) { llvm::for_each(inner->getOperands(), need); });
       // The launch will also take the extents of what goes in and out.
       if (groupOf.contains(member))
-        for (Value tensor : llvm::concat<Value>(SmallVector<Value>(member->getOperands()), SmallVector<Value>(member->getResults())))
+        for (Value tensor :
+             llvm::concat<Value>(SmallVector<Value>(member->getOperands()), SmallVector<Value>(member->getResults())))
           if (extents.has(tensor))
             llvm::for_each(extents.at(tensor), need);
     }

@@ -1,4 +1,5 @@
-//===- Groups.h - which ops of a block become one kernel -----------------------------------------------------------------===//
+//===- Groups.h - which ops of a block become one kernel
+//-----------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_FUSE_GROUPS_H
 #define TENON_COMPILER_FUSE_GROUPS_H
@@ -31,8 +32,8 @@ class Grouping {
 public:
   Grouping(mlir::Block &block, nn::ExtentMap &extents, bool singleOp);
 
-  /// The groups that are left after merging, in an order in which they can be executed along with the block's other ops;
-  /// the block has been reordered accordingly.
+  /// The groups that are left after merging, in an order in which they can be executed along with the block's other
+  /// ops; the block has been reordered accordingly.
   std::vector<Group *> groups();
 
 private:

@@ -1,4 +1,5 @@
-//===- Passes.h - passes of the Fuse stage ------------------------------------------------------------------------------===//
+//===- Passes.h - passes of the Fuse stage
+//------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_FUSE_PASSES_H
 #define TENON_COMPILER_FUSE_PASSES_H
@@ -6,6 +7,7 @@
 #include "dialects/nn/Nn.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Pass/Pass.h"
 

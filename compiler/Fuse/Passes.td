@@ -20,7 +20,8 @@ def FormKernels : Pass<"tenon-form-kernels", "::mlir::ModuleOp"> {
     ```
   }];
   let options = [Option<"singleOp", "single-op", "bool", "false", "one op per kernel (reference lowering)">];
-  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
 }
 
 def MergeEqualKernels : Pass<"tenon-merge-equal-kernels", "::mlir::ModuleOp"> {

@@ -31,8 +31,8 @@ void importDropout(NodeContext &c) {
 // Reshape
 //===----------------------------------------------------------------------===//
 
-/// Extents from a shape in which one entry may be -1 (the rest) and 0 copies the input's extent; entries may be known at run
-/// time only.
+/// Extents from a shape in which one entry may be -1 (the rest) and 0 copies the input's extent; entries may be known
+/// at run time only.
 ScalarVector reshapeSizes(NodeContext &c, mlir::Value input, const ScalarVector &shape, bool allowZero) {
   Builder &b = c.b;
   ScalarVector extents = b.extents(input), sizes(shape);
@@ -49,7 +49,8 @@ ScalarVector reshapeSizes(NodeContext &c, mlir::Value input, const ScalarVector 
       fail("the shape has the entry " + std::to_string(*known));
     } else if (known == 0 && !allowZero) {
       if (i >= extents.size())
-        fail("the shape has 0 at position " + std::to_string(i) + ", but the input has rank " + std::to_string(extents.size()));
+        fail("the shape has 0 at position " + std::to_string(i) + ", but the input has rank " +
+             std::to_string(extents.size()));
       sizes[i] = extents[i];
     } else if (!known && !b.isExtent(sizes[i])) {
       maybeInferred = true;
@@ -110,7 +111,8 @@ void importSqueeze(NodeContext &c) {
   if (c.hasRuntimeAxes(1)) {
     ScalarVector given = c.scalars(1, "axes").items;
     int64_t rank = type.getRank() - static_cast<int64_t>(given.size());
-    return c.result(c.b.reshape(input, extentsWithout(c.b, c.b.extents(input), axisFlags(c.b, given, type.getRank()), rank)));
+    return c.result(
+        c.b.reshape(input, extentsWithout(c.b, c.b.extents(input), axisFlags(c.b, given, type.getRank()), rank)));
   }
   IntVector axes;
   if (std::optional<IntVector> given = c.axesOf("axes", 1)) {
@@ -264,8 +266,8 @@ void importDepthToSpace(NodeContext &c) {
   bool blocksFirst = mode == "DCR";
   mlir::Value split = blocksFirst ? b.reshape(input, {d[0], size, size, depth, d[2], d[3]})
                                   : b.reshape(input, {d[0], depth, size, size, d[2], d[3]});
-  llvm::SmallVector<int64_t, 6> permutation = blocksFirst ? llvm::SmallVector<int64_t, 6>{0, 3, 4, 1, 5, 2}
-                                                          : llvm::SmallVector<int64_t, 6>{0, 1, 4, 2, 5, 3};
+  llvm::SmallVector<int64_t, 6> permutation =
+      blocksFirst ? llvm::SmallVector<int64_t, 6>{0, 3, 4, 1, 5, 2} : llvm::SmallVector<int64_t, 6>{0, 1, 4, 2, 5, 3};
   c.result(b.reshape(b.transpose(split, permutation), {d[0], depth, b.mul(d[2], size), b.mul(d[3], size)}));
 }
 
@@ -278,7 +280,12 @@ void importSpaceToDepth(NodeContext &c) {
   checkDivides(d[3], size, "the width");
   Scalar height = b.quotient({d[2]}, {size}), width = b.quotient({d[3]}, {size});
   mlir::Value split = b.reshape(input, {d[0], d[1], height, size, width, size});
-  c.result(b.reshape(b.transpose(split, {0, 3, 5, 1, 2, 4}), {d[0], b.mul(d[1], b.mul(size, size)), height, width}));
+  std::string mode = c.string("mode", "DCR");
+  if (mode != "DCR" && mode != "CRD")
+    fail("attribute 'mode' is '" + mode + "', expected DCR or CRD");
+  // Block positions come before the channels (depth, column, row), or after them.
+  mlir::Value moved = mode == "DCR" ? b.transpose(split, {0, 3, 5, 1, 2, 4}) : b.transpose(split, {0, 1, 3, 5, 2, 4});
+  c.result(b.reshape(moved, {d[0], b.mul(d[1], b.mul(size, size)), height, width}));
 }
 
 } // namespace

@@ -1,4 +1,5 @@
-//===- Kernel.cpp - buffers, extents and phases of a kernel being scheduled ----------------------------------------===//
+//===- Kernel.cpp - buffers, extents and phases of a kernel being scheduled
+//----------------------------------------===//
 
 #include "compiler/Schedule/Kernel.h"
 
@@ -103,21 +104,21 @@ int64_t Kernel::lanes(Value inner) const {
 void Kernel::phase(Value tasks, Value work, Value scratchBytes, bool canFail,
                    function_ref<void(Value, Value, Value, Value)> build) {
   OpBuilder::InsertionGuard guard(builder);
-  ukernel::PhaseOp::create(builder, tasks, work, scratchBytes,
-                           [&](OpBuilder &, Location, Value begin, Value end, Value scratch) {
-                             Value status;
-                             if (canFail) {
-                               auto type = MemRefType::get({1}, builder.getI32Type());
-                               status = memref::AllocaOp::create(builder, type);
-                               Value zero = arith::ConstantIndexOp::create(builder, 0);
-                               memref::StoreOp::create(builder, arith::ConstantIntOp::create(builder, 0, 32), status, zero);
-                             }
-                             build(begin, end, scratch, status);
-                             Value code;
-                             if (canFail)
-                               code = memref::LoadOp::create(builder, status, ValueRange(Value(arith::ConstantIndexOp::create(builder, 0))));
-                             ukernel::EndOp::create(builder, TypeRange(), code ? ValueRange(code) : ValueRange());
-                           });
+  ukernel::PhaseOp::create(
+      builder, tasks, work, scratchBytes, [&](OpBuilder &, Location, Value begin, Value end, Value scratch) {
+        Value status;
+        if (canFail) {
+          auto type = MemRefType::get({1}, builder.getI32Type());
+          status = memref::AllocaOp::create(builder, type);
+          Value zero = arith::ConstantIndexOp::create(builder, 0);
+          memref::StoreOp::create(builder, arith::ConstantIntOp::create(builder, 0, 32), status, zero);
+        }
+        build(begin, end, scratch, status);
+        Value code;
+        if (canFail)
+          code = memref::LoadOp::create(builder, status, ValueRange(Value(arith::ConstantIndexOp::create(builder, 0))));
+        ukernel::EndOp::create(builder, TypeRange(), code ? ValueRange(code) : ValueRange());
+      });
 }
 
 bool Kernel::canFail() const {
@@ -142,7 +143,8 @@ Value Kernel::workOf(Value elements) {
   for (Operation *op : bodyOps)
     cycles += elementCycles(op);
   double nanosecondsPerKilo = 1000.0 * cycles / (machine.gigahertz * (reference ? 1 : machine.lanes(4)));
-  Value factor = arith::ConstantIndexOp::create(builder, std::max<int64_t>(1, static_cast<int64_t>(nanosecondsPerKilo)));
+  Value factor =
+      arith::ConstantIndexOp::create(builder, std::max<int64_t>(1, static_cast<int64_t>(nanosecondsPerKilo)));
   Value scaled = builder.createOrFold<arith::MulIOp>(elements, factor);
   return builder.createOrFold<arith::DivUIOp>(scaled, arith::ConstantIndexOp::create(builder, 1000).getResult());
 }
@@ -162,6 +164,7 @@ void Kernel::finish() {
       tensors.set(argument.getArgNumber());
   entry.eraseArguments(tensors);
   function->removeAttr("nn.extents");
+  function->removeAttr("nn.data_dependent");
   function.setFunctionType(FunctionType::get(function.getContext(), entry.getArgumentTypes(), {}));
 }
 
@@ -180,9 +183,8 @@ bool sameExtent(Value lhs, Value rhs) {
 }
 
 bool sameExtents(ArrayRef<Value> lhs, ArrayRef<Value> rhs) {
-  return lhs.size() == rhs.size() && llvm::all_of(llvm::zip(lhs, rhs), [](auto pair) {
-           return sameExtent(std::get<0>(pair), std::get<1>(pair));
-         });
+  return lhs.size() == rhs.size() &&
+         llvm::all_of(llvm::zip(lhs, rhs), [](auto pair) { return sameExtent(std::get<0>(pair), std::get<1>(pair)); });
 }
 
 void vectorLoop(ElementEmitter &emitter, const Machine &machine, Value from, Value to,

@@ -1,4 +1,5 @@
-//===- ScheduleKernels.cpp - choose and run a schedule for every kernel --------------------------------------------------===//
+//===- ScheduleKernels.cpp - choose and run a schedule for every kernel
+//--------------------------------------------------===//
 
 #include "compiler/Schedule/Kernel.h"
 #include "compiler/Schedule/Passes.h"
@@ -14,7 +15,10 @@ namespace {
 
 /// The first schedule that takes the kernel, from the most to the least special.
 void schedule(Kernel &kernel) {
-  if (!scheduleSequential(kernel) && (kernel.reference || (!scheduleContraction(kernel) && !scheduleRows(kernel) && !scheduleTranspose(kernel))))
+  // Scratch is sized by the shape plan; where extents depend on data, contractions do without packing.
+  bool canPack = !kernel.function->hasAttr("nn.data_dependent");
+  if (!scheduleSequential(kernel) && (kernel.reference || ((!canPack || !scheduleContraction(kernel)) &&
+                                                           !scheduleRows(kernel) && !scheduleTranspose(kernel))))
     scheduleMap(kernel);
   kernel.finish();
 }

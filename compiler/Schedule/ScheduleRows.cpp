@@ -1,8 +1,9 @@
-//===- ScheduleRows.cpp - reductions and elementwise ops over common rows --------------------------------------------------===//
+//===- ScheduleRows.cpp - reductions and elementwise ops over common rows
+//--------------------------------------------------===//
 //
-// A row is the set of positions that one reduced value comes from. Dependent reductions need one pass over the row each (softmax: maximum,
-// sum, result); independent ones share a pass. Lanes run along the last dimension: inside the row if that dimension is
-// reduced, else over neighbouring rows. Costly values needed by several passes are kept in scratch.
+// A row is the set of positions that one reduced value comes from. Dependent reductions need one pass over the row each
+// (softmax: maximum, sum, result); independent ones share a pass. Lanes run along the last dimension: inside the row if
+// that dimension is reduced, else over neighbouring rows. Costly values needed by several passes are kept in scratch.
 //
 // Expects: all reductions have the same input extents, axes and keep_dims; other ops are elementwise or broadcasts.
 // Guarantees: each input element is read once per pass, each result written once.
@@ -41,8 +42,8 @@ struct RowProgram {
 };
 
 bool isCostly(Operation *op) {
-  return isa<nn::ExpOp, nn::LogOp, nn::ErfOp, nn::TanhOp, nn::SigmoidOp, nn::PowOp, nn::SinOp, nn::CosOp, nn::SqrtOp, nn::Expm1Op,
-             nn::Log1pOp>(op);
+  return isa<nn::ExpOp, nn::LogOp, nn::ErfOp, nn::TanhOp, nn::SigmoidOp, nn::PowOp, nn::SinOp, nn::CosOp, nn::SqrtOp,
+             nn::Expm1Op, nn::Log1pOp>(op);
 }
 
 /// Finds the program of a body, or nothing if it is not of this form.
@@ -103,7 +104,8 @@ bool assignLevels(Kernel &kernel, RowProgram &program) {
 }
 
 /// Full values that `root` needs, not looking past row values and what `stop` has.
-void collectFull(const RowProgram &program, Value root, const llvm::SetVector<Value> &stop, llvm::DenseSet<Value> &seen) {
+void collectFull(const RowProgram &program, Value root, const llvm::SetVector<Value> &stop,
+                 llvm::DenseSet<Value> &seen) {
   Operation *op = root.getDefiningOp();
   if (!op || program.rowValues.contains(root) || !seen.insert(root).second || stop.contains(root))
     return;
@@ -113,7 +115,7 @@ void collectFull(const RowProgram &program, Value root, const llvm::SetVector<Va
 }
 
 void chooseCached(Kernel &kernel, RowProgram &program) {
-  if (!program.lanesInRow)
+  if (!program.lanesInRow || kernel.function->hasAttr("nn.data_dependent"))
     return;
   SmallVector<SmallVector<Value>> roots;
   for (auto &pass : program.passes) {
@@ -225,10 +227,10 @@ private:
     return {memref::ViewOp::create(b, type, scratch, offset, ValueRange(size))};
   }
 
-  /// Makes the cached values that `pass` needs available at a position: loaded if an earlier pass kept them, else computed and
-  /// kept.
-  void provideCached(ElementEmitter &lane, ArrayRef<Value> roots, size_t pass, Value position, ArrayRef<LaneIndex> indices,
-                     SmallVectorImpl<Value> &provided) {
+  /// Makes the cached values that `pass` needs available at a position: loaded if an earlier pass kept them, else
+  /// computed and kept.
+  void provideCached(ElementEmitter &lane, ArrayRef<Value> roots, size_t pass, Value position,
+                     ArrayRef<LaneIndex> indices, SmallVectorImpl<Value> &provided) {
     llvm::DenseSet<Value> needed;
     for (Value root : roots)
       collectFull(program, root, program.cached, needed);
@@ -250,8 +252,8 @@ private:
   }
 
   /// One element of each reduction's input at a position of the row, combined into `acc`.
-  SmallVector<Value> step(ElementEmitter &lane, ArrayRef<nn::ReduceOp> pass, size_t number, ArrayRef<Value> at, Value inner,
-                          ArrayRef<Value> acc) {
+  SmallVector<Value> step(ElementEmitter &lane, ArrayRef<nn::ReduceOp> pass, size_t number, ArrayRef<Value> at,
+                          Value inner, ArrayRef<Value> acc) {
     ElementEmitter::Scope scope(lane);
     SmallVector<LaneIndex> inRow;
     for (size_t d = 0; d + 1 < program.axes.size(); ++d)
@@ -294,7 +296,8 @@ private:
         low.push_back(lane);
         high.push_back(width + lane);
       }
-      Value x = vector::ShuffleOp::create(b, vector, vector, low), y = vector::ShuffleOp::create(b, vector, vector, high);
+      Value x = vector::ShuffleOp::create(b, vector, vector, low),
+            y = vector::ShuffleOp::create(b, vector, vector, high);
       vector = e.combine(reduce.getKind(), accumulatorType(reduce), x, y);
     }
     return vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{0});
@@ -315,9 +318,10 @@ private:
     if (scalarRest)
       llvm::append_range(initial, neutrals(scalar, pass));
     Value length = program.space.back();
-    SmallVector<Value> sums = carriedLoops(b, lower, outerExtents, initial, [&](ArrayRef<Value> at, ArrayRef<Value> carried) {
-      return reduceInnermost(pass, number, at, carried, length, scalarRest);
-    });
+    SmallVector<Value> sums =
+        carriedLoops(b, lower, outerExtents, initial, [&](ArrayRef<Value> at, ArrayRef<Value> carried) {
+          return reduceInnermost(pass, number, at, carried, length, scalarRest);
+        });
     SmallVector<Value> reduced;
     for (size_t r = 0; r < count; ++r) {
       nn::ReduceOp reduce = pass[r];
@@ -334,13 +338,14 @@ private:
   }
 
   /// The innermost reduced dimension: blocks of several vectors, then single vectors, then the rest.
-  SmallVector<Value> reduceInnermost(ArrayRef<nn::ReduceOp> pass, size_t number, ArrayRef<Value> at, ArrayRef<Value> carried,
-                                     Value length, bool scalarRest) {
+  SmallVector<Value> reduceInnermost(ArrayRef<nn::ReduceOp> pass, size_t number, ArrayRef<Value> at,
+                                     ArrayRef<Value> carried, Value length, bool scalarRest) {
     size_t count = pass.size();
     Value lanes = e.constant(e.lanes()), block = e.constant(accumulators * e.lanes());
     Value blocks = e.mul(e.div(length, block), block), whole = e.mul(e.div(length, lanes), lanes);
     SmallVector<Value> sums(carried);
-    auto loop = [&](Value from, Value to, Value by, SmallVector<Value> initial, function_ref<SmallVector<Value>(Value, ArrayRef<Value>)> body) {
+    auto loop = [&](Value from, Value to, Value by, SmallVector<Value> initial,
+                    function_ref<SmallVector<Value>(Value, ArrayRef<Value>)> body) {
       auto made = scf::ForOp::create(b, from, to, by, initial);
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToStart(made.getBody());
@@ -352,11 +357,13 @@ private:
     vectors = loop(e.constant(0), blocks, block, vectors, [&](Value position, ArrayRef<Value> acc) {
       SmallVector<Value> next;
       for (int64_t u = 0; u < accumulators; ++u)
-        llvm::append_range(next, step(e, pass, number, at, e.add(position, e.constant(u * e.lanes())), acc.slice(u * count, count)));
+        llvm::append_range(
+            next, step(e, pass, number, at, e.add(position, e.constant(u * e.lanes())), acc.slice(u * count, count)));
       return next;
     });
     SmallVector<Value> first(ArrayRef(vectors).take_front(count));
-    first = loop(blocks, whole, lanes, first, [&](Value position, ArrayRef<Value> acc) { return step(e, pass, number, at, position, acc); });
+    first = loop(blocks, whole, lanes, first,
+                 [&](Value position, ArrayRef<Value> acc) { return step(e, pass, number, at, position, acc); });
     if (e.lanes() > 1 && !scalarRest && !sameExtent(whole, length)) {
       Value some = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, whole, length);
       auto rest = scf::IfOp::create(b, ValueRange(first).getTypes(), some, /*withElseRegion=*/true);
@@ -437,7 +444,8 @@ private:
       provideCached(lane, roots, program.passes.size(), rowPosition(at, inner), indices, provided);
     for (auto [number, result] : llvm::enumerate(kernel.results()))
       if (!program.rowValues.contains(result))
-        lane.store(lane.emit(result, indices), elementTypeOf(result), kernel.resultBuffer(number), kernel.extents(result), indices);
+        lane.store(lane.emit(result, indices), elementTypeOf(result), kernel.resultBuffer(number),
+                   kernel.extents(result), indices);
     for (Value value : provided)
       lane.unbindRegister(value);
   }
@@ -458,7 +466,8 @@ private:
     carriedLoops(b, lower, upper, {}, [&](ArrayRef<Value> at, ArrayRef<Value>) {
       if (program.lanesInRow) {
         ElementEmitter::Scope scope(e);
-        vectorLoop(e, kernel.machine, e.constant(0), program.space.back(), [&](ElementEmitter &lane, Value inner) { storeFullAt(lane, roots, at, inner); });
+        vectorLoop(e, kernel.machine, e.constant(0), program.space.back(),
+                   [&](ElementEmitter &lane, Value inner) { storeFullAt(lane, roots, at, inner); });
       } else {
         ElementEmitter::Scope scope(rows);
         storeFullAt(rows, roots, at, Value());
@@ -491,16 +500,18 @@ static void phaseAlongLanes(Kernel &kernel, const RowProgram &program, ArrayRef<
   Value tasks = b.createOrFold<arith::CeilDivUIOp>(rows, chunk);
   Value scratchBytes = plain.mul(plain.mul(rowLength, plain.constant(8)), plain.constant(program.cached.size()));
   int64_t lanes = kernel.lanes(program.space.back());
-  kernel.phase(tasks, kernel.workOf(plain.mul(rows, rowLength)), scratchBytes, kernel.canFail(), [&](Value begin, Value end, Value scratch, Value status) {
-    RowEmitter emitter(kernel, program, lanes, scratch, status);
-    ElementEmitter scalar(emitter.emitter(), 1);
-    Value from = scalar.mul(begin, chunk), to = b.createOrFold<arith::MinUIOp>(scalar.mul(end, chunk), rows);
-    auto loop = scf::ForOp::create(b, from, to, scalar.constant(1));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    ElementEmitter::Scope scope(scalar);
-    emitter.emitRows(scalar, delinearize(scalar, outerExtents, {loop.getInductionVar()}));
-  });
+  kernel.phase(tasks, kernel.workOf(plain.mul(rows, rowLength)), scratchBytes, kernel.canFail(),
+               [&](Value begin, Value end, Value scratch, Value status) {
+                 RowEmitter emitter(kernel, program, lanes, scratch, status);
+                 ElementEmitter scalar(emitter.emitter(), 1);
+                 Value from = scalar.mul(begin, chunk),
+                       to = b.createOrFold<arith::MinUIOp>(scalar.mul(end, chunk), rows);
+                 auto loop = scf::ForOp::create(b, from, to, scalar.constant(1));
+                 OpBuilder::InsertionGuard guard(b);
+                 b.setInsertionPointToStart(loop.getBody());
+                 ElementEmitter::Scope scope(scalar);
+                 emitter.emitRows(scalar, delinearize(scalar, outerExtents, {loop.getInductionVar()}));
+               });
 }
 
 /// One task is a run of groups of neighbouring rows.
@@ -522,25 +533,26 @@ static void phaseAcrossLanes(Kernel &kernel, const RowProgram &program, ArrayRef
   Value perUnit = b.createOrFold<arith::MaxUIOp>(plain.mul(rowLength, width), plain.constant(1));
   Value chunk = b.createOrFold<arith::CeilDivUIOp>(plain.constant(elementsPerTask), perUnit);
   Value tasks = b.createOrFold<arith::CeilDivUIOp>(units, chunk);
-  kernel.phase(tasks, kernel.workOf(plain.mul(plain.mul(outer, last), rowLength)), plain.constant(0), kernel.canFail(), [&](Value begin, Value end, Value scratch, Value status) {
-    RowEmitter emitter(kernel, program, lanes, scratch, status);
-    ElementEmitter &e = emitter.emitter();
-    Value from = e.mul(begin, chunk), to = b.createOrFold<arith::MinUIOp>(e.mul(end, chunk), units);
-    auto loop = scf::ForOp::create(b, from, to, e.constant(1));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    ElementEmitter::Scope scope(e);
-    Value unit = loop.getInductionVar();
-    Value first = e.mul(e.rem(unit, groups), width);
-    SmallVector<LaneIndex> at = delinearize(e, outerExtents.drop_back(), {e.div(unit, groups)});
-    // A group is full, or the last one of its run.
-    Value stop = b.createOrFold<arith::MinUIOp>(e.add(first, width), last);
-    vectorLoop(e, kernel.machine, first, stop, [&](ElementEmitter &rows, Value position) {
-      SmallVector<LaneIndex> indices(at);
-      indices.push_back({position, rows.lanes() == 1 ? 0 : 1});
-      emitter.emitRows(rows, indices);
-    });
-  });
+  kernel.phase(tasks, kernel.workOf(plain.mul(plain.mul(outer, last), rowLength)), plain.constant(0), kernel.canFail(),
+               [&](Value begin, Value end, Value scratch, Value status) {
+                 RowEmitter emitter(kernel, program, lanes, scratch, status);
+                 ElementEmitter &e = emitter.emitter();
+                 Value from = e.mul(begin, chunk), to = b.createOrFold<arith::MinUIOp>(e.mul(end, chunk), units);
+                 auto loop = scf::ForOp::create(b, from, to, e.constant(1));
+                 OpBuilder::InsertionGuard guard(b);
+                 b.setInsertionPointToStart(loop.getBody());
+                 ElementEmitter::Scope scope(e);
+                 Value unit = loop.getInductionVar();
+                 Value first = e.mul(e.rem(unit, groups), width);
+                 SmallVector<LaneIndex> at = delinearize(e, outerExtents.drop_back(), {e.div(unit, groups)});
+                 // A group is full, or the last one of its run.
+                 Value stop = b.createOrFold<arith::MinUIOp>(e.add(first, width), last);
+                 vectorLoop(e, kernel.machine, first, stop, [&](ElementEmitter &rows, Value position) {
+                   SmallVector<LaneIndex> indices(at);
+                   indices.push_back({position, rows.lanes() == 1 ? 0 : 1});
+                   emitter.emitRows(rows, indices);
+                 });
+               });
 }
 
 bool scheduleRows(Kernel &kernel) {

@@ -3,6 +3,7 @@
 
 func.func @element_types(%x: tensor<2xf32>, %y: tensor<2xf16>) {
   // expected-error @below {{C1: operands have element types 'f32' and 'f16'}}
+  // expected-error @below {{failed to infer returned types}}
   %0 = nn.add %x, %y : (tensor<2xf32>, tensor<2xf16>) -> tensor<2xf32>
   return
 }
@@ -11,6 +12,7 @@ func.func @element_types(%x: tensor<2xf32>, %y: tensor<2xf16>) {
 
 func.func @choices(%c: tensor<2xi1>, %x: tensor<2xf32>, %y: tensor<2xf64>) {
   // expected-error @below {{C1: operands have element types 'f32' and 'f64'}}
+  // expected-error @below {{failed to infer returned types}}
   %0 = nn.select %c, %x, %y : (tensor<2xi1>, tensor<2xf32>, tensor<2xf64>) -> tensor<2xf32>
   return
 }
@@ -19,6 +21,7 @@ func.func @choices(%c: tensor<2xi1>, %x: tensor<2xf32>, %y: tensor<2xf64>) {
 
 func.func @shapes(%x: tensor<?x3xf32>, %y: tensor<4xf32>) {
   // expected-error @below {{C2: shapes 'tensor<?x3xf32>' and 'tensor<4xf32>' do not broadcast}}
+  // expected-error @below {{failed to infer returned types}}
   %0 = nn.mul %x, %y : (tensor<?x3xf32>, tensor<4xf32>) -> tensor<?x3xf32>
   return
 }
@@ -27,6 +30,7 @@ func.func @shapes(%x: tensor<?x3xf32>, %y: tensor<4xf32>) {
 
 func.func @result_shape(%x: tensor<3xf32>) {
   // expected-error @below {{'nn.exp' op inferred type(s) 'tensor<3xf32>' are incompatible with return type(s) of operation 'tensor<4xf32>'}}
+  // expected-error @below {{failed to infer returned types}}
   %0 = nn.exp %x : (tensor<3xf32>) -> tensor<4xf32>
   return
 }
@@ -35,6 +39,7 @@ func.func @result_shape(%x: tensor<3xf32>) {
 
 func.func @cast_result(%x: tensor<3xf32>) {
   // expected-error @below {{are incompatible with return type(s)}}
+  // expected-error @below {{failed to infer returned types}}
   %0 = nn.cast %x to i8 : (tensor<3xf32>) -> tensor<3xi16>
   return
 }
