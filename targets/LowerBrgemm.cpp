@@ -1,7 +1,8 @@
-//===- LowerBrgemm.cpp - ukernel.brgemm to loops over vectors --------------------------------------------------------===//
+//===- LowerBrgemm.cpp - ukernel.brgemm to loops over vectors
+//--------------------------------------------------------===//
 //
-// Expects tiles whose accumulators fit the register file (the schedule's choice). Gives a nest of scf.for over the batch and
-// over k that carries the accumulators as 1-D vectors, and the epilogue once per accumulator.
+// Expects tiles whose accumulators fit the register file (the schedule's choice). Gives a nest of scf.for over the
+// batch and over k that carries the accumulators as 1-D vectors, and the epilogue once per accumulator.
 //
 // Two ways to feed the multiply-adds, by what the machine has:
 //  - an element of A is loaded and broadcast (x86: one instruction, or part of the multiply-add);
@@ -10,12 +11,12 @@
 //===------------------------------------------------------------------------------------------------------------===//
 
 #include "dialects/ukernel/Ukernel.h"
-#include "targets/LowerUkernels.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
+#include "targets/LowerUkernels.h"
 
 using namespace mlir;
 
@@ -125,8 +126,8 @@ private:
     return loaded;
   }
 
-  /// How many sums each element of the tile is split into, by k modulo that number: a chain of multiply-adds takes its latency per
-  /// step, so small tiles need more chains to keep the pipes busy. A power of two.
+  /// How many sums each element of the tile is split into, by k modulo that number: a chain of multiply-adds takes its
+  /// latency per step, so small tiles need more chains to keep the pipes busy. A power of two.
   int64_t countSets() {
     int64_t wanted = machine.fmaLatency * machine.fmaPipes, tile = rows * vectors, count = 1;
     if (std::optional<int64_t> k = getConstantIntValue(op.getK()); k && *k < wanted)
@@ -231,8 +232,8 @@ private:
         addSteps(a, b, step, sums);
       else if (whole > 0)
         sums = loop(index(0), index(whole), step, sums, body(step));
-      addSteps(add(a, multiply(index(whole), op.getAKStep())), add(b, multiply(index(whole), op.getBKStep())), *k - whole,
-               sums);
+      addSteps(add(a, multiply(index(whole), op.getAKStep())), add(b, multiply(index(whole), op.getBKStep())),
+               *k - whole, sums);
       return sums;
     }
     Value rest = arith::RemUIOp::create(builder, loc, op.getK(), index(step));

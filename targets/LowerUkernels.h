@@ -1,4 +1,5 @@
-//===- LowerUkernels.h - microkernels to vector code, from facts about the machine ----------------------------------===//
+//===- LowerUkernels.h - microkernels to vector code, from facts about the machine
+//----------------------------------===//
 
 #ifndef TENON_TARGETS_LOWERUKERNELS_H
 #define TENON_TARGETS_LOWERUKERNELS_H
@@ -7,8 +8,8 @@
 
 namespace tenon {
 
-/// Lowers every ukernel.brgemm in a function to loops over 1-D vectors: accumulators are values carried by the loops, so that they stay in
-/// registers; the epilogue follows, once per accumulator, in row order.
+/// Lowers every ukernel.brgemm in a function to loops over 1-D vectors: accumulators are values carried by the loops,
+/// so that they stay in registers; the epilogue follows, once per accumulator, in row order.
 std::unique_ptr<mlir::Pass> createLowerBrgemmPass(const Machine &machine);
 
 /// The lowerings above, in order, on kernel functions.

@@ -5,10 +5,10 @@
 //===-------------------------------------------------------------------------------------------------------===//
 
 #include "targets/Registry.h"
-#include "targets/aarch64/AArch64Target.h"
-#include "targets/x86/X86Target.h"
 #include "mlir/Pass/PassOptions.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "targets/aarch64/AArch64Target.h"
+#include "targets/x86/X86Target.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/TargetParser/Host.h"
 
@@ -38,14 +38,13 @@ struct LoweringOptions : mlir::PassPipelineOptions<LoweringOptions> {
 } // namespace
 
 void registerTargetPipelines() {
-  mlir::PassPipelineRegistration<LoweringOptions>(
-      "tenon-lower-ukernels", "microkernels to loops over vectors",
-      [](mlir::OpPassManager &pm, const LoweringOptions &options) {
-        auto target = createTarget(options.triple, options.cpu);
-        if (!target)
-          report_fatal_error(target.takeError(), /*gen_crash_diag=*/false);
-        (*target)->addLowering(pm);
-      });
+  mlir::PassPipelineRegistration<LoweringOptions>("tenon-lower-ukernels", "microkernels to loops over vectors",
+                                                  [](mlir::OpPassManager &pm, const LoweringOptions &options) {
+                                                    auto target = createTarget(options.triple, options.cpu);
+                                                    if (!target)
+                                                      report_fatal_error(target.takeError(), /*gen_crash_diag=*/false);
+                                                    (*target)->addLowering(pm);
+                                                  });
 }
 
 Expected<std::unique_ptr<tenon::Target>> createTarget(StringRef tripleText, StringRef cpu) {
@@ -58,7 +57,8 @@ Expected<std::unique_ptr<tenon::Target>> createTarget(StringRef tripleText, Stri
                                  triple.str().c_str());
       return row.create(triple, cpu);
     }
-    supported += std::string(supported.empty() ? "" : "; ") + row.name + "-linux-gnu (processors: " + row.processors + ")";
+    supported +=
+        std::string(supported.empty() ? "" : "; ") + row.name + "-linux-gnu (processors: " + row.processors + ")";
   }
   return createStringError("target %s is not supported; supported are %s", triple.str().c_str(), supported.c_str());
 }

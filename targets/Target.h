@@ -1,7 +1,7 @@
 //===- Target.h - the only thing the stages see of a target ---------------------------------------------===//
 //
-// Facts about a processor that decisions are made from, and the lowering of what only the target knows how to do. No stage
-// asks for a target's name.
+// Facts about a processor that decisions are made from, and the lowering of what only the target knows how to do. No
+// stage asks for a target's name.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -19,19 +19,19 @@ namespace tenon {
 
 /// What the code generators may assume of the processor, in the units of the names.
 struct Machine {
-  int64_t vectorBytes = 16;       ///< bytes of a vector register
-  int64_t vectorRegisters = 16;   ///< how many of them the register allocator has
-  int64_t generalRegisters = 15;  ///< how many general registers
-  int64_t fmaPipes = 1;           ///< vector fused multiply-adds started per cycle
-  int64_t fmaLatency = 4;         ///< cycles
-  bool fma = false;               ///< fused multiply-add on vectors of f32 and f64
-  bool maskedMemory = false;      ///< masked vector loads and stores of every element type without branches
-  bool halfConversion = false;    ///< f16 <-> f32 vector conversions
-  bool laneOperand = false;       ///< multiply-add takes one lane of a register as a factor (no broadcast load needed)
-  bool memoryBroadcast = false;   ///< a broadcast load can be folded into the multiply-add
-  int64_t l1Bytes = 32 * 1024;    ///< data cache of a core
-  int64_t l2Bytes = 512 * 1024;   ///< second-level cache of a core
-  double gigahertz = 3.0;         ///< for time estimates only
+  int64_t vectorBytes = 16;      ///< bytes of a vector register
+  int64_t vectorRegisters = 16;  ///< how many of them the register allocator has
+  int64_t generalRegisters = 15; ///< how many general registers
+  int64_t fmaPipes = 1;          ///< vector fused multiply-adds started per cycle
+  int64_t fmaLatency = 4;        ///< cycles
+  bool fma = false;              ///< fused multiply-add on vectors of f32 and f64
+  bool maskedMemory = false;     ///< masked vector loads and stores of every element type without branches
+  bool halfConversion = false;   ///< f16 <-> f32 vector conversions
+  bool laneOperand = false;      ///< multiply-add takes one lane of a register as a factor (no broadcast load needed)
+  bool memoryBroadcast = false;  ///< a broadcast load can be folded into the multiply-add
+  int64_t l1Bytes = 32 * 1024;   ///< data cache of a core
+  int64_t l2Bytes = 512 * 1024;  ///< second-level cache of a core
+  double gigahertz = 3.0;        ///< for time estimates only
 
   /// Lanes of a vector of elements of that many bytes.
   int64_t lanes(int64_t elementBytes) const { return vectorBytes / elementBytes; }

@@ -75,9 +75,4 @@ CheckedSize checkedSize(OpBuilder &builder, Location loc, ArrayRef<Value> extent
   return size;
 }
 
-CheckedSize checkedSum(OpBuilder &builder, Location loc, CheckedSize a, CheckedSize b) {
-  Value bad = arith::OrIOp::create(builder, loc, a.bad, b.bad);
-  return withOverflow<LLVM::SAddWithOverflowOp>(builder, loc, a.bytes, b.bytes, bad);
-}
-
 } // namespace tenon::codegen

@@ -26,9 +26,6 @@ struct CheckedSize {
 CheckedSize checkedSize(mlir::OpBuilder &builder, mlir::Location loc, llvm::ArrayRef<mlir::Value> extents,
                         int64_t elementBytes);
 
-/// a + b of sizes.
-CheckedSize checkedSum(mlir::OpBuilder &builder, mlir::Location loc, CheckedSize a, CheckedSize b);
-
 } // namespace tenon::codegen
 
 #endif // TENON_COMPILER_CODEGEN_CHECKED_H

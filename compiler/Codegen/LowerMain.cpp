@@ -108,8 +108,8 @@ struct LowerMainPass : impl::LowerMainBase<LowerMainPass> {
     auto runFunction = LLVM::LLVMFuncOp::create(builder, main.getLoc(), runName, abi.run, LLVM::Linkage::Internal);
 
     int64_t arenaBytes = main->getAttrOfType<IntegerAttr>(arenaBytesAttr).getInt();
-    ArrayRef<int32_t> lifetimes = main->getAttrOfType<DenseI32ArrayAttr>(lifetimesAttr).asArrayRef();
-    ShapePlan plan(main, planFunction, abi, arenaBytes, lifetimes);
+    auto conflicts = main->getAttrOfType<ArrayAttr>(conflictsAttr);
+    ShapePlan plan(main, planFunction, abi, arenaBytes, conflicts);
     MainEmitter emitter(main, runFunction, abi, plan);
     if (failed(emitter.emit()))
       return signalPassFailure();
@@ -131,7 +131,7 @@ struct LowerMainPass : impl::LowerMainBase<LowerMainPass> {
     module->setAttr(buffersAttr, main->getAttr(buffersAttr));
     module->setAttr(tableSlotsAttr, builder.getI64IntegerAttr(tableSlots));
     // Without planned buffers the arena's size does not depend on extents.
-    if (lifetimes.empty())
+    if (conflicts.empty())
       module->setAttr(arenaBytesAttr, builder.getI64IntegerAttr(arenaBytes));
     setWeights(module, emitter.weights().weights());
     for (func::FuncOp function : functions)

@@ -11,6 +11,7 @@
 #include "compiler/Codegen/Abi.h"
 #include "compiler/Codegen/ArenaPacking.h"
 #include "compiler/Codegen/Names.h"
+#include "compiler/Codegen/SizeEstimate.h"
 #include "compiler/Support/Weights.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/Support/MathExtras.h"
@@ -59,6 +60,8 @@ private:
   void writeInPlace(nn::LaunchOp launch);
   bool canWriteOver(nn::LaunchOp launch, Value result, int64_t operand);
   void pack();
+  void packFixed(ArrayRef<unsigned> indices);
+  void orderPlanned(ArrayRef<unsigned> indices);
   bool haveEqualSizes(Value a, Value b);
   unsigned owner(unsigned buffer);
 
@@ -325,39 +328,62 @@ static constexpr int64_t smallBytes = 4096;
 
 void MemoryPlanner::pack() {
   auto isOpen = [](const Buffer &buffer) { return buffer.kind == Buffer::Kind::Heap && buffer.operand < 0; };
-  auto hasPlanSize = [&](const Buffer &buffer) {
-    return llvm::all_of(extents.get(buffer.value), [&](OpFoldResult extent) { return planValues.contains(extent); });
-  };
-  bool anyPlanned = false;
+  SmallVector<unsigned> fixed, planned;
   for (auto [index, buffer] : llvm::enumerate(plan.buffers)) {
-    // A loop's carried tensor may have other extents each time: it stays on the heap.
-    if (isOpen(buffer) && buffer.bytes < 0 && !carriedBuffers.contains(index) && hasPlanSize(buffer)) {
-      buffer.kind = Buffer::Kind::Planned;
-      anyPlanned = true;
-    }
+    if (!isOpen(buffer))
+      continue;
+    // A loop's carried tensor may have other extents each time: it stays on the heap unless its size is constant.
+    bool isPlanned =
+        !carriedBuffers.contains(index) &&
+        llvm::all_of(extents.get(buffer.value), [&](OpFoldResult extent) { return planValues.contains(extent); });
+    if (buffer.bytes >= 0)
+      fixed.push_back(index);
+    else if (isPlanned)
+      planned.push_back(index);
   }
+  if (!planned.empty()) {
+    auto joins = [&](unsigned index) {
+      return plan.buffers[index].bytes > smallBytes && !carriedBuffers.contains(index);
+    };
+    llvm::copy_if(fixed, std::back_inserter(planned), joins);
+    llvm::erase_if(fixed, joins);
+  }
+  packFixed(fixed);
+  orderPlanned(planned);
+}
 
-  SmallVector<PackedBuffer> fixed;
+void MemoryPlanner::packFixed(ArrayRef<unsigned> indices) {
+  SmallVector<PackedBuffer> packed;
   SmallVector<int64_t *> places;
-  for (auto [index, buffer] : llvm::enumerate(plan.buffers)) {
-    if (buffer.kind == Buffer::Kind::Planned ||
-        (anyPlanned && isOpen(buffer) && buffer.bytes > smallBytes && !carriedBuffers.contains(index))) {
-      buffer.kind = Buffer::Kind::Planned;
-      buffer.place = plan.plannedLifetimes.size();
-      plan.plannedLifetimes.push_back({buffer.first, buffer.last});
-    } else if (isOpen(buffer) && buffer.bytes >= 0) {
-      buffer.kind = Buffer::Kind::Arena;
-      fixed.push_back({buffer.bytes, buffer.first, buffer.last});
-      places.push_back(&buffer.place);
-      if (needsScratch.contains(index)) {
-        fixed.push_back(fixed.back());
-        places.push_back(&buffer.scratch);
-      }
+  for (unsigned index : indices) {
+    Buffer &buffer = plan.buffers[index];
+    buffer.kind = Buffer::Kind::Arena;
+    packed.push_back({buffer.bytes, buffer.first, buffer.last});
+    places.push_back(&buffer.place);
+    if (needsScratch.contains(index)) {
+      packed.push_back(packed.back());
+      places.push_back(&buffer.scratch);
     }
   }
-  plan.arenaBytes = packBuffers(fixed);
-  for (auto [packed, place] : llvm::zip(fixed, places))
-    *place = packed.offset;
+  plan.arenaBytes = packBuffers(packed);
+  for (auto [buffer, place] : llvm::zip(packed, places))
+    *place = buffer.offset;
+}
+
+void MemoryPlanner::orderPlanned(ArrayRef<unsigned> indices) {
+  auto estimated = llvm::map_to_vector(indices, [&](unsigned index) {
+    const Buffer &buffer = plan.buffers[index];
+    int64_t element = bufferElementBytes(cast<RankedTensorType>(buffer.value.getType()).getElementType());
+    return PackedBuffer{estimateSize(extents.get(buffer.value)) * element, buffer.first, buffer.last};
+  });
+  SmallVector<PackedBuffer> ordered;
+  for (unsigned position : packingOrder(estimated)) {
+    Buffer &buffer = plan.buffers[indices[position]];
+    buffer.kind = Buffer::Kind::Planned;
+    buffer.place = ordered.size();
+    ordered.push_back(estimated[position]);
+  }
+  plan.conflicts = findConflicts(ordered);
 }
 
 MemoryPlan planMemory(func::FuncOp main) { return MemoryPlanner(main).run(); }

@@ -35,8 +35,10 @@ struct Buffer {
 
 struct MemoryPlan {
   llvm::SmallVector<Buffer> buffers;
-  int64_t arenaBytes = 0;                                          ///< the constant part
-  llvm::SmallVector<std::pair<int64_t, int64_t>> plannedLifetimes; ///< of planned buffers, in order
+  int64_t arenaBytes = 0; ///< the constant part
+  /// For each planned buffer the numbers of earlier ones that are alive at the same time. Numbers ascend in the order
+  /// in which buffers are to be placed.
+  llvm::SmallVector<llvm::SmallVector<int32_t>> conflicts;
 };
 
 /// Plans the memory of `main`.

@@ -22,7 +22,7 @@ inline constexpr llvm::StringLiteral indexAttr = "tenon.index", functionAttr = "
 
 // On ops of main and on main itself, from PlanMemory.
 inline constexpr llvm::StringLiteral storageAttr = "tenon.storage", arenaBytesAttr = "tenon.arena_bytes",
-                                     lifetimesAttr = "tenon.lifetimes", buffersAttr = "tenon.buffers";
+                                     conflictsAttr = "tenon.conflicts", buffersAttr = "tenon.buffers";
 
 // On the module, from LowerMain to BuildDescriptor.
 inline constexpr llvm::StringLiteral inputsAttr = "tenon.inputs", outputsAttr = "tenon.outputs",
@@ -30,7 +30,7 @@ inline constexpr llvm::StringLiteral inputsAttr = "tenon.inputs", outputsAttr = 
 
 // Symbols.
 inline constexpr llvm::StringLiteral mainName = "main", planName = "tenon_plan", runName = "tenon_run",
-                                     lifetimesName = "tenon_lifetimes";
+                                     conflictsName = "tenon_conflicts", conflictStartsName = "tenon_conflict_starts";
 inline constexpr llvm::StringLiteral kernelSuffix = "_kernel", scratchSuffix = "_scratch", bodySuffix = "_body";
 
 } // namespace tenon::codegen

@@ -39,7 +39,7 @@ def PlanMemory : Pass<"tenon-plan-memory", "::mlir::ModuleOp"> {
 
     Each op of `@main` that makes tensors gets `tenon.storage`, one entry per tensor:
     `{arena = 1024}` at that offset; `{planned = 2}` in the arena at an offset that the model's plan finds, because sizes depend on
-    the inputs' extents (`tenon.lifetimes` of the function has two numbers for each);
+    the inputs' extents (`tenon.conflicts` of the function lists for each the earlier ones that are alive with it);
     `{output = 0}` in the memory of that output; `{operand = 1}` over that tensor operand; `{heap}` in memory from the host,
     because the size depends on data. The function gets `tenon.arena_bytes` (the constant part) and `tenon.buffers`
     (for the manifest).

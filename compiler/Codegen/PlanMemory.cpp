@@ -68,12 +68,10 @@ DictionaryAttr describe(const Buffer &buffer, Builder &builder) {
   return builder.getDictionaryAttr(entries);
 }
 
-/// The life times of planned buffers: two numbers each.
-DenseI32ArrayAttr lifetimesOf(const MemoryPlan &plan, Builder &builder) {
-  SmallVector<int32_t> numbers;
-  for (auto [first, last] : plan.plannedLifetimes)
-    numbers.append({static_cast<int32_t>(first), static_cast<int32_t>(last)});
-  return builder.getDenseI32ArrayAttr(numbers);
+/// One list per planned buffer.
+ArrayAttr describeConflicts(const MemoryPlan &plan, Builder &builder) {
+  return builder.getArrayAttr(llvm::map_to_vector(
+      plan.conflicts, [&](ArrayRef<int32_t> list) -> Attribute { return builder.getDenseI32ArrayAttr(list); }));
 }
 
 struct PlanMemoryPass : impl::PlanMemoryBase<PlanMemoryPass> {
@@ -100,7 +98,7 @@ struct PlanMemoryPass : impl::PlanMemoryBase<PlanMemoryPass> {
     for (auto &[op, entries] : storage)
       op->setAttr(storageAttr, builder.getArrayAttr(entries));
     main->setAttr(arenaBytesAttr, builder.getI64IntegerAttr(plan.arenaBytes));
-    main->setAttr(lifetimesAttr, lifetimesOf(plan, builder));
+    main->setAttr(conflictsAttr, describeConflicts(plan, builder));
     main->setAttr(buffersAttr, builder.getArrayAttr(described));
   }
 };

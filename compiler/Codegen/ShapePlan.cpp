@@ -20,14 +20,17 @@ using namespace mlir;
 namespace tenon::codegen {
 
 ShapePlan::ShapePlan(func::FuncOp main, LLVM::LLVMFuncOp function, const Abi &abi, int64_t arenaBytes,
-                     ArrayRef<int32_t> lifetimes)
+                     ArrayAttr conflicts)
     : main(main), function(function), abi(abi), builder(main.getContext()), ir(builder, abi), arenaBytes(arenaBytes),
-      lifetimes(lifetimes), nextSlot(TENON_TABLE_FIRST_FREE + lifetimes.size() / 2) {
+      conflicts(conflicts), nextSlot(TENON_TABLE_FIRST_FREE + conflicts.size()) {
+  // One run for many of the model: LLVM would spend seconds on the chains of selects of a large model's checks.
+  function.setOptimizeNone(true);
+  function.setNoInline(true);
   function.addEntryBlock(builder);
   builder.setInsertionPointToEnd(&function.getBody().front());
-  if (!lifetimes.empty())
+  if (!conflicts.empty())
     sizes = LLVM::AllocaOp::create(builder, function.getLoc(), abi.pointer, abi.i64,
-                                   ir.i64(function.getLoc(), lifetimes.size() / 2), /*alignment=*/slotBytes);
+                                   ir.i64(function.getLoc(), conflicts.size()), /*alignment=*/slotBytes);
 }
 
 //===----------------------------------------------------------------------===//
@@ -77,52 +80,76 @@ int64_t ShapePlan::slotOf(Value value) {
 // Memory
 //===----------------------------------------------------------------------===//
 
-void ShapePlan::addBuffer(Location loc, int64_t number, ArrayRef<OpFoldResult> extents, int64_t elementBytes,
-                          bool isConditional) {
-  SmallVector<Value> values;
-  for (OpFoldResult extent : extents) {
-    Value value = get(loc, extent);
-    if (isConditional && !getConstantIntValue(extent))
-      value = arith::MaxSIOp::create(builder, loc, value, ir.i64(loc, 0));
-    values.push_back(value);
-  }
-  CheckedSize size = checkedSize(builder, loc, values, elementBytes);
-  ir.storeSlot(loc, sizes, number, size.bytes);
-  totalSize = totalSize.bytes ? checkedSum(builder, loc, totalSize, size) : size;
+/// What identifies a list of extents, in any order.
+static SmallVector<void *> sortedKeys(ArrayRef<OpFoldResult> extents) {
+  auto keys = llvm::map_to_vector(extents, [](OpFoldResult extent) { return extent.getOpaqueValue(); });
+  llvm::sort(keys);
+  return keys;
 }
 
-/// Whatever the packing does, it stays below the sum of all sizes.
-void ShapePlan::checkTotal() {
-  if (!totalSize.bytes)
-    return;
+void ShapePlan::addBuffer(Location loc, int64_t number, ArrayRef<OpFoldResult> extents, int64_t elementBytes,
+                          bool isConditional) {
+  SmallVector<void *> keys = sortedKeys(extents);
+  Value &bytes = bufferSizes[{std::vector<void *>(keys.begin(), keys.end()), elementBytes, isConditional}];
+  if (!bytes) {
+    SmallVector<Value> values;
+    for (OpFoldResult extent : extents) {
+      Value value = get(loc, extent);
+      if (isConditional && !getConstantIntValue(extent))
+        value = arith::MaxSIOp::create(builder, loc, value, ir.i64(loc, 0));
+      values.push_back(value);
+    }
+    CheckedSize size = checkedSize(builder, loc, values, elementBytes);
+    bytes = size.bytes;
+    // Wherever the packing puts buffers that are this small, it does not get near the largest number.
+    Value limit = ir.i64(loc, INT64_MAX / static_cast<int64_t>(conflicts.size() + 1) - arenaBytes);
+    Value tooLarge = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sgt, bytes, limit);
+    Value bad = arith::OrIOp::create(builder, loc, size.bad, tooLarge);
+    badSize = badSize ? arith::OrIOp::create(builder, loc, badSize, bad).getResult() : bad;
+  }
+  ir.storeSlot(loc, sizes, number, bytes);
+}
+
+/// Calls the packing function; returns the arena's end.
+Value ShapePlan::emitPacking() {
   Location loc = function.getLoc();
-  CheckedSize constant{ir.i64(loc, arenaBytes), totalSize.bad};
-  CheckedSize all = checkedSum(builder, loc, totalSize, constant);
-  Value zero = ir.i64(loc, 0);
-  checks.push_back({all.bad, "the input dimensions need more memory than can be addressed", zero, zero});
+  auto module = main->getParentOfType<ModuleOp>();
+  SmallVector<int32_t> starts{0}, numbers;
+  for (auto list : conflicts.getAsRange<DenseI32ArrayAttr>()) {
+    llvm::append_range(numbers, list.asArrayRef());
+    starts.push_back(numbers.size());
+  }
+  auto addTable = [&](StringRef name, ArrayRef<int32_t> values) {
+    // One element at least: the table of a single buffer's conflicts is empty.
+    SmallVector<int32_t> elements(values);
+    elements.resize(std::max<size_t>(elements.size(), 1));
+    auto count = static_cast<int64_t>(elements.size());
+    auto data = DenseElementsAttr::get(RankedTensorType::get({count}, abi.i32), ArrayRef<int32_t>(elements));
+    OpBuilder atEnd = OpBuilder::atBlockEnd(module.getBody());
+    LLVM::GlobalOp::create(atEnd, loc, LLVM::LLVMArrayType::get(abi.i32, count), /*isConstant=*/true,
+                           LLVM::Linkage::Internal, name, data, /*alignment=*/4);
+    return ir.addressOf(loc, name);
+  };
+  Value startsTable = addTable(conflictStartsName, starts), conflictTable = addTable(conflictsName, numbers);
+  Value offsets = ir.offset(loc, function.getArgument(2), slotOfBuffer(0) * slotBytes);
+  Value count = ir.i64(loc, conflicts.size()), start = ir.i64(loc, arenaBytes);
+  return LLVM::CallOp::create(builder, loc, addPackFunction(module),
+                              ValueRange{sizes, startsTable, conflictTable, offsets, count, start})
+      .getResult();
 }
 
 void ShapePlan::storeArena() {
   Location loc = function.getLoc();
-  Value table = function.getArgument(2), end = ir.i64(loc, arenaBytes);
-  if (!lifetimes.empty()) {
-    auto module = main->getParentOfType<ModuleOp>();
-    int64_t count = lifetimes.size() / 2;
-    auto pairType = LLVM::LLVMArrayType::get(abi.i32, 2);
-    auto values = DenseElementsAttr::get(RankedTensorType::get({count, 2}, abi.i32), lifetimes);
-    OpBuilder atEnd = OpBuilder::atBlockEnd(module.getBody());
-    LLVM::GlobalOp::create(atEnd, loc, LLVM::LLVMArrayType::get(pairType, count), /*isConstant=*/true,
-                           LLVM::Linkage::Internal, lifetimesName, values, /*alignment=*/4);
-    LLVM::LLVMFuncOp pack = addPackFunction(module);
-    Value offsets = ir.offset(loc, table, slotOfBuffer(0) * slotBytes);
-    end = LLVM::CallOp::create(builder, loc, pack,
-                               ValueRange{sizes, ir.addressOf(loc, lifetimesName), offsets, ir.i64(loc, count), end})
-              .getResult();
-  }
-  ir.storeSlot(loc, table, TENON_TABLE_ARENA_BYTES, end);
+  Value end = conflicts.empty() ? ir.i64(loc, arenaBytes) : emitPacking();
+  ir.storeSlot(loc, function.getArgument(2), TENON_TABLE_ARENA_BYTES, end);
 }
 
 void ShapePlan::addScratch(Location loc, FlatSymbolRefAttr callee, int64_t firstSlot, ValueRange scalars) {
+  std::vector<void *> keys{const_cast<void *>(callee.getAsOpaquePointer())};
+  for (Value scalar : scalars)
+    keys.push_back(scalar.getAsOpaquePointer());
+  if (!knownScratch.insert(keys).second)
+    return;
   Value args = LLVM::AllocaOp::create(builder, loc, abi.pointer, abi.i64, ir.i64(loc, firstSlot + scalars.size()),
                                       /*alignment=*/slotBytes);
   for (auto [index, scalar] : llvm::enumerate(scalars))
@@ -161,12 +188,13 @@ Value ShapePlan::product(Location loc, ArrayRef<OpFoldResult> extents) {
 }
 
 void ShapePlan::checkProducts(Location loc, ArrayRef<OpFoldResult> a, ArrayRef<OpFoldResult> b, StringRef message) {
-  auto sorted = [](ArrayRef<OpFoldResult> extents) {
-    auto keys = llvm::map_to_vector(extents, [](OpFoldResult extent) { return extent.getOpaqueValue(); });
-    llvm::sort(keys);
-    return keys;
-  };
-  if (sorted(a) == sorted(b))
+  SmallVector<void *> keysOfA = sortedKeys(a), keysOfB = sortedKeys(b);
+  if (keysOfA == keysOfB)
+    return;
+  std::vector<void *> keys(keysOfA.begin(), keysOfA.end());
+  keys.push_back(nullptr);
+  keys.insert(keys.end(), keysOfB.begin(), keysOfB.end());
+  if (!knownProducts.insert(keys).second)
     return;
   Value lhs = product(loc, a), rhs = product(loc, b);
   Value bad = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, lhs, rhs);
@@ -199,7 +227,10 @@ void ShapePlan::reportFirst() {
 
 int64_t ShapePlan::finish() {
   storeScratch();
-  checkTotal();
+  if (badSize) {
+    Value zero = ir.i64(function.getLoc(), 0);
+    checks.push_back({badSize, "the input dimensions need more memory than can be addressed", zero, zero});
+  }
   reportFirst();
   storeArena();
   LLVM::ReturnOp::create(builder, function.getLoc(), ir.i32(function.getLoc(), TENON_OK));

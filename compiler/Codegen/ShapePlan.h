@@ -12,15 +12,17 @@
 #include "compiler/Codegen/Checked.h"
 #include "compiler/Codegen/PlanValues.h"
 #include "mlir/IR/IRMapping.h"
+#include <map>
+#include <set>
 
 namespace tenon::codegen {
 
 class ShapePlan {
 public:
-  /// `function` is tenon_plan without a body; `arenaBytes` the constant part of the arena, which the planned buffers
-  /// follow, whose `lifetimes` have two numbers each.
+  /// `function` is tenon_plan without a body; `arenaBytes` the constant part of the arena. Behind it come the planned
+  /// buffers; `conflicts` has for each the earlier ones that are alive with it.
   ShapePlan(mlir::func::FuncOp main, mlir::LLVM::LLVMFuncOp function, const Abi &abi, int64_t arenaBytes,
-            llvm::ArrayRef<int32_t> lifetimes);
+            mlir::ArrayAttr conflicts);
 
   /// The slot that holds `value`, a plan value of main.
   int64_t slotOf(mlir::Value value);
@@ -55,8 +57,8 @@ private:
   mlir::Value get(mlir::Location loc, mlir::OpFoldResult extent); ///< as i64
   mlir::Value product(mlir::Location loc, llvm::ArrayRef<mlir::OpFoldResult> extents);
   mlir::Value inputExtent(mlir::Location loc, mlir::BlockArgument tensor, int64_t dim);
-  void checkTotal();
   void storeArena();
+  mlir::Value emitPacking();
   void storeScratch();
   void reportFirst();
 
@@ -67,9 +69,12 @@ private:
   AbiBuilder ir;
   mlir::IRMapping mapping;
   int64_t arenaBytes, scratchBytes = 0;
-  llvm::ArrayRef<int32_t> lifetimes;
-  mlir::Value sizes;     ///< memory in the frame: the size of each planned buffer
-  CheckedSize totalSize; ///< of them all; bytes is null if there are none
+  mlir::ArrayAttr conflicts;
+  mlir::Value sizes; ///< memory in the frame: the size of each planned buffer
+  /// Sizes by sorted extents, bytes of an element, and whether negative extents count as 0.
+  std::map<std::tuple<std::vector<void *>, int64_t, bool>, mlir::Value> bufferSizes;
+  mlir::Value badSize; ///< i1, null if there are no planned buffers
+  std::set<std::vector<void *>> knownScratch, knownProducts;
   llvm::SmallVector<mlir::Value> scratchSizes;
   llvm::DenseMap<mlir::Value, int64_t> slots;
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> inputExtents;

@@ -30,7 +30,8 @@ private:
   std::unique_ptr<llvm::raw_fd_ostream> os;
 };
 
-/// A file that appears under its name when it is complete: written beside it, then renamed. The path "-" is standard output.
+/// A file that appears under its name when it is complete: written beside it, then renamed. The path "-" is standard
+/// output.
 class OutputFile {
 public:
   static llvm::Expected<OutputFile> create(llvm::StringRef path);

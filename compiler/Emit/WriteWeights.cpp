@@ -8,6 +8,7 @@
 //===----------------------------------------------------------------------------------------------===//
 
 #include "compiler/Emit/WriteWeights.h"
+#include "compiler/Support/ReleasePages.h"
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/Object/ELFTypes.h"
 
@@ -74,6 +75,7 @@ Expected<uint64_t> writeWeights(ArrayRef<Weight> weights, raw_ostream &os, bool 
     if (hashed)
       hash = extendHash(hash, bytes);
     position += bytes.size();
+    releasePages(bytes);
   };
   auto padTo = [&](int64_t offset) {
     static constexpr char zeros[4096] = {};

@@ -73,9 +73,9 @@ std::optional<double> ConstantData::scalar() const {
 }
 
 NewConstant::NewConstant(RankedTensorType type)
-    : tensorType(type), blob(HeapAsmResourceBlob::allocate(
-                            std::max<int64_t>(1, type.getNumElements() * elementBytes(type.getElementType())),
-                            weightAlignment)) {}
+    : tensorType(type),
+      blob(HeapAsmResourceBlob::allocate(
+          std::max<int64_t>(1, type.getNumElements() * elementBytes(type.getElementType())), weightAlignment)) {}
 
 // Whether all elements have the same bytes.
 static bool isUniform(ArrayRef<char> bytes, int64_t elementBytes) {

@@ -1,7 +1,7 @@
 //===- ConstantData.h - bytes of constants, read in place and made anew -----------------------------------===//
 //
-// What the evaluator computes on: a tensor type and its bytes as they lie in memory at run time (booleans one byte). Constants
-// are read without copying, except booleans kept as dense elements; a splat is one element.
+// What the evaluator computes on: a tensor type and its bytes as they lie in memory at run time (booleans one byte).
+// Constants are read without copying, except booleans kept as dense elements; a splat is one element.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -33,7 +33,8 @@ struct ConstantData {
   int64_t elementBytes() const;
   /// Strides in elements of a row-major tensor of this shape; all 0 for a splat.
   llvm::SmallVector<int64_t> strides() const;
-  /// The element of a splat or of a tensor with one element, as f64 (exact for floats up to f64 and integers below 2^53).
+  /// The element of a splat or of a tensor with one element, as f64 (exact for floats up to f64 and integers below
+  /// 2^53).
   std::optional<double> scalar() const;
 
 private:
@@ -46,7 +47,8 @@ public:
   explicit NewConstant(mlir::RankedTensorType type);
   char *data() { return blob.getMutableData().data(); }
   mlir::RankedTensorType type() const { return tensorType; }
-  /// The attribute: a splat if all elements are the same, dense elements if small, else a resource that takes the bytes over.
+  /// The attribute: a splat if all elements are the same, dense elements if small, else a resource that takes the bytes
+  /// over.
   mlir::ElementsAttr take() &&;
 
 private:

@@ -1,18 +1,20 @@
 //===- DecomposeConvTranspose.cpp - transposed convolutions as convolutions ---------------------------------===//
 //
-// Expects filters with static extents. With stride s, result position o (counted before the low pad is cut off) is o = q * s + phase, and
+// Expects filters with static extents. With stride s, result position o (counted before the low pad is cut off) is o =
+// q * s + phase, and
 //
 //     result[q * s + phase] = sum over j of input[q - j] * filter[phase + s * j]
 //
-// (dilation as if zeros stood between the filter's elements). So one convolution with ceil(kernel / s) taps gives the values of all phases as
-// channels of their own, and interleaving the phases gives the result:
+// (dilation as if zeros stood between the filter's elements). So one convolution with ceil(kernel / s) taps gives the
+// values of all phases as channels of their own, and interleaving the phases gives the result:
 //
-//     conv(x, rearranged filter): [N, s... * F, Q...] -> [N, s..., F, Q...] -> [N, F, Q, s, ...] -> [N, F, Q * s, ...] -> slice
+//     conv(x, rearranged filter): [N, s... * F, Q...] -> [N, s..., F, Q...] -> [N, F, Q, s, ...] -> [N, F, Q * s, ...]
+//     -> slice
 //
-// (within each group). Phases come before filters, so that in a channels-last layout one dimension interleaves by itself: [N, Q, s * F] is
-// [N, Q * s, F].
-// This is the sub-pixel form (Shi et al., "Is the deconvolution layer the same as a convolutional layer?", 2016), with all
-// parameters. Following elementwise ops with constants go before the interleaving, where they can be fused.
+// (within each group). Phases come before filters, so that in a channels-last layout one dimension interleaves by
+// itself: [N, Q, s * F] is [N, Q * s, F]. This is the sub-pixel form (Shi et al., "Is the deconvolution layer the same
+// as a convolutional layer?", 2016), with all parameters. Following elementwise ops with constants go before the
+// interleaving, where they can be fused.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -32,15 +34,15 @@ namespace {
 
 /// One spatial dimension of the decomposition.
 struct Dimension {
-  int64_t kernel;             ///< extent of the filter with the zeros of its dilation
-  int64_t stride, taps;       ///< taps = ceil(kernel / stride)
-  int64_t convLow, convHigh;  ///< pads of the convolution
-  int64_t cut;                ///< interleaved positions before the first one of the result
+  int64_t kernel;            ///< extent of the filter with the zeros of its dilation
+  int64_t stride, taps;      ///< taps = ceil(kernel / stride)
+  int64_t convLow, convHigh; ///< pads of the convolution
+  int64_t cut;               ///< interleaved positions before the first one of the result
 
   Dimension(int64_t extent, int64_t dilation, int64_t stride, int64_t low, int64_t high, int64_t outputPadding)
       : kernel((extent - 1) * dilation + 1), stride(stride), taps(llvm::divideCeil(kernel, stride)) {
-    // The result is positions low ... low + R - 1 with R = (D - 1) * stride + kernel - low - high + outputPadding; the q they
-    // need are firstQ ... D - 1 + lastQ. Convolution position 0 is q = taps - 1 - convLow.
+    // The result is positions low ... low + R - 1 with R = (D - 1) * stride + kernel - low - high + outputPadding; the
+    // q they need are firstQ ... D - 1 + lastQ. Convolution position 0 is q = taps - 1 - convLow.
     int64_t firstQ = low / stride;
     int64_t last = kernel - 1 - high + outputPadding; // low + R - 1 - (D - 1) * stride
     int64_t lastQ = last >= 0 ? last / stride : -llvm::divideCeil(-last, stride);
@@ -73,8 +75,9 @@ struct DecomposeToConv : OpRewritePattern<nn::ConvTransposeOp> {
       pads.push_back(dimension.convLow);
     for (const Dimension &dimension : dimensions)
       pads.push_back(dimension.convHigh);
-    Value result = nn::ConvOp::create(rewriter, op.getLoc(), op.getInput(), weights, kernel, ones, pads, ones, op.getGroups(),
-                                      /*channels_last=*/false, nn::PackingAttr());
+    Value result =
+        nn::ConvOp::create(rewriter, op.getLoc(), op.getInput(), weights, kernel, ones, pads, ones, op.getGroups(),
+                           /*channels_last=*/false, nn::PackingAttr());
     int64_t phases = 1;
     for (const Dimension &dimension : dimensions)
       phases *= dimension.stride;
@@ -123,7 +126,8 @@ private:
   }
 
   /// `user` with `value`, whose channels are repeated for each phase, in place of its operand that is not constant.
-  static Value moveBefore(PatternRewriter &rewriter, Operation *user, Value value, nn::ConvTransposeOp op, int64_t phases) {
+  static Value moveBefore(PatternRewriter &rewriter, Operation *user, Value value, nn::ConvTransposeOp op,
+                          int64_t phases) {
     Location loc = user->getLoc();
     int64_t groups = op.getGroups();
     rewriter.setInsertionPoint(user);
@@ -154,8 +158,8 @@ private:
     return copy->getResult(0);
   }
 
-  /// [C, F/G, kernel...] -> [G * strides... * F/G, C/G, taps...]: element [g, phase..., f, c, t...] is filter[c, f, phase + stride * (taps - 1 - t)]
-  /// of that group.
+  /// [C, F/G, kernel...] -> [G * strides... * F/G, C/G, taps...]: element [g, phase..., f, c, t...] is filter[c, f,
+  /// phase + stride * (taps - 1 - t)] of that group.
   static Value rearrangeFilter(PatternRewriter &rewriter, nn::ConvTransposeOp op, ArrayRef<Dimension> dimensions) {
     Location loc = op.getLoc();
     RankedTensorType type = tensorType(op.getFilter());
@@ -164,7 +168,8 @@ private:
     Value zero = makeScalar(rewriter, loc, 0, type.getElementType());
     auto index = [&](int64_t value) { return makeIndex(rewriter, loc, value); };
 
-    // Zeros between the elements, for a dilation: [.., K] -> [.., K, 1] -> [.., K, d] -> [.., K * d], then up to taps * stride.
+    // Zeros between the elements, for a dilation: [.., K] -> [.., K, 1] -> [.., K, d] -> [.., K * d], then up to taps *
+    // stride.
     Value filter = op.getFilter();
     SmallVector<int64_t> split{groups, channels, filters};
     if (llvm::any_of(op.getDilations(), [](int64_t dilation) { return dilation != 1; })) {
@@ -180,7 +185,8 @@ private:
       filter = reshapeTo(rewriter, loc, filter, joined);
     }
     // Up to a multiple of the stride (a dilated filter may be too long by zeros, which are cut off).
-    SmallVector<Value> offsets(2 + spatial, index(0)), steps(2 + spatial, index(1)), low(2 + spatial, index(0)), high = low;
+    SmallVector<Value> offsets(2 + spatial, index(0)), steps(2 + spatial, index(1)), low(2 + spatial, index(0)),
+        high = low;
     SmallVector<Value> sizes{index(type.getDimSize(0)), index(filters)};
     for (const auto &[i, dimension] : llvm::enumerate(dimensions)) {
       sizes.push_back(index(dimension.kernel));
@@ -216,8 +222,8 @@ private:
   }
 
   /// [N, G * strides... * F/G, Q...] -> [N, F, R...] with R the wanted extents.
-  static Value interleave(PatternRewriter &rewriter, nn::ConvTransposeOp op, Value result, ArrayRef<Dimension> dimensions,
-                          ArrayRef<OpFoldResult> extents) {
+  static Value interleave(PatternRewriter &rewriter, nn::ConvTransposeOp op, Value result,
+                          ArrayRef<Dimension> dimensions, ArrayRef<OpFoldResult> extents) {
     Location loc = op.getLoc();
     int64_t spatial = dimensions.size(), groups = op.getGroups(), filters = tensorType(op.getFilter()).getDimSize(1);
     SmallVector<OpFoldResult> conv = nn::getExtents(rewriter, loc, result);

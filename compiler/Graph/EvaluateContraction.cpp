@@ -1,7 +1,8 @@
 //===- EvaluateContraction.cpp - small contractions and pools on constants -------------------------------===//
 //
-// The formulas of dialects/nn/NnContraction.td as loops, for models that compute with constants. Floats are accumulated in double and
-// rounded once, integers in 64 bits and wrapped. Contractions above a number of products stay for run time.
+// The formulas of dialects/nn/NnContraction.td as loops, for models that compute with constants. Floats are accumulated
+// in double and rounded once, integers in 64 bits and wrapped. Contractions above a number of products stay for run
+// time.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -70,7 +71,8 @@ static FailureOr<ElementsAttr> evaluateMatmul(nn::MatmulOp op, ArrayRef<Constant
   Numbers<T> lhs(operands[0]), rhs(operands[1]);
   auto steps = [](const Numbers<T> &side, bool transposed) {
     size_t last = side.strides.size() - 1;
-    return transposed ? std::pair(side.strides[last], side.strides[last - 1]) : std::pair(side.strides[last - 1], side.strides[last]);
+    return transposed ? std::pair(side.strides[last], side.strides[last - 1])
+                      : std::pair(side.strides[last - 1], side.strides[last]);
   };
   auto [lhsRow, lhsDepth] = steps(lhs, op.getTransposeLhs());
   auto [rhsDepth, rhsColumn] = steps(rhs, op.getTransposeRhs());
@@ -86,7 +88,8 @@ static FailureOr<ElementsAttr> evaluateMatmul(nn::MatmulOp op, ArrayRef<Constant
           offset += side.shape[dimension] == 1 ? 0 : index[leading + dimension] * side.strides[dimension];
         return offset;
       };
-      int64_t left = batchOffset(lhs) + index[rank - 2] * lhsRow, right = batchOffset(rhs) + index[rank - 1] * rhsColumn;
+      int64_t left = batchOffset(lhs) + index[rank - 2] * lhsRow,
+              right = batchOffset(rhs) + index[rank - 1] * rhsColumn;
       T sum = 0;
       for (int64_t k = 0; k < depth; ++k)
         sum += lhs.values[left + k * lhsDepth] * rhs.values[right + k * rhsDepth];
@@ -100,8 +103,8 @@ template <typename Op> static SmallVector<WindowDimension> windowDimensions(Op o
   SmallVector<WindowDimension> dimensions;
   size_t count = op.getKernel().size(), first = op.getChannelsLast() ? 1 : 2;
   for (size_t i = 0; i < count; ++i)
-    dimensions.push_back({input[first + i], op.getKernel()[i], op.getStrides()[i], op.getPads()[i], op.getPads()[count + i],
-                          op.getDilations()[i]});
+    dimensions.push_back({input[first + i], op.getKernel()[i], op.getStrides()[i], op.getPads()[i],
+                          op.getPads()[count + i], op.getDilations()[i]});
   return dimensions;
 }
 
@@ -112,8 +115,10 @@ static FailureOr<ElementsAttr> evaluateConv(nn::ConvOp op, ArrayRef<ConstantData
     return failure();
   Numbers<T> input(operands[0]), filter(operands[1]);
   SmallVector<WindowDimension> dimensions = windowDimensions(op, input.shape);
-  size_t rank = type.getRank(), channelAt = op.getChannelsLast() ? rank - 1 : 1, spatialAt = op.getChannelsLast() ? 1 : 2;
-  int64_t channels = filter.shape[1], filtersPerGroup = std::max<int64_t>(filter.shape[0] / static_cast<int64_t>(op.getGroups()), 1);
+  size_t rank = type.getRank(), channelAt = op.getChannelsLast() ? rank - 1 : 1,
+         spatialAt = op.getChannelsLast() ? 1 : 2;
+  int64_t channels = filter.shape[1],
+          filtersPerGroup = std::max<int64_t>(filter.shape[0] / static_cast<int64_t>(op.getGroups()), 1);
   std::vector<T> values(type.getNumElements());
   SmallVector<int64_t> index(rank, 0);
   size_t next = 0;
@@ -141,10 +146,12 @@ static FailureOr<ElementsAttr> evaluateConv(nn::ConvOp op, ArrayRef<ConstantData
 }
 
 template <typename T>
-static FailureOr<ElementsAttr> evaluateConvTranspose(nn::ConvTransposeOp op, ArrayRef<ConstantData> operands, RankedTensorType type) {
+static FailureOr<ElementsAttr> evaluateConvTranspose(nn::ConvTransposeOp op, ArrayRef<ConstantData> operands,
+                                                     RankedTensorType type) {
   Numbers<T> input(operands[0]), filter(operands[1]);
   int64_t groups = op.getGroups(), channels = filter.shape[0] / groups, filters = filter.shape[1];
-  if (operands[0].type.getNumElements() * std::max<int64_t>(1, operands[1].type.getNumElements() / std::max<int64_t>(1, filter.shape[0])) >
+  if (operands[0].type.getNumElements() *
+          std::max<int64_t>(1, operands[1].type.getNumElements() / std::max<int64_t>(1, filter.shape[0])) >
       maxProducts)
     return failure();
   SmallVector<int64_t> strides = rowMajorStrides(type.getShape());
@@ -183,7 +190,8 @@ static FailureOr<ElementsAttr> evaluatePool(nn::PoolOp op, ArrayRef<ConstantData
     return failure();
   Numbers<T> input(operands[0]);
   SmallVector<WindowDimension> dimensions = windowDimensions(op, input.shape);
-  size_t rank = type.getRank(), channelAt = op.getChannelsLast() ? rank - 1 : 1, spatialAt = op.getChannelsLast() ? 1 : 2;
+  size_t rank = type.getRank(), channelAt = op.getChannelsLast() ? rank - 1 : 1,
+         spatialAt = op.getChannelsLast() ? 1 : 2;
   std::vector<T> values(type.getNumElements());
   SmallVector<int64_t> index(rank, 0);
   size_t next = 0;
@@ -221,11 +229,13 @@ static FailureOr<ElementsAttr> evaluatePool(nn::PoolOp op, ArrayRef<ConstantData
   return store(type, values);
 }
 
-template <typename T> static FailureOr<ElementsAttr> evaluateIn(Operation *op, ArrayRef<ConstantData> operands, RankedTensorType type) {
+template <typename T>
+static FailureOr<ElementsAttr> evaluateIn(Operation *op, ArrayRef<ConstantData> operands, RankedTensorType type) {
   return TypeSwitch<Operation *, FailureOr<ElementsAttr>>(op)
       .Case<nn::MatmulOp>([&](nn::MatmulOp matmul) { return evaluateMatmul<T>(matmul, operands, type); })
       .template Case<nn::ConvOp>([&](nn::ConvOp conv) { return evaluateConv<T>(conv, operands, type); })
-      .template Case<nn::ConvTransposeOp>([&](nn::ConvTransposeOp conv) { return evaluateConvTranspose<T>(conv, operands, type); })
+      .template Case<nn::ConvTransposeOp>(
+          [&](nn::ConvTransposeOp conv) { return evaluateConvTranspose<T>(conv, operands, type); })
       .template Case<nn::PoolOp>([&](nn::PoolOp pool) { return evaluatePool<T>(pool, operands, type); })
       .Default(failure());
 }
@@ -237,7 +247,8 @@ FailureOr<ElementsAttr> evaluateContraction(Operation *op, ArrayRef<ConstantData
     return evaluateIn<double>(op, operands, type);
   // Sums and products wrap alike for both signs; a maximum needs the sign.
   bool isSigned = numberKind(type.getElementType()) == NumberKind::i64;
-  return isa<nn::PoolOp>(op) && isSigned ? evaluateIn<int64_t>(op, operands, type) : evaluateIn<uint64_t>(op, operands, type);
+  return isa<nn::PoolOp>(op) && isSigned ? evaluateIn<int64_t>(op, operands, type)
+                                         : evaluateIn<uint64_t>(op, operands, type);
 }
 
 } // namespace tenon::graph

@@ -1,7 +1,7 @@
 //===- EvaluateElementwise.cpp - elementwise ops on constants ---------------------------------------------===//
 //
-// Operands are loaded in chunks of up to 1024 elements as the number type of their element type, computed on and stored.
-// What each op means is said in dialects/nn/NnElementwise.td.
+// Operands are loaded in chunks of up to 1024 elements as the number type of their element type, computed on and
+// stored. What each op means is said in dialects/nn/NnElementwise.td.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -25,8 +25,8 @@ namespace {
 /// One chunk: `inputs` hold operand elements in number type T, `count` of each.
 template <typename T> struct Chunk {
   llvm::SmallVector<std::vector<T>, 3> inputs;
-  std::vector<T> numbers;       ///< results of the element type's own kind
-  std::vector<uint64_t> flags;  ///< results of predicates
+  std::vector<T> numbers;      ///< results of the element type's own kind
+  std::vector<uint64_t> flags; ///< results of predicates
   int64_t count = 0;
 
   template <typename Function> LogicalResult unary(Function function) {
@@ -122,9 +122,8 @@ template <typename T> static LogicalResult computeExactFloat(Operation *op, Chun
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case<nn::AbsOp>([&](auto) { return chunk.unary([](T x) { return std::fabs(x); }); })
       .template Case<nn::NegOp>([&](auto) { return chunk.unary([](T x) { return -x; }); })
-      .template Case<nn::SignOp>([&](auto) {
-        return chunk.unary([](T x) { return std::isnan(x) ? x : static_cast<T>((x > 0) - (x < 0)); });
-      })
+      .template Case<nn::SignOp>(
+          [&](auto) { return chunk.unary([](T x) { return std::isnan(x) ? x : static_cast<T>((x > 0) - (x < 0)); }); })
       .template Case<nn::SqrtOp>([&](auto) { return chunk.unary([](T x) { return std::sqrt(x); }); })
       .template Case<nn::FloorOp>([&](auto) { return chunk.unary([](T x) { return std::floor(x); }); })
       .template Case<nn::CeilOp>([&](auto) { return chunk.unary([](T x) { return std::ceil(x); }); })
@@ -152,27 +151,26 @@ template <typename T> static LogicalResult computeExactFloat(Operation *op, Chun
 // Transcendental functions, for floats of up to 32 bits: computed in double and rounded once.
 static LogicalResult computeTranscendental(Operation *op, Chunk<float> &chunk) {
   using Function = double (*)(double);
-  Function function =
-      TypeSwitch<Operation *, Function>(op)
-          .Case<nn::ExpOp>([](auto) { return [](double x) { return std::exp(x); }; })
-          .Case<nn::Expm1Op>([](auto) { return [](double x) { return std::expm1(x); }; })
-          .Case<nn::LogOp>([](auto) { return [](double x) { return std::log(x); }; })
-          .Case<nn::Log1pOp>([](auto) { return [](double x) { return std::log1p(x); }; })
-          .Case<nn::ErfOp>([](auto) { return [](double x) { return std::erf(x); }; })
-          .Case<nn::SinOp>([](auto) { return [](double x) { return std::sin(x); }; })
-          .Case<nn::CosOp>([](auto) { return [](double x) { return std::cos(x); }; })
-          .Case<nn::TanOp>([](auto) { return [](double x) { return std::tan(x); }; })
-          .Case<nn::AsinOp>([](auto) { return [](double x) { return std::asin(x); }; })
-          .Case<nn::AcosOp>([](auto) { return [](double x) { return std::acos(x); }; })
-          .Case<nn::AtanOp>([](auto) { return [](double x) { return std::atan(x); }; })
-          .Case<nn::SinhOp>([](auto) { return [](double x) { return std::sinh(x); }; })
-          .Case<nn::CoshOp>([](auto) { return [](double x) { return std::cosh(x); }; })
-          .Case<nn::TanhOp>([](auto) { return [](double x) { return std::tanh(x); }; })
-          .Case<nn::AsinhOp>([](auto) { return [](double x) { return std::asinh(x); }; })
-          .Case<nn::AcoshOp>([](auto) { return [](double x) { return std::acosh(x); }; })
-          .Case<nn::AtanhOp>([](auto) { return [](double x) { return std::atanh(x); }; })
-          .Case<nn::SigmoidOp>([](auto) { return [](double x) { return 1.0 / (1.0 + std::exp(-x)); }; })
-          .Default(static_cast<Function>(nullptr));
+  Function function = TypeSwitch<Operation *, Function>(op)
+                          .Case<nn::ExpOp>([](auto) { return [](double x) { return std::exp(x); }; })
+                          .Case<nn::Expm1Op>([](auto) { return [](double x) { return std::expm1(x); }; })
+                          .Case<nn::LogOp>([](auto) { return [](double x) { return std::log(x); }; })
+                          .Case<nn::Log1pOp>([](auto) { return [](double x) { return std::log1p(x); }; })
+                          .Case<nn::ErfOp>([](auto) { return [](double x) { return std::erf(x); }; })
+                          .Case<nn::SinOp>([](auto) { return [](double x) { return std::sin(x); }; })
+                          .Case<nn::CosOp>([](auto) { return [](double x) { return std::cos(x); }; })
+                          .Case<nn::TanOp>([](auto) { return [](double x) { return std::tan(x); }; })
+                          .Case<nn::AsinOp>([](auto) { return [](double x) { return std::asin(x); }; })
+                          .Case<nn::AcosOp>([](auto) { return [](double x) { return std::acos(x); }; })
+                          .Case<nn::AtanOp>([](auto) { return [](double x) { return std::atan(x); }; })
+                          .Case<nn::SinhOp>([](auto) { return [](double x) { return std::sinh(x); }; })
+                          .Case<nn::CoshOp>([](auto) { return [](double x) { return std::cosh(x); }; })
+                          .Case<nn::TanhOp>([](auto) { return [](double x) { return std::tanh(x); }; })
+                          .Case<nn::AsinhOp>([](auto) { return [](double x) { return std::asinh(x); }; })
+                          .Case<nn::AcoshOp>([](auto) { return [](double x) { return std::acosh(x); }; })
+                          .Case<nn::AtanhOp>([](auto) { return [](double x) { return std::atanh(x); }; })
+                          .Case<nn::SigmoidOp>([](auto) { return [](double x) { return 1.0 / (1.0 + std::exp(-x)); }; })
+                          .Default(static_cast<Function>(nullptr));
   if (function)
     return chunk.unary([=](float x) { return static_cast<float>(function(x)); });
   if (isa<nn::PowOp>(op))
@@ -187,16 +185,23 @@ template <typename T> static LogicalResult computeInteger(Operation *op, unsigne
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case<nn::AbsOp>([&](auto) { return chunk.unary([](T x) { return x < 0 ? static_cast<T>(0 - U(x)) : x; }); })
       .template Case<nn::NegOp>([&](auto) { return chunk.unary([](T x) { return static_cast<T>(0 - U(x)); }); })
-      .template Case<nn::SignOp>([&](auto) { return chunk.unary([](T x) { return static_cast<T>((x > 0) - (x < 0)); }); })
+      .template Case<nn::SignOp>(
+          [&](auto) { return chunk.unary([](T x) { return static_cast<T>((x > 0) - (x < 0)); }); })
       .template Case<nn::NotOp>([&](auto) {
-        return width == 1 ? chunk.unary([](T x) { return static_cast<T>(x == 0); }) : chunk.unary([](T x) { return ~x; });
+        return width == 1 ? chunk.unary([](T x) { return static_cast<T>(x == 0); })
+                          : chunk.unary([](T x) { return ~x; });
       })
-      .template Case<nn::AddOp>([&](auto) { return chunk.binary([](T a, T b) { return static_cast<T>(U(a) + U(b)); }); })
-      .template Case<nn::SubOp>([&](auto) { return chunk.binary([](T a, T b) { return static_cast<T>(U(a) - U(b)); }); })
-      .template Case<nn::MulOp>([&](auto) { return chunk.binary([](T a, T b) { return static_cast<T>(U(a) * U(b)); }); })
+      .template Case<nn::AddOp>(
+          [&](auto) { return chunk.binary([](T a, T b) { return static_cast<T>(U(a) + U(b)); }); })
+      .template Case<nn::SubOp>(
+          [&](auto) { return chunk.binary([](T a, T b) { return static_cast<T>(U(a) - U(b)); }); })
+      .template Case<nn::MulOp>(
+          [&](auto) { return chunk.binary([](T a, T b) { return static_cast<T>(U(a) * U(b)); }); })
       .template Case<nn::DivOp>([&](auto) { return chunk.binary([](T a, T b) { return integerDivide(a, b); }); })
-      .template Case<nn::ModOp>([&](auto) { return chunk.binary([](T a, T b) { return integerRemainder(a, b, true); }); })
-      .template Case<nn::RemOp>([&](auto) { return chunk.binary([](T a, T b) { return integerRemainder(a, b, false); }); })
+      .template Case<nn::ModOp>(
+          [&](auto) { return chunk.binary([](T a, T b) { return integerRemainder(a, b, true); }); })
+      .template Case<nn::RemOp>(
+          [&](auto) { return chunk.binary([](T a, T b) { return integerRemainder(a, b, false); }); })
       .template Case<nn::PowOp>([&](auto) { return chunk.binary([](T a, T b) { return integerPower(a, b); }); })
       .template Case<nn::MaxOp>([&](auto) { return chunk.binary([](T a, T b) { return std::max(a, b); }); })
       .template Case<nn::MinOp>([&](auto) { return chunk.binary([](T a, T b) { return std::min(a, b); }); })
@@ -219,7 +224,9 @@ template <typename T> static LogicalResult computeInteger(Operation *op, unsigne
 static LogicalResult computeChunk(Operation *op, unsigned width, Chunk<float> &chunk) {
   return success(succeeded(computeExactFloat(op, chunk)) || succeeded(computeTranscendental(op, chunk)));
 }
-static LogicalResult computeChunk(Operation *op, unsigned width, Chunk<double> &chunk) { return computeExactFloat(op, chunk); }
+static LogicalResult computeChunk(Operation *op, unsigned width, Chunk<double> &chunk) {
+  return computeExactFloat(op, chunk);
+}
 static LogicalResult computeChunk(Operation *op, unsigned width, Chunk<int64_t> &chunk) {
   return computeInteger(op, width, chunk);
 }
@@ -319,51 +326,53 @@ static FailureOr<ElementsAttr> evaluateIn(Operation *op, ArrayRef<ConstantData> 
   bool predicate = isa<nn::CompareOp, nn::IsNanOp, nn::IsInfOp>(op);
   NewConstant result(type);
   int64_t resultBytes = elementBytes(type.getElementType());
-  LogicalResult done = Runs(type, operands).forEach([&](ArrayRef<int64_t> offsets, ArrayRef<int64_t> steps, int64_t first,
-                                                        int64_t count) -> LogicalResult {
-    chunk.count = count;
-    for (size_t number = 0; number < operands.size(); ++number)
-      loadElements(operandElement, elementAt(operands[number], offsets[number]), steps[number], count,
-                   chunk.inputs[number].data());
-    if (failed(computeChunk(op, operandElement.getIntOrFloatBitWidth(), chunk)))
-      return failure();
-    char *target = result.data() + first * resultBytes;
-    if (predicate)
-      storeElements(type.getElementType(), chunk.flags.data(), count, target);
-    else
-      storeElements(type.getElementType(), chunk.numbers.data(), count, target);
-    return success();
-  });
+  LogicalResult done = Runs(type, operands)
+                           .forEach([&](ArrayRef<int64_t> offsets, ArrayRef<int64_t> steps, int64_t first,
+                                        int64_t count) -> LogicalResult {
+                             chunk.count = count;
+                             for (size_t number = 0; number < operands.size(); ++number)
+                               loadElements(operandElement, elementAt(operands[number], offsets[number]), steps[number],
+                                            count, chunk.inputs[number].data());
+                             if (failed(computeChunk(op, operandElement.getIntOrFloatBitWidth(), chunk)))
+                               return failure();
+                             char *target = result.data() + first * resultBytes;
+                             if (predicate)
+                               storeElements(type.getElementType(), chunk.flags.data(), count, target);
+                             else
+                               storeElements(type.getElementType(), chunk.numbers.data(), count, target);
+                             return success();
+                           });
   if (failed(done))
     return failure();
   return std::move(result).take();
 }
 
 // Conversion by way of T, which holds every value of the operand's type.
-template <typename T>
-static ElementsAttr evaluateCast(const ConstantData &operand, RankedTensorType type) {
+template <typename T> static ElementsAttr evaluateCast(const ConstantData &operand, RankedTensorType type) {
   std::vector<T> numbers(chunkElements);
   NewConstant result(type);
   int64_t resultBytes = elementBytes(type.getElementType());
-  (void)Runs(type, operand).forEach([&](ArrayRef<int64_t> offsets, ArrayRef<int64_t> steps, int64_t first, int64_t count) {
-    loadElements(operand.type.getElementType(), elementAt(operand, offsets[0]), steps[0], count, numbers.data());
-    storeElements(type.getElementType(), numbers.data(), count, result.data() + first * resultBytes);
-    return success();
-  });
+  (void)Runs(type, operand)
+      .forEach([&](ArrayRef<int64_t> offsets, ArrayRef<int64_t> steps, int64_t first, int64_t count) {
+        loadElements(operand.type.getElementType(), elementAt(operand, offsets[0]), steps[0], count, numbers.data());
+        storeElements(type.getElementType(), numbers.data(), count, result.data() + first * resultBytes);
+        return success();
+      });
   return std::move(result).take();
 }
 
 static ElementsAttr evaluateSelect(ArrayRef<ConstantData> operands, RankedTensorType type) {
   NewConstant result(type);
   int64_t bytes = operands[1].elementBytes();
-  (void)Runs(type, operands).forEach([&](ArrayRef<int64_t> offsets, ArrayRef<int64_t> steps, int64_t first, int64_t count) {
-    for (int64_t index = 0; index < count; ++index) {
-      int number = *elementAt(operands[0], offsets[0] + index * steps[0]) ? 1 : 2;
-      std::memcpy(result.data() + (first + index) * bytes,
-                  elementAt(operands[number], offsets[number] + index * steps[number]), bytes);
-    }
-    return success();
-  });
+  (void)Runs(type, operands)
+      .forEach([&](ArrayRef<int64_t> offsets, ArrayRef<int64_t> steps, int64_t first, int64_t count) {
+        for (int64_t index = 0; index < count; ++index) {
+          int number = *elementAt(operands[0], offsets[0] + index * steps[0]) ? 1 : 2;
+          std::memcpy(result.data() + (first + index) * bytes,
+                      elementAt(operands[number], offsets[number] + index * steps[number]), bytes);
+        }
+        return success();
+      });
   return std::move(result).take();
 }
 

@@ -160,8 +160,8 @@ static FailureOr<ElementsAttr> evaluatePad(nn::PadOp op, const ConstantOperands 
   for (int64_t element = 0; element < type.getNumElements(); ++element) {
     int64_t offset = 0;
     for (int64_t dimension = 0; dimension < rank && offset >= 0; ++dimension) {
-      int64_t source = paddedSource(op.getMode(), index[dimension] - operands.numbers[dimension],
-                                    input.type.getDimSize(dimension));
+      int64_t source =
+          paddedSource(op.getMode(), index[dimension] - operands.numbers[dimension], input.type.getDimSize(dimension));
       offset = source < 0 ? -1 : offset + source * strides[dimension];
     }
     const char *source = offset < 0 ? operands.tensors.back().bytes.data() : input.bytes.data() + offset * bytes;
@@ -218,7 +218,8 @@ static FailureOr<ElementsAttr> evaluateGather(nn::GatherOp op, ArrayRef<Constant
         return failure();
       int64_t step = input.splat ? 0 : 1;
       StridedCopy{{inner}, {1}, {step}, bytes}.run(result.data() + (row * count + index) * inner * bytes,
-                                                  input.bytes.data() + step * (row * extent + position) * inner * bytes);
+                                                   input.bytes.data() +
+                                                       step * (row * extent + position) * inner * bytes);
     }
   }
   return std::move(result).take();

@@ -1,7 +1,7 @@
 //===- EvaluateReduction.cpp - reductions on constants ----------------------------------------------------===//
 //
-// Elements are visited in row-major order. Floats of up to 32 bits are accumulated in double and rounded once, f64 in double,
-// integers in 64 bits and wrapped.
+// Elements are visited in row-major order. Floats of up to 32 bits are accumulated in double and rounded once, f64 in
+// double, integers in 64 bits and wrapped.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -34,8 +34,7 @@ template <typename T> static bool replaces(T value, T old, bool max) {
   return max ? value > old : value < old;
 }
 
-template <typename T>
-static ElementsAttr reduceIn(nn::ReduceOp op, const ConstantData &input, RankedTensorType type) {
+template <typename T> static ElementsAttr reduceIn(nn::ReduceOp op, const ConstantData &input, RankedTensorType type) {
   // Where each input dimension goes in the result; reduced ones stay on the spot.
   SmallVector<int64_t> targetStrides(input.type.getRank(), 0), resultStrides = rowMajorStrides(type.getShape());
   int64_t next = 0;
@@ -88,7 +87,8 @@ FailureOr<ElementsAttr> evaluateReduction(Operation *op, ArrayRef<ConstantData> 
   case NumberKind::i64: {
     // Unsigned arithmetic wraps; maxima and minima need the sign.
     bool ordered = reduce.getKind() == nn::ReduceKind::max || reduce.getKind() == nn::ReduceKind::min;
-    return ordered ? reduceIn<int64_t>(reduce, operands.front(), type) : reduceIn<uint64_t>(reduce, operands.front(), type);
+    return ordered ? reduceIn<int64_t>(reduce, operands.front(), type)
+                   : reduceIn<uint64_t>(reduce, operands.front(), type);
   }
   case NumberKind::u64:
     return reduceIn<uint64_t>(reduce, operands.front(), type);

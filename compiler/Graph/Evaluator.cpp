@@ -41,8 +41,9 @@ FailureOr<SmallVector<ElementsAttr>> evaluate(Operation *op, const ConstantOpera
   auto interface = dyn_cast<InferTypeOpInterface>(op);
   SmallVector<Type> types;
   if (!interface || op->getNumResults() != 1 ||
-      failed(interface.inferReturnTypes(op->getContext(), std::nullopt, op->getOperands(), op->getDiscardableAttrDictionary(),
-                                        op->getPropertiesStorage(), op->getRegions(), types)))
+      failed(interface.inferReturnTypes(op->getContext(), std::nullopt, op->getOperands(),
+                                        op->getDiscardableAttrDictionary(), op->getPropertiesStorage(),
+                                        op->getRegions(), types)))
     return failure();
   auto type = cast<RankedTensorType>(types.front());
   if (!type.hasStaticShape())

@@ -1,8 +1,9 @@
 //===- Evaluator.h - nn ops computed at compile time ------------------------------------------------------===//
 //
 // A native interpreter of single nn ops on constants: elementwise ops, data movement, indexing, reductions
-// and small contractions. Arithmetic is strict IEEE in fixed order; transcendental functions are computed in double and rounded once to f32, f16 or
-// bf16. Results are therefore the same on every host. What is not covered (recurrences, transcendental functions in f64) stays for run time; see
+// and small contractions. Arithmetic is strict IEEE in fixed order; transcendental functions are computed in double and
+// rounded once to f32, f16 or bf16. Results are therefore the same on every host. What is not covered (recurrences,
+// transcendental functions in f64) stays for run time; see
 // docs/decisions/0006-constants-are-folded-by-a-native-evaluator.md.
 //
 //===-------------------------------------------------------------------------------------------------===//
@@ -24,8 +25,8 @@ struct ConstantOperands {
 /// Reads the operands of `op`; none if one is not constant.
 std::optional<ConstantOperands> readOperands(mlir::Operation *op);
 
-/// Computes the results of `op`; fails if the evaluator does not cover it or an index lies outside its tensor. Result types are
-/// inferred from the operands and static.
+/// Computes the results of `op`; fails if the evaluator does not cover it or an index lies outside its tensor. Result
+/// types are inferred from the operands and static.
 mlir::FailureOr<llvm::SmallVector<mlir::ElementsAttr>> evaluate(mlir::Operation *op, const ConstantOperands &operands);
 
 /// The parts of `evaluate`; each fails for an op of another family.

@@ -1,13 +1,13 @@
 //===- FoldConstants.cpp - compute ops whose operands are constants ---------------------------------------===//
 //
-// Expects sizes of movement ops as constants. Guarantees that no op covered by the evaluator has constant operands only, but for
-// results above the limits.
+// Expects sizes of movement ops as constants. Guarantees that no op covered by the evaluator has constant operands
+// only, but for results above the limits.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
+#include "compiler/Graph/FoldConstants.h"
 #include "compiler/Graph/ConstantData.h"
 #include "compiler/Graph/Evaluator.h"
-#include "compiler/Graph/FoldConstants.h"
 #include "compiler/Graph/Passes.h"
 #include "compiler/Support/Weights.h"
 #include "dialects/nn/Nn.h"
@@ -25,7 +25,8 @@ namespace {
 
 /// An nn op on constants is the constant of its value.
 struct FoldNnOp : RewritePattern {
-  FoldNnOp(MLIRContext *context, FoldBudget &budget) : RewritePattern(MatchAnyOpTypeTag(), 1, context), budget(budget) {}
+  FoldNnOp(MLIRContext *context, FoldBudget &budget)
+      : RewritePattern(MatchAnyOpTypeTag(), 1, context), budget(budget) {}
 
   LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
     if (!isa_and_present<nn::NnDialect>(op->getDialect()) || op->getNumResults() != 1 || isa<nn::ConstantOp>(op))
@@ -105,6 +106,18 @@ struct FoldFromElements : OpRewritePattern<tensor::FromElementsOp> {
   }
 };
 
+/// Tensors are constants of the nn dialect; upstream folds make them arith's.
+struct RetypeTensorConstant : OpRewritePattern<arith::ConstantOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::ConstantOp op, PatternRewriter &rewriter) const override {
+    auto value = dyn_cast<ElementsAttr>(op.getValue());
+    if (!value || !isa<RankedTensorType>(op.getType()))
+      return failure();
+    rewriter.replaceOpWithNewOp<nn::ConstantOp>(op, value);
+    return success();
+  }
+};
+
 } // namespace
 
 bool FoldBudget::admits(RankedTensorType type, int64_t operandBytes) {
@@ -118,7 +131,7 @@ bool FoldBudget::admits(RankedTensorType type, int64_t operandBytes) {
 
 void addFoldConstantsPatterns(RewritePatternSet &patterns, FoldBudget &budget) {
   patterns.add<FoldNnOp>(patterns.getContext(), budget);
-  patterns.add<FoldExtractOfConstant, FoldFromElements>(patterns.getContext());
+  patterns.add<FoldExtractOfConstant, FoldFromElements, RetypeTensorConstant>(patterns.getContext());
 }
 
 namespace {

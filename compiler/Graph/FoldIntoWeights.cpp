@@ -1,8 +1,9 @@
 //===- FoldIntoWeights.cpp - constant factors and biases move into the weights -----------------------------===//
 //
-// Expects constants folded and movement simplified. Products with constants before and after contractions with constant weights
-// become products of the weights, which FoldConstants then computes; biases come last and are one. This reassociates: results differ from the
-// unfolded model by rounding, as every runtime's folding of batch normalization does.
+// Expects constants folded and movement simplified. Products with constants before and after contractions with constant
+// weights become products of the weights, which FoldConstants then computes; biases come last and are one. This
+// reassociates: results differ from the unfolded model by rounding, as every runtime's folding of batch normalization
+// does.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -70,7 +71,8 @@ struct ChannelConstant {
   }
 };
 
-/// Sees `constant`, which broadcasts to a tensor of `rank` dimensions, as values per channel; none if it varies along other dimensions.
+/// Sees `constant`, which broadcasts to a tensor of `rank` dimensions, as values per channel; none if it varies along
+/// other dimensions.
 std::optional<ChannelConstant> perChannel(Value constant, int64_t rank, int64_t channelDimension) {
   RankedTensorType type = tensorType(constant);
   if (!isConstant(constant) || type.getRank() > rank)
@@ -137,7 +139,8 @@ std::optional<ChannelConstant> factorsOf(const Scaling &scaling, int64_t rank, i
   return scaling.factor ? perChannel(scaling.factor, rank, channelDimension) : ChannelConstant{};
 }
 
-/// Weights [d0, d1, rest...] seen as [groups, d0 / groups, d1, rest...], scaled along `dimension` of that view (0 with 1: both).
+/// Weights [d0, d1, rest...] seen as [groups, d0 / groups, d1, rest...], scaled along `dimension` of that view (0 with
+/// 1: both).
 Value scaleGrouped(PatternRewriter &rewriter, const Scaling &scaling, Value weights, const ChannelConstant &factors,
                    int64_t groups, int64_t dimension) {
   ArrayRef<int64_t> shape = tensorType(weights).getShape();
@@ -151,7 +154,8 @@ Value scaleGrouped(PatternRewriter &rewriter, const Scaling &scaling, Value weig
 }
 
 /// The weights of `contraction` with the channels of its result scaled; null where that is not possible.
-Value scaleByResult(PatternRewriter &rewriter, const Contraction &contraction, const Scaling &scaling, const ChannelConstant &factors) {
+Value scaleByResult(PatternRewriter &rewriter, const Contraction &contraction, const Scaling &scaling,
+                    const ChannelConstant &factors) {
   Value weights = contraction.weights;
   if (!scaling.factor || factors.isScalar())
     return scaling.apply(rewriter, weights, factors, {});
@@ -179,7 +183,8 @@ Value scaleByResult(PatternRewriter &rewriter, const Contraction &contraction, c
 }
 
 /// The same for the channels of its input.
-Value scaleByInput(PatternRewriter &rewriter, const Contraction &contraction, const Scaling &scaling, const ChannelConstant &factors) {
+Value scaleByInput(PatternRewriter &rewriter, const Contraction &contraction, const Scaling &scaling,
+                   const ChannelConstant &factors) {
   Value weights = contraction.weights;
   if (!scaling.factor || factors.isScalar())
     return scaling.apply(rewriter, weights, factors, {});
@@ -191,7 +196,8 @@ Value scaleByInput(PatternRewriter &rewriter, const Contraction &contraction, co
                : Value();
   }
   if (isa<nn::ConvTransposeOp>(contraction.op))
-    return channels == tensorType(weights).getDimSize(0) ? scaleGrouped(rewriter, scaling, weights, factors, 1, 1) : Value();
+    return channels == tensorType(weights).getDimSize(0) ? scaleGrouped(rewriter, scaling, weights, factors, 1, 1)
+                                                         : Value();
   auto matmul = cast<nn::MatmulOp>(contraction.op);
   // The last dimension of the left-hand side is K unless it is transposed.
   if (contraction.weightsFirst || matmul.getTransposeLhs())
@@ -263,7 +269,8 @@ struct Bias {
     if (!sum || !isa<FloatType>(elementType(sum)))
       return std::nullopt;
     for (auto [y, constant] : {std::pair(sum.getLhs(), sum.getRhs()), std::pair(sum.getRhs(), sum.getLhs())})
-      if (isConstant(constant) && y.hasOneUse() && y.getType() == sum.getType() && Contraction::match(y.getDefiningOp()))
+      if (isConstant(constant) && y.hasOneUse() && y.getType() == sum.getType() &&
+          Contraction::match(y.getDefiningOp()))
         return Bias{y, constant};
     return std::nullopt;
   }
@@ -283,7 +290,8 @@ struct SubtractionIsBias : OpRewritePattern<nn::SubOp> {
   }
 };
 
-/// (conv(x, w) + b) * c is conv(x, w) * c + b * c, for factors per channel: then the first product moves into the weights.
+/// (conv(x, w) + b) * c is conv(x, w) * c + b * c, for factors per channel: then the first product moves into the
+/// weights.
 struct ScaleBiasedResult : RewritePattern {
   ScaleBiasedResult(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
   LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
@@ -331,10 +339,12 @@ struct BiasBeforeResidual : OpRewritePattern<nn::AddOp> {
     Value constant = isConstant(op.getRhs()) ? op.getRhs() : op.getLhs();
     Value sumValue = constant == op.getRhs() ? op.getLhs() : op.getRhs();
     auto sum = sumValue.getDefiningOp<nn::AddOp>();
-    if (!isConstant(constant) || !isa<FloatType>(elementType(op)) || !sum || !sum->hasOneUse() || sum.getType() != op.getType())
+    if (!isConstant(constant) || !isa<FloatType>(elementType(op)) || !sum || !sum->hasOneUse() ||
+        sum.getType() != op.getType())
       return failure();
     for (auto [y, other] : {std::pair(sum.getLhs(), sum.getRhs()), std::pair(sum.getRhs(), sum.getLhs())}) {
-      std::optional<Contraction> contraction = Contraction::match(y.getDefiningOp());
+      std::optional<Bias> bias = Bias::match(y.getDefiningOp());
+      std::optional<Contraction> contraction = Contraction::match(bias ? bias->y.getDefiningOp() : y.getDefiningOp());
       if (!contraction || isConstant(other) || !y.hasOneUse() || y.getType() != op.getType() ||
           !perChannel(constant, tensorType(y).getRank(), contraction->channelDimension))
         continue;
@@ -367,7 +377,8 @@ struct FoldIntoWeights : impl::FoldIntoWeightsPassBase<FoldIntoWeights> {
     // Products of weights are computed at once, so that the next factor finds constants again.
     FoldBudget budget{limitBytes, limitElements};
     addFoldConstantsPatterns(patterns, budget);
-    patterns.add<ScaleResult, ScaleInput, SubtractionIsBias, ScaleBiasedResult, MergeBiases, BiasBeforeResidual, DropZeroBias>(context);
+    patterns.add<ScaleResult, ScaleInput, SubtractionIsBias, ScaleBiasedResult, MergeBiases, BiasBeforeResidual,
+                 DropZeroBias>(context);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -1,7 +1,7 @@
 //===- FoldPadding.cpp - pads become the pads of convolutions and pools ------------------------------------===//
 //
-// Expects pad amounts as constants. A pad of zeros in spatial dimensions before a convolution, of zeros before a sum or average that counts its
-// padding, or of the lowest value before a maximum is what those ops do by themselves.
+// Expects pad amounts as constants. A pad of zeros in spatial dimensions before a convolution, of zeros before a sum or
+// average that counts its padding, or of the lowest value before a maximum is what those ops do by themselves.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -114,7 +114,8 @@ private:
     size_t count = op.getKernel().size();
     for (size_t dimension = 0; dimension < count; ++dimension) {
       int64_t reach = (op.getKernel()[dimension] - 1) * op.getDilations()[dimension];
-      int64_t low = pads[dimension] + op.getPads()[dimension], high = pads[count + dimension] + op.getPads()[count + dimension];
+      int64_t low = pads[dimension] + op.getPads()[dimension],
+              high = pads[count + dimension] + op.getPads()[count + dimension];
       if (op.getDilations()[dimension] != 1 || low > reach || high > reach)
         return false;
     }

@@ -1,8 +1,8 @@
 //===- InferShapes.cpp - static types and extents as values of the inputs ---------------------------------===//
 //
-// Expects a module of functions over tensors as Import leaves it. Guarantees that no nn op's type can be inferred more precisely,
-// that no `tensor.dim` reads the result of an op whose extents can be computed, and that arguments with equal names in
-// `nn.dims` have the same extents. The types of functions follow.
+// Expects a module of functions over tensors as Import leaves it. Guarantees that no nn op's type can be inferred more
+// precisely, that no `tensor.dim` reads the result of an op whose extents can be computed, and that arguments with
+// equal names in `nn.dims` have the same extents. The types of functions follow.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -62,8 +62,9 @@ bool refineResults(OpBuilder &builder, Operation *op) {
   auto interface = dyn_cast<InferTypeOpInterface>(op);
   SmallVector<Type> types;
   if (!interface || !isa_and_present<nn::NnDialect>(op->getDialect()) ||
-      failed(interface.inferReturnTypes(op->getContext(), std::nullopt, op->getOperands(), op->getDiscardableAttrDictionary(),
-                                        op->getPropertiesStorage(), op->getRegions(), types)))
+      failed(interface.inferReturnTypes(op->getContext(), std::nullopt, op->getOperands(),
+                                        op->getDiscardableAttrDictionary(), op->getPropertiesStorage(),
+                                        op->getRegions(), types)))
     return false;
   bool changed = false;
   for (auto [result, type] : llvm::zip_equal(op->getResults(), types)) {
@@ -77,7 +78,8 @@ bool refineResults(OpBuilder &builder, Operation *op) {
   return changed;
 }
 
-/// A branch of scf.if that yields a cast from a more static type yields its source, if both branches can; results follow.
+/// A branch of scf.if that yields a cast from a more static type yields its source, if both branches can; results
+/// follow.
 bool refineIf(OpBuilder &builder, scf::IfOp op) {
   if (op.getNumResults() == 0)
     return false;
@@ -91,7 +93,8 @@ bool refineIf(OpBuilder &builder, scf::IfOp op) {
     auto old = dyn_cast<RankedTensorType>(result.getType());
     auto thenType = dyn_cast<RankedTensorType>(source(thenYield.getOperand(index)).getType());
     auto elseType = dyn_cast<RankedTensorType>(source(elseYield.getOperand(index)).getType());
-    if (!old || !thenType || !elseType || thenType.getRank() != elseType.getRank() || thenType.getRank() != old.getRank())
+    if (!old || !thenType || !elseType || thenType.getRank() != elseType.getRank() ||
+        thenType.getRank() != old.getRank())
       continue;
     SmallVector<int64_t> shape;
     for (auto [left, right] : llvm::zip_equal(thenType.getShape(), elseType.getShape()))
@@ -172,7 +175,9 @@ void unifyArgumentExtents(func::FuncOp function) {
 
   OpBuilder builder = OpBuilder::atBlockBegin(&function.getBody().front());
   for (auto &[name, occurrences] : places) {
-    auto extent = [](Place place) { return cast<RankedTensorType>(place.argument.getType()).getDimSize(place.dimension); };
+    auto extent = [](Place place) {
+      return cast<RankedTensorType>(place.argument.getType()).getDimSize(place.dimension);
+    };
     auto fixed = llvm::find_if(occurrences, [&](Place place) { return !ShapedType::isDynamic(extent(place)); });
     if (fixed != occurrences.end()) {
       for (Place place : occurrences) {
@@ -212,7 +217,8 @@ void updateFunctionType(func::FuncOp function) {
   for (Block &block : function.getBody())
     if (auto terminator = dyn_cast<func::ReturnOp>(block.getTerminator()))
       results.assign(terminator.getOperandTypes().begin(), terminator.getOperandTypes().end());
-  function.setFunctionType(FunctionType::get(function.getContext(), function.getBody().front().getArgumentTypes(), results));
+  function.setFunctionType(
+      FunctionType::get(function.getContext(), function.getBody().front().getArgumentTypes(), results));
 }
 
 //===----------------------------------------------------------------------===//

@@ -30,9 +30,8 @@ Value makeScalar(OpBuilder &builder, Location location, double number, Type elem
 bool isConstant(Value value) { return ConstantData::read(value).has_value(); }
 
 SmallVector<Value> materialize(OpBuilder &builder, Location location, ArrayRef<OpFoldResult> extents) {
-  return llvm::map_to_vector(extents, [&](OpFoldResult extent) {
-    return getValueOrCreateConstantIndexOp(builder, location, extent);
-  });
+  return llvm::map_to_vector(
+      extents, [&](OpFoldResult extent) { return getValueOrCreateConstantIndexOp(builder, location, extent); });
 }
 
 Value makeIndex(OpBuilder &builder, Location location, int64_t value) {
@@ -54,17 +53,21 @@ bool isNonNegative(Value value, int depth) {
   Operation *op = value.getDefiningOp();
   if (!op)
     return false;
-  auto all = [&] { return llvm::all_of(op->getOperands(), [&](Value operand) { return isNonNegative(operand, depth - 1); }); };
+  auto all = [&] {
+    return llvm::all_of(op->getOperands(), [&](Value operand) { return isNonNegative(operand, depth - 1); });
+  };
   return TypeSwitch<Operation *, bool>(op)
       .Case<nn::AbsOp, nn::ExpOp, nn::SigmoidOp>([](auto) { return true; })
       .Case<nn::MulOp>([&](nn::MulOp mul) { return mul.getLhs() == mul.getRhs() || all(); })
       .Case<nn::AddOp, nn::DivOp, nn::MinOp>([&](auto) { return all(); })
       .Case<nn::MaxOp>([&](nn::MaxOp max) {
         // A positive bound; with 0.0 a -0.0 could be the larger one.
-        return llvm::any_of(max->getOperands(), [&](Value operand) {
-          std::optional<double> number = splatNumber(operand);
-          return number && *number > 0;
-        }) || all();
+        return llvm::any_of(max->getOperands(),
+                            [&](Value operand) {
+                              std::optional<double> number = splatNumber(operand);
+                              return number && *number > 0;
+                            }) ||
+               all();
       })
       .Case<nn::SqrtOp>([&](auto) { return all(); })
       .Case<nn::ReduceOp>([&](nn::ReduceOp reduce) {

@@ -10,7 +10,9 @@
 
 namespace tenon::graph {
 
-inline mlir::RankedTensorType tensorType(mlir::Value value) { return mlir::cast<mlir::RankedTensorType>(value.getType()); }
+inline mlir::RankedTensorType tensorType(mlir::Value value) {
+  return mlir::cast<mlir::RankedTensorType>(value.getType());
+}
 inline mlir::Type elementType(mlir::Value value) { return tensorType(value).getElementType(); }
 
 /// The number that all elements of a constant are, exactly; none for other values. 64-bit integers only below 2^53.
@@ -30,7 +32,8 @@ llvm::SmallVector<mlir::Value> materialize(mlir::OpBuilder &builder, mlir::Locat
 mlir::Value makeIndex(mlir::OpBuilder &builder, mlir::Location location, int64_t value);
 
 /// `tensor` under a static shape of as many elements, or itself if it has that shape.
-mlir::Value reshapeTo(mlir::OpBuilder &builder, mlir::Location location, mlir::Value tensor, llvm::ArrayRef<int64_t> shape);
+mlir::Value reshapeTo(mlir::OpBuilder &builder, mlir::Location location, mlir::Value tensor,
+                      llvm::ArrayRef<int64_t> shape);
 
 /// Whether all elements of a float tensor are certainly neither negative (or -0.0) nor NaN made from non-NaN operands.
 bool isNonNegative(mlir::Value value, int depth = 8);

@@ -151,7 +151,8 @@ template <typename T> void storeElements(Type element, const T *numbers, int64_t
   if (element.isF16())
     return storeAs<uint16_t>(numbers, count, target, [](T number) { return roundToHalf(static_cast<double>(number)); });
   if (element.isBF16())
-    return storeAs<uint16_t>(numbers, count, target, [](T number) { return roundToBfloat(static_cast<double>(number)); });
+    return storeAs<uint16_t>(numbers, count, target,
+                             [](T number) { return roundToBfloat(static_cast<double>(number)); });
   bool isUnsigned = numberKind(element) == NumberKind::u64;
   switch (element.getIntOrFloatBitWidth()) {
   case 1:

@@ -1,7 +1,7 @@
 //===- RecognizeLookup.cpp - products with one-hot rows are table lookups ---------------------------------===//
 //
-// Expects constants folded. A matrix product whose left-hand side is `x == 0, 1, ..., N-1` picks a row of the right-hand side: it becomes a
-// gather. An x outside [0, N) picks a row of zeros, as the product would.
+// Expects constants folded. A matrix product whose left-hand side is `x == 0, 1, ..., N-1` picks a row of the
+// right-hand side: it becomes a gather. An x outside [0, N) picks a row of zeros, as the product would.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -25,7 +25,8 @@ namespace {
 bool isCounting(Value value, int64_t count) {
   std::optional<ConstantData> data = ConstantData::read(value);
   if (!data || data->type.getRank() == 0 || data->type.getNumElements() != count ||
-      data->type.getShape().back() != count || isa<FloatType>(data->type.getElementType()) || (data->splat && count > 1))
+      data->type.getShape().back() != count || isa<FloatType>(data->type.getElementType()) ||
+      (data->splat && count > 1))
     return false;
   std::vector<int64_t> numbers(count);
   loadElements(data->type.getElementType(), data->bytes.data(), 1, count, numbers.data());
@@ -54,8 +55,9 @@ struct OneHotMatmulIsGather : OpRewritePattern<nn::MatmulOp> {
     auto cast = op.getLhs().getDefiningOp<nn::CastOp>();
     auto compare = cast ? cast.getInput().getDefiningOp<nn::CompareOp>() : nullptr;
     RankedTensorType table = tensorType(op.getRhs());
-    if (!compare || compare.getPredicate() != nn::ComparePredicate::eq || table.getRank() != 2 || op.getTransposeLhs() ||
-        op.getTransposeRhs() || op.getPacking() || !table.hasStaticShape() || table.getNumElements() == 0)
+    if (!compare || compare.getPredicate() != nn::ComparePredicate::eq || table.getRank() != 2 ||
+        op.getTransposeLhs() || op.getTransposeRhs() || op.getPacking() || !table.hasStaticShape() ||
+        table.getNumElements() == 0)
       return failure();
     int64_t rows = table.getDimSize(0), columns = table.getDimSize(1);
     Value x = isCounting(compare.getRhs(), rows)   ? compare.getLhs()
@@ -71,10 +73,13 @@ struct OneHotMatmulIsGather : OpRewritePattern<nn::MatmulOp> {
     Value bounded = element == index ? x : nn::CastOp::create(rewriter, loc, x, index).getResult();
     // One row of zeros behind the table stands for every other x.
     Value behind = makeScalar(rewriter, loc, rows, index);
-    Value isNegative = nn::CompareOp::create(rewriter, loc, nn::ComparePredicate::lt, bounded, makeScalar(rewriter, loc, 0, index));
-    bounded = nn::SelectOp::create(rewriter, loc, isNegative, behind, nn::MinOp::create(rewriter, loc, bounded, behind));
+    Value isNegative =
+        nn::CompareOp::create(rewriter, loc, nn::ComparePredicate::lt, bounded, makeScalar(rewriter, loc, 0, index));
+    bounded =
+        nn::SelectOp::create(rewriter, loc, isNegative, behind, nn::MinOp::create(rewriter, loc, bounded, behind));
     auto zeroType = RankedTensorType::get({1, columns}, table.getElementType());
-    Value zeros = nn::ConstantOp::create(rewriter, loc, DenseElementsAttr::get(zeroType, rewriter.getZeroAttr(table.getElementType())));
+    Value zeros = nn::ConstantOp::create(
+        rewriter, loc, DenseElementsAttr::get(zeroType, rewriter.getZeroAttr(table.getElementType())));
     Value extended = nn::ConcatOp::create(rewriter, loc, ValueRange{op.getRhs(), zeros}, 0);
     SmallVector<OpFoldResult> sizes = nn::getExtents(rewriter, loc, x);
     sizes.pop_back();

@@ -1,7 +1,7 @@
 //===- SimplifyAlgebra.cpp - cheaper forms of elementwise ops --------------------------------------------===//
 //
-// Expects constants folded. Every rewrite gives the same bits for every operand, signed zeros, infinities and NaN included, unless its
-// comment says what it may change.
+// Expects constants folded. Every rewrite gives the same bits for every operand, signed zeros, infinities and NaN
+// included, unless its comment says what it may change.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -32,8 +32,8 @@ LogicalResult replaceIfSameType(PatternRewriter &rewriter, Operation *op, Value 
 // Powers and quotients
 //===----------------------------------------------------------------------===//
 
-/// pow(x, 0.5) is sqrt(x) where x is not negative; pow(x, n) for n = 1, 2, 3, -1 is x, x * x, x * x * x, 1 / x. The cube may differ from
-/// pow in the last place.
+/// pow(x, 0.5) is sqrt(x) where x is not negative; pow(x, n) for n = 1, 2, 3, -1 is x, x * x, x * x * x, 1 / x. The
+/// cube may differ from pow in the last place.
 struct ExpandPow : OpRewritePattern<nn::PowOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(nn::PowOp op, PatternRewriter &rewriter) const override {
@@ -206,7 +206,8 @@ template <typename Op, bool max> struct FoldBounds : OpRewritePattern<Op> {
       auto inner = x.template getDefiningOp<Op>();
       if (!inner || inner.getType() != op.getType())
         continue;
-      for (auto [innerBound, innerX] : {std::pair(inner.getRhs(), inner.getLhs()), std::pair(inner.getLhs(), inner.getRhs())}) {
+      for (auto [innerBound, innerX] :
+           {std::pair(inner.getRhs(), inner.getLhs()), std::pair(inner.getLhs(), inner.getRhs())}) {
         if (!isConstant(innerBound) || isConstant(innerX))
           continue;
         Value both = Op::create(rewriter, op.getLoc(), bound, innerBound);
@@ -294,8 +295,8 @@ struct FoldNotIntoCompare : OpRewritePattern<nn::NotOp> {
       return failure();
     static constexpr Predicate opposite[] = {Predicate::ne, Predicate::eq, Predicate::ge,
                                              Predicate::gt, Predicate::le, Predicate::lt};
-    rewriter.replaceOpWithNewOp<nn::CompareOp>(op, op.getType(), opposite[static_cast<int>(predicate)], compare.getLhs(),
-                                               compare.getRhs());
+    rewriter.replaceOpWithNewOp<nn::CompareOp>(op, op.getType(), opposite[static_cast<int>(predicate)],
+                                               compare.getLhs(), compare.getRhs());
     return success();
   }
 };
@@ -319,10 +320,10 @@ struct SimplifyAlgebra : impl::SimplifyAlgebraPassBase<SimplifyAlgebra> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    patterns.add<ExpandPow, DivideByPowerOfTwo, RecognizeSigmoid, CancelTwice<nn::NegOp>, CancelTwice<nn::NotOp>, FoldIntoAbs,
-                 MulByMinusOne, AddOfNeg, SubOfNeg, FoldBounds<nn::MaxOp, true>, FoldBounds<nn::MinOp, false>, FoldCastOfCast,
-                 SimplifySelect, FoldNotIntoCompare, SimplifyLogical<nn::AndOp, true>, SimplifyLogical<nn::OrOp, false>>(
-        context);
+    patterns.add<ExpandPow, DivideByPowerOfTwo, RecognizeSigmoid, CancelTwice<nn::NegOp>, CancelTwice<nn::NotOp>,
+                 FoldIntoAbs, MulByMinusOne, AddOfNeg, SubOfNeg, FoldBounds<nn::MaxOp, true>,
+                 FoldBounds<nn::MinOp, false>, FoldCastOfCast, SimplifySelect, FoldNotIntoCompare,
+                 SimplifyLogical<nn::AndOp, true>, SimplifyLogical<nn::OrOp, false>>(context);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

@@ -1,7 +1,7 @@
 //===- SimplifyMovement.cpp - fewer and cheaper movements of data ------------------------------------------===//
 //
-// Expects static types where they can be (InferShapes). Rewrites reshape, transpose, broadcast, slice, concat, pad, gather and trivial reductions
-// into fewer or cheaper ones; elements are the same bits.
+// Expects static types where they can be (InferShapes). Rewrites reshape, transpose, broadcast, slice, concat, pad,
+// gather and trivial reductions into fewer or cheaper ones; elements are the same bits.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -49,12 +49,14 @@ struct TransposeOfUnitDimensions : OpRewritePattern<nn::TransposeOp> {
     }
     SmallVector<OpFoldResult> extents = nn::getExtents(rewriter, op.getLoc(), op.getInput());
     auto sizes = llvm::map_to_vector(op.getPermutation(), [&](int64_t dimension) { return extents[dimension]; });
-    rewriter.replaceOpWithNewOp<nn::ReshapeOp>(op, op.getType(), op.getInput(), materialize(rewriter, op.getLoc(), sizes));
+    rewriter.replaceOpWithNewOp<nn::ReshapeOp>(op, op.getType(), op.getInput(),
+                                               materialize(rewriter, op.getLoc(), sizes));
     return success();
   }
 };
 
-/// An elementwise op broadcasts by itself: an operand that was broadcast is used as it was, if the result keeps its shape.
+/// An elementwise op broadcasts by itself: an operand that was broadcast is used as it was, if the result keeps its
+/// shape.
 struct FoldBroadcastIntoElementwise : RewritePattern {
   FoldBroadcastIntoElementwise(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
   LogicalResult matchAndRewrite(Operation *op, PatternRewriter &rewriter) const override {
@@ -71,7 +73,8 @@ struct FoldBroadcastIntoElementwise : RewritePattern {
   }
 
 private:
-  /// Whether the result keeps its shape without `broadcast`: each dimension it makes has that extent in another operand too.
+  /// Whether the result keeps its shape without `broadcast`: each dimension it makes has that extent in another operand
+  /// too.
   static bool othersCover(Operation *op, OpOperand &operand, nn::BroadcastOp broadcast) {
     nn::ExtentEquality extents(op->getContext());
     Value input = broadcast.getInput();
@@ -237,7 +240,8 @@ struct FoldSliceOfConcat : OpRewritePattern<nn::SliceOp> {
 // concat
 //===----------------------------------------------------------------------===//
 
-/// concat(concat(x, y), z) along one axis is concat(x, y, z), if the inner one has no other use; operands without elements are left out.
+/// concat(concat(x, y), z) along one axis is concat(x, y, z), if the inner one has no other use; operands without
+/// elements are left out.
 struct FlattenConcat : OpRewritePattern<nn::ConcatOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(nn::ConcatOp op, PatternRewriter &rewriter) const override {
@@ -272,7 +276,8 @@ struct JoinSlicesInConcat : OpRewritePattern<nn::ConcatOp> {
         continue;
       SmallVector<Value> sizes(left.getSizes());
       sizes[axis] = makeIndex(rewriter, op.getLoc(), rangeOf(left, axis)->size + rangeOf(right, axis)->size);
-      Value joined = nn::SliceOp::create(rewriter, op.getLoc(), left.getInput(), left.getOffsets(), sizes, left.getSteps());
+      Value joined =
+          nn::SliceOp::create(rewriter, op.getLoc(), left.getInput(), left.getOffsets(), sizes, left.getSteps());
       SmallVector<Value> inputs(op.getInputs());
       inputs[index] = joined;
       inputs.erase(inputs.begin() + index + 1);
@@ -329,8 +334,9 @@ struct SimplifyPad : OpRewritePattern<nn::PadOp> {
         sums.push_back(addIndex(rewriter, op.getLoc(), a, b));
       return sums;
     };
-    rewriter.replaceOpWithNewOp<nn::PadOp>(op, op.getType(), op.getMode(), inner.getInput(), sum(op.getLow(), inner.getLow()),
-                                           sum(op.getHigh(), inner.getHigh()), op.getValue());
+    rewriter.replaceOpWithNewOp<nn::PadOp>(op, op.getType(), op.getMode(), inner.getInput(),
+                                           sum(op.getLow(), inner.getLow()), sum(op.getHigh(), inner.getHigh()),
+                                           op.getValue());
     return success();
   }
 };
@@ -361,7 +367,8 @@ struct GatherOfRange : OpRewritePattern<nn::GatherOp> {
         return failure();
     Location loc = op.getLoc();
     SmallVector<Value> sizes = materialize(rewriter, loc, nn::getExtents(rewriter, loc, op.getInput()));
-    SmallVector<Value> offsets(sizes.size(), makeIndex(rewriter, loc, 0)), steps(sizes.size(), makeIndex(rewriter, loc, 1));
+    SmallVector<Value> offsets(sizes.size(), makeIndex(rewriter, loc, 0)),
+        steps(sizes.size(), makeIndex(rewriter, loc, 1));
     offsets[axis] = makeIndex(rewriter, loc, numbers.front());
     steps[axis] = makeIndex(rewriter, loc, step);
     sizes[axis] = makeIndex(rewriter, loc, count);
@@ -395,7 +402,8 @@ struct ReduceOfUnitDimensions : OpRewritePattern<nn::ReduceOp> {
     for (auto [dimension, extent] : llvm::enumerate(nn::getExtents(rewriter, op.getLoc(), op.getInput())))
       if (!llvm::is_contained(op.getAxes(), static_cast<int64_t>(dimension)))
         sizes.push_back(extent);
-    rewriter.replaceOpWithNewOp<nn::ReshapeOp>(op, op.getType(), op.getInput(), materialize(rewriter, op.getLoc(), sizes));
+    rewriter.replaceOpWithNewOp<nn::ReshapeOp>(op, op.getType(), op.getInput(),
+                                               materialize(rewriter, op.getLoc(), sizes));
     return success();
   }
 };
@@ -418,9 +426,10 @@ struct SimplifyMovement : impl::SimplifyMovementPassBase<SimplifyMovement> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    patterns.add<TransposeOfUnitDimensions, DropIdentity<nn::ReshapeOp>, DropIdentity<nn::BroadcastOp>, FoldBroadcastIntoElementwise, FoldBroadcastOfBroadcast, FoldTransposeIntoMatmul,
-                 FoldSliceOfSlice, FoldSliceOfConcat, DropWholeSlice, FlattenConcat, JoinSlicesInConcat, DropSingleConcat,
-                 SimplifyPad, GatherOfRange, ReduceOfUnitDimensions>(context);
+    patterns.add<TransposeOfUnitDimensions, DropIdentity<nn::ReshapeOp>, DropIdentity<nn::BroadcastOp>,
+                 FoldBroadcastIntoElementwise, FoldBroadcastOfBroadcast, FoldTransposeIntoMatmul, FoldSliceOfSlice,
+                 FoldSliceOfConcat, DropWholeSlice, FlattenConcat, JoinSlicesInConcat, DropSingleConcat, SimplifyPad,
+                 GatherOfRange, ReduceOfUnitDimensions>(context);
     nn::ReshapeOp::getCanonicalizationPatterns(patterns, context);
     nn::TransposeOp::getCanonicalizationPatterns(patterns, context);
     tensor::CastOp::getCanonicalizationPatterns(patterns, context);

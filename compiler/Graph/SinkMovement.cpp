@@ -1,7 +1,8 @@
 //===- SinkMovement.cpp - elementwise ops before reshapes and transposes ------------------------------------===//
 //
-// Expects movement simplified. An elementwise op behind a reshape or transpose of a contraction, reduction or other elementwise op is moved
-// before it, so that producer and consumer can be fused and movements meet and cancel. The number of elements moved never grows.
+// Expects movement simplified. An elementwise op behind a reshape or transpose of a contraction, reduction or other
+// elementwise op is moved before it, so that producer and consumer can be fused and movements meet and cancel. The
+// number of elements moved never grows.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -35,7 +36,9 @@ bool isComputed(Value value) {
 /// A constant with one element; its rank does not matter to an operand of higher rank.
 bool isSingleConstant(Value value) { return tensorType(value).getNumElements() == 1 && isConstant(value); }
 
-RankedTensorType withElement(RankedTensorType shape, Type element) { return RankedTensorType::get(shape.getShape(), element); }
+RankedTensorType withElement(RankedTensorType shape, Type element) {
+  return RankedTensorType::get(shape.getShape(), element);
+}
 
 /// A copy of the elementwise op on other operands, with a result of the shape of `shape`.
 Value cloneOn(PatternRewriter &rewriter, Operation *op, ValueRange operands, RankedTensorType shape) {
@@ -80,7 +83,8 @@ struct SinkTransposeBelowElementwise : RewritePattern {
     SmallVector<Value> operands;
     for (Value operand : op->getOperands()) {
       auto transpose = operand.getDefiningOp<nn::TransposeOp>();
-      operands.push_back(transpose ? transpose.getInput() : transposeConstant(rewriter, op->getLoc(), operand, inverse));
+      operands.push_back(transpose ? transpose.getInput()
+                                   : transposeConstant(rewriter, op->getLoc(), operand, inverse));
     }
     SmallVector<int64_t> shape;
     for (int64_t dimension : inverse)
@@ -91,7 +95,8 @@ struct SinkTransposeBelowElementwise : RewritePattern {
   }
 
 private:
-  static Value transposeConstant(PatternRewriter &rewriter, Location loc, Value constant, ArrayRef<int64_t> permutation) {
+  static Value transposeConstant(PatternRewriter &rewriter, Location loc, Value constant,
+                                 ArrayRef<int64_t> permutation) {
     RankedTensorType type = tensorType(constant);
     if (type.getNumElements() == 1)
       return reshapeTo(rewriter, loc, constant, {});
@@ -114,7 +119,8 @@ struct SinkTransposeBelowReduce : OpRewritePattern<nn::ReduceOp> {
     for (int64_t axis : op.getAxes())
       axes.push_back(permutation[axis]);
     llvm::sort(axes);
-    Value reduced = nn::ReduceOp::create(rewriter, op.getLoc(), op.getKind(), transpose.getInput(), axes, op.getKeepDims());
+    Value reduced =
+        nn::ReduceOp::create(rewriter, op.getLoc(), op.getKind(), transpose.getInput(), axes, op.getKeepDims());
     SmallVector<int64_t> rest;
     for (int64_t dimension : permutation)
       if (op.getKeepDims() || !llvm::is_contained(axes, dimension))
@@ -171,15 +177,15 @@ struct SinkTransposeBelowPad : OpRewritePattern<nn::PadOp> {
     if (!transpose || !isOnlyUser(transpose, op))
       return failure();
     SmallVector<int64_t> inverse = invertPermutationVector(transpose.getPermutation());
-    Value result = nn::PadOp::create(rewriter, op.getLoc(), op.getMode(), transpose.getInput(), permuted(op.getLow(), inverse),
-                                     permuted(op.getHigh(), inverse), op.getValue());
+    Value result = nn::PadOp::create(rewriter, op.getLoc(), op.getMode(), transpose.getInput(),
+                                     permuted(op.getLow(), inverse), permuted(op.getHigh(), inverse), op.getValue());
     rewriter.replaceOpWithNewOp<nn::TransposeOp>(op, op.getType(), result, transpose.getPermutation());
     return success();
   }
 };
 
-/// Groups of neighbouring dimensions of the finer of two shapes that make up one dimension of the coarser; extents of 1 go with the
-/// dimension behind. Empty if the shapes do not match like that.
+/// Groups of neighbouring dimensions of the finer of two shapes that make up one dimension of the coarser; extents of 1
+/// go with the dimension behind. Empty if the shapes do not match like that.
 SmallVector<SmallVector<int64_t>> dimensionGroups(Value coarse, Value fine) {
   RankedTensorType from = tensorType(coarse), to = tensorType(fine);
   nn::ExtentEquality extents(coarse.getContext());
@@ -200,8 +206,8 @@ SmallVector<SmallVector<int64_t>> dimensionGroups(Value coarse, Value fine) {
       if (product != from.getDimSize(dimension))
         return {};
     } else {
-      // A dynamic extent may be a product of which one or more factors are dynamic; it is then known to be so by the reshape's
-      // other dimensions, which are matched from the end.
+      // A dynamic extent may be a product of which one or more factors are dynamic; it is then known to be so by the
+      // reshape's other dimensions, which are matched from the end.
       int64_t behind = from.getRank() - 1 - dimension;
       int64_t end = to.getRank() - behind;
       for (int64_t offset = 1; offset <= behind; ++offset)
@@ -217,7 +223,8 @@ SmallVector<SmallVector<int64_t>> dimensionGroups(Value coarse, Value fine) {
   return next == to.getRank() ? groups : SmallVector<SmallVector<int64_t>>();
 }
 
-/// reshape(transpose(x)) is transpose(reshape(x)) where the reshape takes dimensions apart, or joins dimensions that were neighbours already.
+/// reshape(transpose(x)) is transpose(reshape(x)) where the reshape takes dimensions apart, or joins dimensions that
+/// were neighbours already.
 struct SinkTransposeBelowReshape : OpRewritePattern<nn::ReshapeOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(nn::ReshapeOp op, PatternRewriter &rewriter) const override {
@@ -310,7 +317,8 @@ struct SinkReshapeBelowScalarOp : RewritePattern {
   }
 };
 
-/// For a reshape that only adds or drops dimensions of extent 1: the input dimension that each result dimension is, or -1.
+/// For a reshape that only adds or drops dimensions of extent 1: the input dimension that each result dimension is, or
+/// -1.
 std::optional<SmallVector<int64_t>> unitReshapeMap(nn::ReshapeOp reshape) {
   nn::ExtentEquality extents(reshape.getContext());
   RankedTensorType from = tensorType(reshape.getInput()), to = tensorType(reshape);
@@ -336,7 +344,8 @@ std::optional<SmallVector<int64_t>> unitReshapeMap(nn::ReshapeOp reshape) {
   return map;
 }
 
-/// reshape(pad(x)) is pad(reshape(x)) where the reshape only adds or drops dimensions of extent 1: the pad comes next to what reads it.
+/// reshape(pad(x)) is pad(reshape(x)) where the reshape only adds or drops dimensions of extent 1: the pad comes next
+/// to what reads it.
 struct RaiseUnitReshapeAbovePad : OpRewritePattern<nn::ReshapeOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(nn::ReshapeOp op, PatternRewriter &rewriter) const override {
@@ -363,8 +372,8 @@ struct RaiseUnitReshapeAbovePad : OpRewritePattern<nn::ReshapeOp> {
   }
 };
 
-/// f(reshape(x), y) is reshape(f(x, reshape(y))) where the reshape only adds or drops dimensions of extent 1. Only if reshape(y) will not
-/// be sunk itself: for constants, inputs, and reshapes that cancel.
+/// f(reshape(x), y) is reshape(f(x, reshape(y))) where the reshape only adds or drops dimensions of extent 1. Only if
+/// reshape(y) will not be sunk itself: for constants, inputs, and reshapes that cancel.
 struct SinkUnitReshapeBelowElementwise : RewritePattern {
   SinkUnitReshapeBelowElementwise(MLIRContext *context) : RewritePattern(MatchAnyOpTypeTag(), 1, context) {}
 
@@ -383,7 +392,8 @@ struct SinkUnitReshapeBelowElementwise : RewritePattern {
         continue;
       SmallVector<Value> operands;
       for (Value other : op->getOperands())
-        operands.push_back(other == operand ? reshape.getInput() : alignWith(rewriter, op->getLoc(), other, reshape, *map));
+        operands.push_back(other == operand ? reshape.getInput()
+                                            : alignWith(rewriter, op->getLoc(), other, reshape, *map));
       Value result = cloneOn(rewriter, op, operands, tensorType(reshape.getInput()));
       rewriter.replaceOpWithNewOp<nn::ReshapeOp>(op, type, result, reshape.getSizes());
       return success();
@@ -392,7 +402,8 @@ struct SinkUnitReshapeBelowElementwise : RewritePattern {
   }
 
 private:
-  /// Whether no other operand makes the result larger than the reshaped tensor: dimensions with equal types may still be 1 there.
+  /// Whether no other operand makes the result larger than the reshaped tensor: dimensions with equal types may still
+  /// be 1 there.
   static bool keepsShape(Operation *op, nn::ReshapeOp reshape) {
     nn::ExtentEquality extents(op->getContext());
     int64_t rank = tensorType(reshape).getRank();
@@ -434,8 +445,10 @@ private:
     return true;
   }
 
-  /// `other`, which broadcasts to the reshape's result, under a shape that broadcasts to the reshape's input in the same way.
-  static Value alignWith(PatternRewriter &rewriter, Location loc, Value other, nn::ReshapeOp reshape, ArrayRef<int64_t> map) {
+  /// `other`, which broadcasts to the reshape's result, under a shape that broadcasts to the reshape's input in the
+  /// same way.
+  static Value alignWith(PatternRewriter &rewriter, Location loc, Value other, nn::ReshapeOp reshape,
+                         ArrayRef<int64_t> map) {
     if (auto inner = other.getDefiningOp<nn::ReshapeOp>())
       return inner.getInput();
     if (tensorType(other).getRank() == 0)
@@ -451,9 +464,9 @@ struct SinkMovement : impl::SinkMovementPassBase<SinkMovement> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    patterns.add<SinkTransposeBelowElementwise, SinkTransposeBelowReduce, SinkTransposeBelowConcat, SinkTransposeBelowSlice,
-                 SinkTransposeBelowPad, SinkTransposeBelowReshape, RaiseUnitReshapeAbovePad, SinkReshapeBelowScalarOp,
-                 SinkUnitReshapeBelowElementwise>(context);
+    patterns.add<SinkTransposeBelowElementwise, SinkTransposeBelowReduce, SinkTransposeBelowConcat,
+                 SinkTransposeBelowSlice, SinkTransposeBelowPad, SinkTransposeBelowReshape, RaiseUnitReshapeAbovePad,
+                 SinkReshapeBelowScalarOp, SinkUnitReshapeBelowElementwise>(context);
     nn::ReshapeOp::getCanonicalizationPatterns(patterns, context);
     nn::TransposeOp::getCanonicalizationPatterns(patterns, context);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

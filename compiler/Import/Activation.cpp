@@ -24,7 +24,8 @@ public:
   mlir::Value div(mlir::Value lhs, double rhs) { return rhs == 1 ? lhs : b.make<nn::DivOp>(lhs, number(rhs)); }
   mlir::Value max(mlir::Value lhs, double rhs) { return b.make<nn::MaxOp>(lhs, number(rhs)); }
   mlir::Value min(mlir::Value lhs, double rhs) { return b.make<nn::MinOp>(lhs, number(rhs)); }
-  mlir::Value select(nn::ComparePredicate predicate, mlir::Value x, double bound, mlir::Value onTrue, mlir::Value onFalse) {
+  mlir::Value select(nn::ComparePredicate predicate, mlir::Value x, double bound, mlir::Value onTrue,
+                     mlir::Value onFalse) {
     return b.make<nn::SelectOp>(b.make<nn::CompareOp>(predicate, x, number(bound)), onTrue, onFalse);
   }
   /// log(1 + exp(x)) without overflow.

@@ -176,7 +176,9 @@ bool Builder::isExtent(Scalar scalar, int depth) {
   return result;
 }
 
-mlir::Value Builder::constantOf(mlir::ElementsAttr elements) { return createTyped<nn::ConstantOp>(elements.getShapedType(), elements); }
+mlir::Value Builder::constantOf(mlir::ElementsAttr elements) {
+  return createTyped<nn::ConstantOp>(elements.getShapedType(), elements);
+}
 
 mlir::Value Builder::constant(double number, mlir::Type elementType) {
   auto type = mlir::RankedTensorType::get({}, elementType);

@@ -1,8 +1,8 @@
 //===- Builder.h - checked construction of nn ops and of index arithmetic ------------------*- C++ -*-===//
 //
-// The only way importers make IR. MLIR's release library checks nothing, so every op's result types are inferred with errors
-// caught, its invariants verified at once, and a fault becomes an ImportError. Extents of every tensor are known as
-// attributes or index values; scalar arithmetic is folded and numbered, so equal extents are the same SSA value.
+// The only way importers make IR. MLIR's release library checks nothing, so every op's result types are inferred with
+// errors caught, its invariants verified at once, and a fault becomes an ImportError. Extents of every tensor are known
+// as attributes or index values; scalar arithmetic is folded and numbered, so equal extents are the same SSA value.
 //
 //===--------------------------------------------------------------------------------------------------===//
 
@@ -12,11 +12,11 @@
 #include "compiler/Import/Error.h"
 #include "compiler/Import/Import.h"
 #include "dialects/nn/Nn.h"
-#include "llvm/ADT/DenseSet.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/DenseSet.h"
 
 #include <optional>
 
@@ -35,8 +35,8 @@ struct ScalarTensor {
   ScalarVector items;
 };
 
-/// Side-effect free operations by what they compute, so that equal ones are made once. A region has a scope of its own, inside
-/// which the operations of the outer ones are found as well.
+/// Side-effect free operations by what they compute, so that equal ones are made once. A region has a scope of its own,
+/// inside which the operations of the outer ones are found as well.
 class NumberTable {
 public:
   NumberTable() { push(); }
@@ -163,8 +163,8 @@ public:
   }
   /// An f32 from an index scalar or an f32 scalar.
   Scalar toFloat(Scalar scalar);
-  /// An index from an index scalar (which is returned) or an f32 scalar, rounded. Quotients of whole numbers stay integer
-  /// divisions, so extents keep their identity through floating point.
+  /// An index from an index scalar (which is returned) or an f32 scalar, rounded. Quotients of whole numbers stay
+  /// integer divisions, so extents keep their identity through floating point.
   enum class Rounding { down, up, towardsZero };
   Scalar toIndex(Scalar scalar, Rounding rounding);
   /// A float constant that is a whole number as an index; anything else as it is.
@@ -225,7 +225,9 @@ private:
   mlir::ScopedDiagnosticHandler handler;
 };
 
-inline mlir::RankedTensorType typeOf(mlir::Value tensor) { return llvm::cast<mlir::RankedTensorType>(tensor.getType()); }
+inline mlir::RankedTensorType typeOf(mlir::Value tensor) {
+  return llvm::cast<mlir::RankedTensorType>(tensor.getType());
+}
 inline mlir::Type elementOf(mlir::Value tensor) { return typeOf(tensor).getElementType(); }
 inline int64_t rankOf(mlir::Value tensor) { return typeOf(tensor).getRank(); }
 

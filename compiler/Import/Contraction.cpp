@@ -23,8 +23,8 @@ void importMatMul(NodeContext &c) { c.result(importMatrixProduct(c.b, c.inputOfR
 
 void importGemm(NodeContext &c) {
   mlir::Value lhs = c.inputOfRank(0, 2, 2), rhs = c.inputOfRank(1, 2, 2);
-  mlir::Value product = c.b.make<nn::MatmulOp>(lhs, rhs, c.integer("transA", 0) != 0, c.integer("transB", 0) != 0,
-                                               nn::PackingAttr());
+  mlir::Value product =
+      c.b.make<nn::MatmulOp>(lhs, rhs, c.integer("transA", 0) != 0, c.integer("transB", 0) != 0, nn::PackingAttr());
   product = scaled(c, product, c.number("alpha", 1));
   float beta = c.number("beta", 1);
   if (c.hasInput(2) && beta != 0) {

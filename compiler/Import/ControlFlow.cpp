@@ -1,7 +1,7 @@
 //===- ControlFlow.cpp - If, Loop and Scan ----------------------------------------------------------------------===//
 //
-// Subgraphs become regions of scf.if and scf.while; they read tensors from outside directly. A branch whose condition is known is
-// imported in place. Carried tensors keep their rank; their extents may change.
+// Subgraphs become regions of scf.if and scf.while; they read tensors from outside directly. A branch whose condition
+// is known is imported in place. Carried tensors keep their rank; their extents may change.
 //
 //===------------------------------------------------------------------------------------------------===//
 
@@ -109,10 +109,10 @@ struct LoopShape {
 
 /// Imports the body for the current iteration: gives the next condition (null: true) and the next tensors.
 using LoopBody = llvm::function_ref<std::pair<mlir::Value, llvm::SmallVector<mlir::Value>>(mlir::Value iteration,
-                                                                                         mlir::ValueRange tensors)>;
+                                                                                           mlir::ValueRange tensors)>;
 
-/// The results for the tensors. Extents that change from one iteration to the next become dynamic, for which the body is
-/// imported again.
+/// The results for the tensors. Extents that change from one iteration to the next become dynamic, for which the body
+/// is imported again.
 llvm::SmallVector<mlir::Value> buildLoop(Builder &b, const LoopShape &loop, LoopBody importBody) {
   mlir::OpBuilder &ir = b.raw();
   mlir::Location location = b.location();
@@ -185,8 +185,9 @@ mlir::Value withUnitAt(Builder &b, mlir::Value row, int64_t axis) {
 }
 
 /// The types of the outputs of a subgraph for inputs of some types: imports it into a region that is thrown away.
-llvm::SmallVector<mlir::RankedTensorType> outputTypes(Builder &b, llvm::ArrayRef<mlir::Type> inputTypes,
-                                                      llvm::function_ref<std::vector<Binding>(mlir::ValueRange)> import) {
+llvm::SmallVector<mlir::RankedTensorType>
+outputTypes(Builder &b, llvm::ArrayRef<mlir::Type> inputTypes,
+            llvm::function_ref<std::vector<Binding>(mlir::ValueRange)> import) {
   mlir::Location location = b.location();
   Body body(b);
   llvm::SmallVector<mlir::Value> arguments = body.addArguments(inputTypes);
@@ -224,9 +225,8 @@ void importLoop(NodeContext &c) {
   if (collected > 0) {
     llvm::SmallVector<mlir::Type> types = {ir.getIndexType()};
     llvm::append_range(types, mlir::ValueRange(loop.initial).getTypes());
-    auto rows = outputTypes(b, types, [&](mlir::ValueRange arguments) {
-      return importBody(arguments.front(), arguments.drop_front());
-    });
+    auto rows = outputTypes(
+        b, types, [&](mlir::ValueRange arguments) { return importBody(arguments.front(), arguments.drop_front()); });
     for (mlir::RankedTensorType row : llvm::ArrayRef(rows).drop_front(1 + carried))
       loop.initial.push_back(emptyRows(b, row, 0));
   }
@@ -263,7 +263,8 @@ void importScan(NodeContext &c) {
   const onnx::GraphProto &graph = c.subgraph("body");
   int64_t scanned = c.integer("num_scan_inputs", 0), states = c.inputCount() - scanned;
   if (scanned < 1 || states < 0)
-    fail("attribute 'num_scan_inputs' is " + std::to_string(scanned) + ", expected 1 to " + std::to_string(c.inputCount()));
+    fail("attribute 'num_scan_inputs' is " + std::to_string(scanned) + ", expected 1 to " +
+         std::to_string(c.inputCount()));
   int64_t collected = c.outputCount() - states;
   if (collected < 0)
     fail("there are " + std::to_string(c.outputCount()) + " outputs, expected at least " + std::to_string(states));
@@ -300,9 +301,8 @@ void importScan(NodeContext &c) {
   if (collected > 0) {
     llvm::SmallVector<mlir::Type> types = {b.raw().getIndexType()};
     llvm::append_range(types, mlir::ValueRange(loop.initial).getTypes());
-    auto rows = outputTypes(b, types, [&](mlir::ValueRange arguments) {
-      return importBody(arguments.front(), arguments.drop_front());
-    });
+    auto rows = outputTypes(
+        b, types, [&](mlir::ValueRange arguments) { return importBody(arguments.front(), arguments.drop_front()); });
     for (int64_t i = 0; i < collected; ++i) {
       outputAxes[i] = c.axis(outputAxes[i], rows[states + i].getRank() + 1);
       loop.initial.push_back(emptyRows(b, rows[states + i], outputAxes[i]));

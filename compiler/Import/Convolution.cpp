@@ -15,7 +15,8 @@ namespace {
 IntVector kernelOf(NodeContext &c, mlir::Value filter) {
   IntVector fromType(typeOf(filter).getShape().drop_front(2)), given = c.integers("kernel_shape");
   if (!given.empty() && given.size() != fromType.size())
-    fail("attribute 'kernel_shape' has " + std::to_string(given.size()) + " entries, expected " + std::to_string(fromType.size()));
+    fail("attribute 'kernel_shape' has " + std::to_string(given.size()) + " entries, expected " +
+         std::to_string(fromType.size()));
   for (size_t i = 0; i < fromType.size(); ++i) {
     if (given.empty()) {
       if (mlir::ShapedType::isDynamic(fromType[i]))
@@ -32,7 +33,8 @@ IntVector kernelOf(NodeContext &c, mlir::Value filter) {
 
 void checkRanks(mlir::Value input, mlir::Value filter) {
   if (rankOf(input) != rankOf(filter))
-    fail("input has rank " + std::to_string(rankOf(input)) + ", but the filter has rank " + std::to_string(rankOf(filter)));
+    fail("input has rank " + std::to_string(rankOf(input)) + ", but the filter has rank " +
+         std::to_string(rankOf(filter)));
 }
 
 int64_t groupsOf(NodeContext &c) {
@@ -58,8 +60,8 @@ void importConv(NodeContext &c) {
   checkRanks(input, filter);
   WindowAttributes window = readWindow(c, input, kernelOf(c, filter));
   input = window.padDynamically(c.b, input, 0);
-  mlir::Value result = c.b.make<nn::ConvOp>(input, filter, window.kernel, window.strides, window.pads(), window.dilations,
-                                            groupsOf(c), /*channels_last=*/false, nn::PackingAttr());
+  mlir::Value result = c.b.make<nn::ConvOp>(input, filter, window.kernel, window.strides, window.pads(),
+                                            window.dilations, groupsOf(c), /*channels_last=*/false, nn::PackingAttr());
   c.result(addBias(c, result, 2));
 }
 
@@ -81,7 +83,8 @@ void importConvTranspose(NodeContext &c) {
   if (static_cast<int64_t>(outputShape.size()) == count + 2)
     outputShape.erase(outputShape.begin(), outputShape.begin() + 2);
   if (!outputShape.empty() && static_cast<int64_t>(outputShape.size()) != count)
-    fail("attribute 'output_shape' has " + std::to_string(outputShape.size()) + " entries, expected " + std::to_string(count));
+    fail("attribute 'output_shape' has " + std::to_string(outputShape.size()) + " entries, expected " +
+         std::to_string(count));
 
   for (int64_t i = 0; i < count && (same || !outputShape.empty()); ++i) {
     if (kernel[i] < 1 || kernel[i] > INT32_MAX)
@@ -91,7 +94,8 @@ void importConvTranspose(NodeContext &c) {
     if (!outputShape.empty()) {
       int64_t extent = typeOf(input).getDimSize(2 + i);
       if (mlir::ShapedType::isDynamic(extent))
-        fail("attribute 'output_shape' needs a static extent in dimension " + std::to_string(2 + i), "pin it with --shape");
+        fail("attribute 'output_shape' needs a static extent in dimension " + std::to_string(2 + i),
+             "pin it with --shape");
       if (outputShape[i] < 1 || outputShape[i] > INT32_MAX || extent > INT32_MAX)
         fail("attribute 'output_shape' has the entry " + std::to_string(outputShape[i]));
       total += strides[i] * extent - outputShape[i];
@@ -104,7 +108,8 @@ void importConvTranspose(NodeContext &c) {
     pads[i] = automatic == "SAME_UPPER" ? total / 2 : total - total / 2;
     pads[count + i] = total - pads[i];
   }
-  mlir::Value result = c.b.make<nn::ConvTransposeOp>(input, filter, strides, pads, dilations, outputPadding, groupsOf(c));
+  mlir::Value result =
+      c.b.make<nn::ConvTransposeOp>(input, filter, strides, pads, dilations, outputPadding, groupsOf(c));
   c.result(addBias(c, result, 2));
 }
 

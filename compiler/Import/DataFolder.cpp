@@ -104,8 +104,8 @@ std::shared_ptr<MappedFile> DataFolder::map(const std::string &location) {
   }
   int file = ::openat(folder.get(), parts.back().str().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
   if (file < 0)
-    fail("cannot open external data '" + location + "': " +
-             (errno == ELOOP ? "it is a symbolic link" : std::strerror(errno)),
+    fail("cannot open external data '" + location +
+             "': " + (errno == ELOOP ? "it is a symbolic link" : std::strerror(errno)),
          errno == ELOOP ? "copy the file into the model's folder" : "");
   auto mapped = std::make_shared<MappedFile>(file, location, /*refuseLinks=*/true);
   files.emplace(location, mapped);

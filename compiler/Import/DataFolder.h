@@ -1,7 +1,7 @@
 //===- DataFolder.h - mapped files, and external data confined to a folder ----------------*- C++ -*-===//
 //
-// Files are mapped read-only and never copied. External data must be a regular file with one name below the model's folder;
-// links of any kind are refused, because a model is untrusted and may name any path.
+// Files are mapped read-only and never copied. External data must be a regular file with one name below the model's
+// folder; links of any kind are refused, because a model is untrusted and may name any path.
 //
 //===------------------------------------------------------------------------------------------------===//
 

@@ -137,7 +137,8 @@ void importEinsum(NodeContext &c) {
   llvm::SmallVector<llvm::StringRef> texts;
   left.split(texts, ',');
   if (static_cast<int64_t>(texts.size()) != c.inputCount())
-    fail("attribute 'equation' has " + std::to_string(texts.size()) + " terms, expected " + std::to_string(c.inputCount()));
+    fail("attribute 'equation' has " + std::to_string(texts.size()) + " terms, expected " +
+         std::to_string(c.inputCount()));
 
   std::vector<Term> terms;
   int64_t ellipsisRank = 0;
@@ -146,7 +147,8 @@ void importEinsum(NodeContext &c) {
     bool hasEllipsis = text.contains("...");
     int64_t letters = static_cast<int64_t>(text.size()) - (hasEllipsis ? 3 : 0), extra = rankOf(input) - letters;
     if (extra < 0 || (!hasEllipsis && extra != 0))
-      fail("term '" + text + "' of the equation does not fit input " + std::to_string(i) + " of rank " + std::to_string(rankOf(input)));
+      fail("term '" + text + "' of the equation does not fit input " + std::to_string(i) + " of rank " +
+           std::to_string(rankOf(input)));
     terms.push_back({input, parseTerm(text, extra)});
     ellipsisRank = std::max(ellipsisRank, extra);
   }
@@ -167,7 +169,8 @@ void importEinsum(NodeContext &c) {
         output.push_back(label);
   }
   for (auto [i, label] : llvm::enumerate(output))
-    if (llvm::count(output, label) != 1 || llvm::none_of(terms, [&](const Term &term) { return contains(term.labels, label); }))
+    if (llvm::count(output, label) != 1 ||
+        llvm::none_of(terms, [&](const Term &term) { return contains(term.labels, label); }))
       fail("attribute 'equation' has a label on the right that is repeated or on no input");
 
   for (Term &term : terms)
@@ -175,9 +178,8 @@ void importEinsum(NodeContext &c) {
   Term result = terms.front();
   for (size_t i = 1; i < terms.size(); ++i) {
     auto kept = [&](int32_t label) {
-      return contains(output, label) || llvm::any_of(llvm::ArrayRef(terms).drop_front(i + 1), [&](const Term &term) {
-               return contains(term.labels, label);
-             });
+      return contains(output, label) || llvm::any_of(llvm::ArrayRef(terms).drop_front(i + 1),
+                                                     [&](const Term &term) { return contains(term.labels, label); });
     };
     result = contract(b, result, terms[i], kept);
   }

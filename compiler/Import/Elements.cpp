@@ -7,9 +7,9 @@
 #include "compiler/Import/Elements.h"
 
 #include "compiler/Import/Error.h"
-#include "llvm/Support/MathExtras.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <cstring>
 
@@ -249,8 +249,8 @@ mlir::ElementsAttr elementsOf(const onnx::TensorProto &tensor, std::shared_ptr<c
   else
     source = typedBytes(tensor, owner);
   if (static_cast<int64_t>(source.bytes.size()) != expected)
-    fail("tensor '" + tensor.name() + "' holds " + std::to_string(source.bytes.size()) + " bytes, but its shape and type need " +
-         std::to_string(expected));
+    fail("tensor '" + tensor.name() + "' holds " + std::to_string(source.bytes.size()) +
+         " bytes, but its shape and type need " + std::to_string(expected));
   return elementsFromBytes(type, source.bytes, tensor.name(), std::move(source.owner));
 }
 

@@ -1,7 +1,7 @@
 //===- Elements.h - ONNX tensors as MLIR attributes ----------------------------------------*- C++ -*-===//
 //
-// TensorProto -> ElementsAttr for every element type of the nn dialect and every encoding. Tensors up to 1 KiB are dense
-// elements; larger ones are dense_resource over the message's or the mapped file's own bytes.
+// TensorProto -> ElementsAttr for every element type of the nn dialect and every encoding. Tensors up to 1 KiB are
+// dense elements; larger ones are dense_resource over the message's or the mapped file's own bytes.
 //
 //===------------------------------------------------------------------------------------------------===//
 

@@ -10,7 +10,8 @@ namespace tenon::importer {
 
 namespace {
 
-template <typename T> Binding vectorBinding(NodeContext &c, const std::vector<T> &values, mlir::Type type, bool isScalar) {
+template <typename T>
+Binding vectorBinding(NodeContext &c, const std::vector<T> &values, mlir::Type type, bool isScalar) {
   auto bytes = std::make_shared<std::vector<T>>(values);
   IntVector shape;
   if (!isScalar)
@@ -22,8 +23,8 @@ template <typename T> Binding vectorBinding(NodeContext &c, const std::vector<T>
 void importConstant(NodeContext &c) {
   mlir::OpBuilder &ir = c.b.raw();
   int64_t forms = 0;
-  for (const char *name : {"value", "sparse_value", "value_float", "value_floats", "value_int", "value_ints", "value_string",
-                           "value_strings"})
+  for (const char *name : {"value", "sparse_value", "value_float", "value_floats", "value_int", "value_ints",
+                           "value_string", "value_strings"})
     forms += c.hasAttribute(name);
   if (forms != 1)
     fail("there are " + std::to_string(forms) + " attributes with a value, expected 1");
@@ -75,9 +76,7 @@ ScalarTensor shapeOf(NodeContext &c) {
 
 void importShape(NodeContext &c) { c.result(0, shapeOf(c)); }
 
-void importSize(NodeContext &c) {
-  c.result(0, ScalarTensor{c.b.raw().getI64Type(), {}, {c.b.size(c.input(0))}});
-}
+void importSize(NodeContext &c) { c.result(0, ScalarTensor{c.b.raw().getI64Type(), {}, {c.b.size(c.input(0))}}); }
 
 //===----------------------------------------------------------------------===//
 // Range
@@ -87,7 +86,8 @@ void importSize(NodeContext &c) {
 Scalar rangeSize(NodeContext &c, Scalar start, Scalar limit, Scalar delta) {
   Builder &b = c.b;
   auto isWhole = [&](Scalar item) {
-    return Builder::constant(item) || (llvm::isa<mlir::Value>(item) && llvm::cast<mlir::Value>(item).getType().isIndex());
+    return Builder::constant(item) ||
+           (llvm::isa<mlir::Value>(item) && llvm::cast<mlir::Value>(item).getType().isIndex());
   };
   start = b.wholeNumber(start);
   limit = b.wholeNumber(limit);

@@ -8,9 +8,9 @@
 
 #include "compiler/Import/Elements.h"
 #include "compiler/Import/Node.h"
-#include "llvm/Support/ConvertUTF.h"
 #include "onnx/defs/data_type_utils.h"
 #include "onnx/defs/function.h"
+#include "llvm/Support/ConvertUTF.h"
 
 #include <new>
 
@@ -23,7 +23,8 @@ class Nesting {
 public:
   Nesting(int64_t &depth, int64_t limit) : depth(depth) {
     if (depth >= limit)
-      fail("subgraphs and functions are nested deeper than " + std::to_string(limit) + " levels (or a function calls itself)");
+      fail("subgraphs and functions are nested deeper than " + std::to_string(limit) +
+           " levels (or a function calls itself)");
     ++depth;
   }
   ~Nesting() { --depth; }
@@ -81,8 +82,8 @@ void checkNode(const onnx::NodeProto &node, const onnx::OpSchema &schema, llvm::
     if (!input.tensor || schema.inputs().empty())
       continue;
     const auto &formal = schema.inputs()[std::min(i, schema.inputs().size() - 1)];
-    std::string name = onnx::TensorProto::DataType_Name(
-        static_cast<onnx::TensorProto::DataType>(dataTypeOf(elementOf(input.tensor))));
+    std::string name =
+        onnx::TensorProto::DataType_Name(static_cast<onnx::TensorProto::DataType>(dataTypeOf(elementOf(input.tensor))));
     std::string type = "tensor(" + llvm::StringRef(name).lower() + ")";
     if (!formal.GetTypes().count(onnx::Utils::DataTypeUtils::ToType(type)))
       fail("input " + std::to_string(i) + " ('" + node.input(static_cast<int>(i)) + "') is a " + type + ", which " +
@@ -138,7 +139,8 @@ void GraphImporter::importNodes(const Nodes &nodes, Scope &scope, const Frame &f
   for (int i = 0; i < nodes.size(); ++i) {
     const onnx::NodeProto &node = nodes[i];
     if (++nodeCount > options.limits.nodes)
-      fail("the model has more than " + std::to_string(options.limits.nodes) + " nodes after its functions were expanded");
+      fail("the model has more than " + std::to_string(options.limits.nodes) +
+           " nodes after its functions were expanded");
     std::string name = node.name().empty() ? node.op_type() + "_" + std::to_string(i) : node.name();
     if (!frame.prefix.empty())
       name = frame.prefix + "/" + name;

@@ -11,10 +11,10 @@
 
 #include "compiler/Import/Builder.h"
 #include "compiler/Import/DataFolder.h"
-#include "llvm/ADT/StringMap.h"
-#include "llvm/ADT/StringSet.h"
 #include "onnx/defs/schema.h"
 #include "onnx/onnx_pb.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 #include <map>
 #include <memory>
@@ -85,7 +85,8 @@ private:
   void importNode(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame);
   void dispatch(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame, int64_t opset,
                 const std::string &domain);
-  /// Imports a function's body in place of the node that calls it. `inner` has the body's versions and default attributes.
+  /// Imports a function's body in place of the node that calls it. `inner` has the body's versions and default
+  /// attributes.
   void importCall(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame, Frame inner,
                   const onnx::FunctionProto &function);
   void importSchemaBody(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame,

@@ -1,6 +1,7 @@
 //===- Import.cpp - reading an ONNX file ------------------------------------------------------------------===//
 //
-// Parses the message within its limits, imports the main graph, and turns every exception into a diagnostic. See Import.h.
+// Parses the message within its limits, imports the main graph, and turns every exception into a diagnostic. See
+// Import.h.
 //
 //===------------------------------------------------------------------------------------------------===//
 
@@ -30,7 +31,8 @@ std::shared_ptr<const onnx::ModelProto> parse(llvm::ArrayRef<char> bytes, const 
   if (size > limit)
     fail("the model has " + std::to_string(size) + " bytes, expected at most " + std::to_string(limit),
          "store large weights as external data");
-  google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(bytes.data()), static_cast<int>(size));
+  google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(bytes.data()),
+                                                static_cast<int>(size));
   stream.SetRecursionLimit(messageNesting);
   auto model = std::make_shared<onnx::ModelProto>();
   if (!model->ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
@@ -39,8 +41,8 @@ std::shared_ptr<const onnx::ModelProto> parse(llvm::ArrayRef<char> bytes, const 
 }
 
 mlir::OwningOpRef<mlir::ModuleOp> importParsed(mlir::MLIRContext &context,
-                                               std::shared_ptr<const onnx::ModelProto> model, const std::string &folderPath,
-                                               const ImportOptions &options) {
+                                               std::shared_ptr<const onnx::ModelProto> model,
+                                               const std::string &folderPath, const ImportOptions &options) {
   context.loadDialect<nn::NnDialect, mlir::arith::ArithDialect, mlir::func::FuncDialect, mlir::scf::SCFDialect,
                       mlir::tensor::TensorDialect>();
   DataFolder folder(folderPath);
@@ -49,8 +51,7 @@ mlir::OwningOpRef<mlir::ModuleOp> importParsed(mlir::MLIRContext &context,
 }
 
 /// Runs `work`; what it throws becomes a diagnostic and a null module.
-template <typename Work>
-mlir::OwningOpRef<mlir::ModuleOp> guarded(std::vector<Diagnostic> &diagnostics, Work work) {
+template <typename Work> mlir::OwningOpRef<mlir::ModuleOp> guarded(std::vector<Diagnostic> &diagnostics, Work work) {
   Diagnostic diagnostic;
   try {
     return work();

@@ -42,13 +42,13 @@ struct ImportOptions {
 };
 
 /// Reads the ONNX file at `path` and gives the module with `@main` as docs/architecture.md describes it, verified.
-/// Null if anything is wrong: then `diagnostics` got at least one error. Constants above 1 KiB refer to the mapped files
-/// or the parsed message, which live as long as `context`.
+/// Null if anything is wrong: then `diagnostics` got at least one error. Constants above 1 KiB refer to the mapped
+/// files or the parsed message, which live as long as `context`.
 mlir::OwningOpRef<mlir::ModuleOp> importModel(mlir::MLIRContext &context, const std::string &path,
                                               const ImportOptions &options, std::vector<Diagnostic> &diagnostics);
 
-/// The same for a model in memory, which is read before this returns. `folder` is where external data lies; if it is empty, external
-/// data is an error.
+/// The same for a model in memory, which is read before this returns. `folder` is where external data lies; if it is
+/// empty, external data is an error.
 mlir::OwningOpRef<mlir::ModuleOp> importModelBytes(mlir::MLIRContext &context, const void *data, size_t sizeBytes,
                                                    const std::string &folder, const ImportOptions &options,
                                                    std::vector<Diagnostic> &diagnostics);

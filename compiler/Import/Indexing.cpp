@@ -84,7 +84,8 @@ void importCompress(NodeContext &c) {
   c.result(b.make<nn::GatherOp>(input, indices, axis));
 }
 
-/// on_value where the new dimension's index equals the (non-negative) index, off_value elsewhere and for indices outside.
+/// on_value where the new dimension's index equals the (non-negative) index, off_value elsewhere and for indices
+/// outside.
 void importOneHot(NodeContext &c) {
   Builder &b = c.b;
   mlir::Value indices = c.input(0), values = c.inputOfRank(2, 1, 1);

@@ -6,10 +6,10 @@
 
 #include "compiler/Import/Elements.h"
 #include "compiler/Import/Graph.h"
-#include "llvm/Support/ConvertUTF.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/Support/ConvertUTF.h"
 
 namespace tenon::importer {
 
@@ -78,7 +78,8 @@ mlir::RankedTensorType GraphImporter::inputType(const onnx::ValueInfoProto &inpu
     fail(what + " has no shape, so its rank is unknown", "pin it with --shape");
   size_t rank = tensor.has_shape() ? tensor.shape().dim_size() : pinned->size();
   if (pinned && pinned->size() != rank)
-    fail(what + " is pinned to a shape of rank " + std::to_string(pinned->size()) + ", but has rank " + std::to_string(rank));
+    fail(what + " is pinned to a shape of rank " + std::to_string(pinned->size()) + ", but has rank " +
+         std::to_string(rank));
 
   IntVector shape(rank, mlir::ShapedType::kDynamic);
   for (size_t i = 0; i < rank; ++i) {
@@ -92,15 +93,15 @@ mlir::RankedTensorType GraphImporter::inputType(const onnx::ValueInfoProto &inpu
     if (!pinned || (*pinned)[i] < 0)
       continue;
     if (!mlir::ShapedType::isDynamic(shape[i]) && shape[i] != (*pinned)[i])
-      fail(what + " has extent " + std::to_string(shape[i]) + " in dimension " + std::to_string(i) + ", but is pinned to " +
-           std::to_string((*pinned)[i]));
+      fail(what + " has extent " + std::to_string(shape[i]) + " in dimension " + std::to_string(i) +
+           ", but is pinned to " + std::to_string((*pinned)[i]));
     shape[i] = (*pinned)[i];
   }
   return checkedTensorType(shape, elementType, options.limits);
 }
 
-/// The symbol of a dimension, or "": exporters also write placeholders ("?", "-1", "None") that say nothing, so that two of them
-/// are not equal extents.
+/// The symbol of a dimension, or "": exporters also write placeholders ("?", "-1", "None") that say nothing, so that
+/// two of them are not equal extents.
 static std::string symbolOf(const onnx::TensorShapeProto::Dimension &dimension) {
   const std::string &name = dimension.dim_param();
   bool hasLetter = llvm::any_of(name, [](unsigned char c) { return llvm::isAlpha(c) || c == '_' || c >= 0x80; });
@@ -129,7 +130,8 @@ void GraphImporter::pinDimensions(const onnx::GraphProto &graph, const llvm::Str
           continue;
         auto [entry, isNew] = pins.try_emplace(symbol, pinned[i]);
         if (!isNew && entry->second != pinned[i])
-          fail("dimension '" + symbol + "' is pinned to " + std::to_string(entry->second) + " and to " + std::to_string(pinned[i]));
+          fail("dimension '" + symbol + "' is pinned to " + std::to_string(entry->second) + " and to " +
+               std::to_string(pinned[i]));
       }
     }
   }
@@ -151,7 +153,8 @@ mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
     fail("the model has no graph");
   Frame frame = mainFrame(model);
   for (const onnx::FunctionProto &function : model->functions())
-    if (!functions.try_emplace({normalDomain(function.domain()), function.name(), function.overload()}, &function).second)
+    if (!functions.try_emplace({normalDomain(function.domain()), function.name(), function.overload()}, &function)
+             .second)
       fail("function '" + function.name() + "' is defined more than once");
 
   const onnx::GraphProto &graph = model->graph();
@@ -163,7 +166,8 @@ mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
   mlir::OpBuilder &ir = b.raw();
   mlir::Location location = mlir::NameLoc::get(ir.getStringAttr(graph.name().empty() ? "main" : graph.name()));
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(location);
-  std::string producer = model->producer_name() + (model->producer_version().empty() ? "" : " " + model->producer_version());
+  std::string producer =
+      model->producer_name() + (model->producer_version().empty() ? "" : " " + model->producer_version());
   if (!producer.empty())
     module->getOperation()->setAttr("nn.producer", ir.getStringAttr(producer));
   ir.setInsertionPointToEnd(module->getBody());

@@ -253,6 +253,14 @@ void checkDivides(Scalar extent, Scalar divisor, const char *what) {
     fail(llvm::Twine(what) + " is " + llvm::Twine(*value) + ", not a multiple of " + llvm::Twine(*by));
 }
 
+/// Whether the place inside a block comes before the channel.
+bool areBlocksFirst(NodeContext &c) {
+  std::string mode = c.string("mode", "DCR");
+  if (mode != "DCR" && mode != "CRD")
+    fail("attribute 'mode' is '" + mode + "', expected DCR or CRD");
+  return mode == "DCR";
+}
+
 void importDepthToSpace(NodeContext &c) {
   Builder &b = c.b;
   mlir::Value input = c.inputOfRank(0, 4, 4);
@@ -260,10 +268,7 @@ void importDepthToSpace(NodeContext &c) {
   ScalarVector d = b.extents(input);
   checkDivides(d[1], area, "the number of channels");
   Scalar depth = b.quotient({d[1]}, {area});
-  std::string mode = c.string("mode", "DCR");
-  if (mode != "DCR" && mode != "CRD")
-    fail("attribute 'mode' is '" + mode + "', expected DCR or CRD");
-  bool blocksFirst = mode == "DCR";
+  bool blocksFirst = areBlocksFirst(c);
   mlir::Value split = blocksFirst ? b.reshape(input, {d[0], size, size, depth, d[2], d[3]})
                                   : b.reshape(input, {d[0], depth, size, size, d[2], d[3]});
   llvm::SmallVector<int64_t, 6> permutation =

@@ -113,7 +113,8 @@ llvm::SmallVector<float> NodeContext::numbers(llvm::StringRef wanted) const {
 
 std::vector<std::string> NodeContext::strings(llvm::StringRef wanted) const {
   const auto *found = attributeOf(wanted, onnx::AttributeProto::STRINGS);
-  return found ? std::vector<std::string>(found->strings().begin(), found->strings().end()) : std::vector<std::string>();
+  return found ? std::vector<std::string>(found->strings().begin(), found->strings().end())
+               : std::vector<std::string>();
 }
 
 const onnx::TensorProto *NodeContext::tensor(llvm::StringRef wanted) const {
@@ -130,7 +131,8 @@ const onnx::GraphProto &NodeContext::subgraph(llvm::StringRef wanted) const {
 
 int64_t NodeContext::axis(int64_t axis, int64_t rank) const {
   if (axis < -rank || axis >= rank)
-    fail("axis " + std::to_string(axis) + " is outside of [-" + std::to_string(rank) + ", " + std::to_string(rank) + ")");
+    fail("axis " + std::to_string(axis) + " is outside of [-" + std::to_string(rank) + ", " + std::to_string(rank) +
+         ")");
   return axis < 0 ? axis + rank : axis;
 }
 

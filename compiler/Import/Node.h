@@ -1,7 +1,8 @@
 //===- Node.h - a node on its way into nn --------------------------------------------------*- C++ -*-===//
 //
-// What an importer sees of its node: inputs as values, attributes with defaults, the operator set, and where results go.
-// Number and types of inputs have been checked against the schema before an importer runs; ranks and extents have not.
+// What an importer sees of its node: inputs as values, attributes with defaults, the operator set, and where results
+// go. Number and types of inputs have been checked against the schema before an importer runs; ranks and extents have
+// not.
 //
 //===------------------------------------------------------------------------------------------------===//
 
@@ -112,8 +113,8 @@ using Importer = std::function<void(NodeContext &)>;
 /// The importer of an operator, or null. `domain` is normal.
 const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType);
 
-/// Computes the node on scalars if its inputs are known that way (docs/architecture.md, extents are SSA values); false if
-/// it is not that kind of node.
+/// Computes the node on scalars if its inputs are known that way (docs/architecture.md, extents are SSA values); false
+/// if it is not that kind of node.
 bool importScalars(NodeContext &c);
 
 } // namespace tenon::importer

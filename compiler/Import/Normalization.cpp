@@ -51,8 +51,8 @@ void importBatchNormalization(NodeContext &c) {
     auto running = [&](mlir::Value old, mlir::Value fresh) {
       mlir::Type kept = elementOf(old);
       double momentum = c.number("momentum", 0.9f);
-      mlir::Value sum = add(b, mul(b, old, b.constant(momentum, kept)),
-                            mul(b, b.cast(fresh, kept), b.constant(1 - momentum, kept)));
+      mlir::Value sum =
+          add(b, mul(b, old, b.constant(momentum, kept)), mul(b, b.cast(fresh, kept), b.constant(1 - momentum, kept)));
       return b.reshape(sum, {b.extent(x, std::min<int64_t>(1, rank - 1))});
     };
     c.result(1, running(mean, batchMean));
@@ -161,7 +161,8 @@ void importLRN(NodeContext &c) {
   mlir::Value sums = b.make<nn::PoolOp>(nn::PoolKind::sum, squares, kernel, ones, pads, ones, false, false);
   mlir::Type type = elementOf(x);
   double alpha = c.number("alpha", 0.0001f), beta = c.number("beta", 0.75f), bias = c.number("bias", 1.0f);
-  mlir::Value base = addNumber(b, mul(b, b.reshape(sums, extents), b.constant(alpha / static_cast<double>(size), type)), bias);
+  mlir::Value base =
+      addNumber(b, mul(b, b.reshape(sums, extents), b.constant(alpha / static_cast<double>(size), type)), bias);
   c.result(div(b, x, b.make<nn::PowOp>(base, b.constant(beta, type))));
 }
 

@@ -94,9 +94,7 @@ void importLpPool(NodeContext &c) {
   c.result(rootOf(c, pool(c, nn::PoolKind::sum, powers, window), p));
 }
 
-IntVector spatialAxes(mlir::Value input) {
-  return llvm::to_vector(llvm::seq<int64_t>(2, rankOf(input)));
-}
+IntVector spatialAxes(mlir::Value input) { return llvm::to_vector(llvm::seq<int64_t>(2, rankOf(input))); }
 
 void importGlobalAveragePool(NodeContext &c) {
   mlir::Value input = c.inputOfRank(0, 2);

@@ -1,7 +1,7 @@
 //===- Quantization.cpp - quantized operators in plain arithmetic ------------------------------------------------===//
 //
-// QuantizeLinear and DequantizeLinear are elementwise; integer products are nn.matmul and nn.conv on i32 with the zero points taken
-// off first.
+// QuantizeLinear and DequantizeLinear are elementwise; integer products are nn.matmul and nn.conv on i32 with the zero
+// points taken off first.
 //
 //===------------------------------------------------------------------------------------------------===//
 
@@ -12,7 +12,8 @@ namespace tenon::importer {
 
 namespace {
 
-/// A scale or zero point so that it broadcasts over `x`: one value, one per index of `axis`, or one per block of `axis`.
+/// A scale or zero point so that it broadcasts over `x`: one value, one per index of `axis`, or one per block of
+/// `axis`.
 mlir::Value spreadParameter(NodeContext &c, mlir::Value parameter, mlir::Value x, int64_t axis, int64_t blockSize) {
   Builder &b = c.b;
   int64_t rank = rankOf(parameter);
@@ -24,7 +25,8 @@ mlir::Value spreadParameter(NodeContext &c, mlir::Value parameter, mlir::Value x
     return b.alignAt(parameter, c.axis(axis, rankOf(x)), rankOf(x));
   }
   if (rank != rankOf(x) || blockSize < 0)
-    fail("a scale or zero point of blocks has rank " + std::to_string(rank) + ", expected " + std::to_string(rankOf(x)));
+    fail("a scale or zero point of blocks has rank " + std::to_string(rank) + ", expected " +
+         std::to_string(rankOf(x)));
   axis = c.axis(axis, rank);
   // [.., n, ..] becomes [.., n, 1, ..], is repeated and cut to the extent.
   ScalarVector split = b.extents(parameter), flat = split;
@@ -110,7 +112,8 @@ mlir::Value integerProduct(NodeContext &c, int64_t lhsIndex, int64_t lhsZero, in
   auto zero = [&](int64_t i, mlir::Value matrix, bool rows) {
     return c.hasInput(i) ? matrixParameter(b, c.input(i), matrix, rows) : mlir::Value();
   };
-  return importMatrixProduct(b, centered(b, lhs, zero(lhsZero, lhs, true)), centered(b, rhs, zero(rhsZero, rhs, false)));
+  return importMatrixProduct(b, centered(b, lhs, zero(lhsZero, lhs, true)),
+                             centered(b, rhs, zero(rhsZero, rhs, false)));
 }
 
 void importMatMulInteger(NodeContext &c) { c.result(integerProduct(c, 0, 2, 1, 3)); }
@@ -128,11 +131,13 @@ void importQLinearMatMul(NodeContext &c) {
 }
 
 /// The convolution of zero-centered integers; a zero point of the filter may be one per filter.
-mlir::Value integerConvolution(NodeContext &c, int64_t inputIndex, int64_t inputZero, int64_t filterIndex, int64_t filterZero) {
+mlir::Value integerConvolution(NodeContext &c, int64_t inputIndex, int64_t inputZero, int64_t filterIndex,
+                               int64_t filterZero) {
   Builder &b = c.b;
   mlir::Value input = c.inputOfRank(inputIndex, 3, 5), filter = c.inputOfRank(filterIndex, 3, 5);
   if (rankOf(input) != rankOf(filter))
-    fail("the input has rank " + std::to_string(rankOf(input)) + ", but the filter has rank " + std::to_string(rankOf(filter)));
+    fail("the input has rank " + std::to_string(rankOf(input)) + ", but the filter has rank " +
+         std::to_string(rankOf(filter)));
   mlir::Value zero = c.hasInput(inputZero) ? b.reshape(c.input(inputZero), {}) : mlir::Value();
   input = centered(b, input, zero);
   mlir::Value perFilter = c.hasInput(filterZero) ? c.input(filterZero) : mlir::Value();
@@ -142,7 +147,8 @@ mlir::Value integerConvolution(NodeContext &c, int64_t inputIndex, int64_t input
   IntVector kernel(typeOf(filter).getShape().drop_front(2));
   WindowAttributes window = readWindow(c, input, std::move(kernel));
   input = window.padDynamically(b, input, 0);
-  return b.make<nn::ConvOp>(input, filter, window.kernel, window.strides, window.pads(), window.dilations, c.integer("group", 1),
+  return b.make<nn::ConvOp>(input, filter, window.kernel, window.strides, window.pads(), window.dilations,
+                            c.integer("group", 1),
                             /*channels_last=*/false, nn::PackingAttr());
 }
 
@@ -157,7 +163,7 @@ void importQLinearConv(NodeContext &c) {
     sum = b.make<nn::AddOp>(sum, b.alignAt(c.inputOfRank(8, 1, 1), 1, rank));
   auto perChannel = [&](mlir::Value parameter) {
     return rankOf(parameter) == 1 && typeOf(parameter).getDimSize(0) != 1 ? b.alignAt(parameter, 1, rank)
-                                                                           : b.reshape(parameter, {});
+                                                                          : b.reshape(parameter, {});
   };
   mlir::Value scale = b.make<nn::MulOp>(perChannel(c.input(1)), perChannel(c.input(4)));
   mlir::Value factor = b.make<nn::DivOp>(scale, perChannel(c.input(6)));

@@ -98,7 +98,8 @@ void importLSTM(NodeContext &c) {
   if (mlir::ShapedType::isDynamic(hidden))
     fail("the hidden size must be known when the model is compiled");
   if (hidden < 1 || hidden > (1 << 24) || (c.hasAttribute("hidden_size") && c.integer("hidden_size", 0) != hidden))
-    fail("attribute 'hidden_size' is " + std::to_string(c.integer("hidden_size", 0)) + ", but the weights have " + std::to_string(hidden));
+    fail("attribute 'hidden_size' is " + std::to_string(c.integer("hidden_size", 0)) + ", but the weights have " +
+         std::to_string(hidden));
   int64_t gates = 4 * hidden;
   expectExtent(w, 0, directions, "input 1");
   expectExtent(w, 1, gates, "input 1");
@@ -119,7 +120,8 @@ void importLSTM(NodeContext &c) {
     projected = b.make<nn::AddOp>(projected, b.reshape(sum, {b.index(directions * gates)}));
   }
   ScalarVector stateSizes = {b.index(directions), b.extent(x, 1), b.index(hidden)};
-  mlir::Value initialH = initialState(c, 5, stateSizes, batchFirst), initialC = initialState(c, 6, stateSizes, batchFirst);
+  mlir::Value initialH = initialState(c, 5, stateSizes, batchFirst),
+              initialC = initialState(c, 6, stateSizes, batchFirst);
   mlir::Value peephole = c.hasInput(7) ? c.inputOfRank(7, 2, 2) : mlir::Value();
   if (peephole) {
     expectExtent(peephole, 0, directions, "input 7");
@@ -127,9 +129,9 @@ void importLSTM(NodeContext &c) {
   }
   mlir::Value lengths = c.hasInput(4) ? c.inputOfRank(4, 1, 1) : mlir::Value();
   Activations activations = readActivations(c, {"sigmoid", "tanh", "tanh"}, directions);
-  auto op = b.create<nn::LstmOp>(projected, b.transpose(r, {0, 2, 1}), initialH, initialC, peephole, lengths, direction, activations.kinds,
-                                 activations.alpha, activations.beta, llvm::APFloat(c.number("clip", 0)),
-                                 c.integer("input_forget", 0) != 0);
+  auto op = b.create<nn::LstmOp>(projected, b.transpose(r, {0, 2, 1}), initialH, initialC, peephole, lengths, direction,
+                                 activations.kinds, activations.alpha, activations.beta,
+                                 llvm::APFloat(c.number("clip", 0)), c.integer("input_forget", 0) != 0);
   auto outer = [&](mlir::Value state) { return batchFirst ? b.transpose(state, {1, 0, 2}) : state; };
   // sequence[T, D, B, H]; with layout 1 [B, T, D, H].
   mlir::Value sequence = op.getSequence();

@@ -61,9 +61,16 @@ mlir::Value sumOf(NodeContext &c, const Reduction &reduction, mlir::Value input)
   return reduce(c, nn::ReduceKind::sum, reduction, input, reduction.keepDims);
 }
 
+/// Half types compute in f32 and round once, at the end: a maximum that is taken off an exponent would otherwise be off
+/// by a percent, and a sum overflow.
+mlir::Value widenedHalf(NodeContext &c, mlir::Value input) {
+  mlir::Type type = elementOf(input);
+  return type.isF16() || type.isBF16() ? c.b.cast(input, c.b.raw().getF32Type()) : input;
+}
+
 /// Logarithms and roots of integers are computed in f64; `result` converts back.
 mlir::Value widened(NodeContext &c, mlir::Value input) {
-  return llvm::isa<mlir::FloatType>(elementOf(input)) ? input : c.b.cast(input, c.b.raw().getF64Type());
+  return llvm::isa<mlir::FloatType>(elementOf(input)) ? widenedHalf(c, input) : c.b.cast(input, c.b.raw().getF64Type());
 }
 void narrowedResult(NodeContext &c, mlir::Value value) { c.result(c.b.cast(value, elementOf(c.input(0)))); }
 
@@ -79,10 +86,10 @@ void importReduceMean(NodeContext &c) {
     counts.push_back(c.b.extent(reduction.input, axis));
   for (auto [d, flag] : llvm::enumerate(reduction.flags))
     counts.push_back(c.b.select(flag, c.b.extent(reduction.input, static_cast<int64_t>(d)), c.b.index(1)));
-  mlir::Value sum = sumOf(c, reduction, reduction.input);
+  mlir::Value sum = sumOf(c, reduction, widenedHalf(c, reduction.input));
   if (reduction.isEmpty())
-    return c.result(sum);
-  c.result(c.b.make<nn::DivOp>(sum, c.b.scalarTensor(c.b.product(counts), elementOf(sum))));
+    return narrowedResult(c, sum);
+  narrowedResult(c, c.b.make<nn::DivOp>(sum, c.b.scalarTensor(c.b.product(counts), elementOf(sum))));
 }
 
 void importReduceL1(NodeContext &c) {
@@ -141,20 +148,20 @@ IntVector softmaxAxes(NodeContext &c, mlir::Value input) {
 
 void importSoftmax(NodeContext &c) {
   Builder &b = c.b;
-  mlir::Value x = c.input(0);
+  mlir::Value x = widenedHalf(c, c.input(0));
   IntVector axes = softmaxAxes(c, x);
   mlir::Value shifted = b.make<nn::SubOp>(x, b.reduce(nn::ReduceKind::max, x, axes, true));
   mlir::Value power = b.make<nn::ExpOp>(shifted);
-  c.result(b.make<nn::DivOp>(power, b.reduce(nn::ReduceKind::sum, power, axes, true)));
+  narrowedResult(c, b.make<nn::DivOp>(power, b.reduce(nn::ReduceKind::sum, power, axes, true)));
 }
 
 void importLogSoftmax(NodeContext &c) {
   Builder &b = c.b;
-  mlir::Value x = c.input(0);
+  mlir::Value x = widenedHalf(c, c.input(0));
   IntVector axes = softmaxAxes(c, x);
   mlir::Value shifted = b.make<nn::SubOp>(x, b.reduce(nn::ReduceKind::max, x, axes, true));
   mlir::Value sum = b.reduce(nn::ReduceKind::sum, b.make<nn::ExpOp>(shifted), axes, true);
-  c.result(b.make<nn::SubOp>(shifted, b.make<nn::LogOp>(sum)));
+  narrowedResult(c, b.make<nn::SubOp>(shifted, b.make<nn::LogOp>(sum)));
 }
 
 /// 1 at the first largest element, 0 elsewhere.
@@ -174,7 +181,8 @@ void importHardmax(NodeContext &c) {
   flat.append(trailing.begin(), trailing.end());
   auto axis = static_cast<int64_t>(leading.size());
   mlir::Value values = b.reshape(x, flat);
-  mlir::Value first = b.make<nn::ArgReduceOp>(nn::ReduceKind::max, values, axis, /*keep_dims=*/true, /*select_last=*/false);
+  mlir::Value first =
+      b.make<nn::ArgReduceOp>(nn::ReduceKind::max, values, axis, /*keep_dims=*/true, /*select_last=*/false);
   mlir::Value position = b.alignAt(b.make<nn::IotaOp>(b.values({flat[axis]}), 0), axis, rankOf(values));
   mlir::Value hit = b.make<nn::CompareOp>(nn::ComparePredicate::eq, position, first);
   c.result(b.reshape(b.cast(hit, elementOf(x)), extents));
@@ -187,8 +195,8 @@ void importHardmax(NodeContext &c) {
 template <nn::ReduceKind kind> void importArgReduce(NodeContext &c) {
   mlir::Value x = c.inputOfRank(0, 1);
   int64_t axis = c.axis(c.integer("axis", 0), rankOf(x));
-  c.result(c.b.make<nn::ArgReduceOp>(kind, x, axis, c.integer("keepdims", 1) != 0,
-                                     c.integer("select_last_index", 0) != 0));
+  c.result(
+      c.b.make<nn::ArgReduceOp>(kind, x, axis, c.integer("keepdims", 1) != 0, c.integer("select_last_index", 0) != 0));
 }
 
 template <nn::ReduceKind kind> void importCumulative(NodeContext &c) {

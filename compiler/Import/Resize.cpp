@@ -52,17 +52,19 @@ Scalar ratio(Builder &b, Scalar to, Scalar from) {
 }
 
 /// Spreads values given for `axes` over all dimensions.
-ScalarVector spread(Builder &b, llvm::ArrayRef<Scalar> values, llvm::ArrayRef<int64_t> axes, ScalarVector all, const char *what) {
+ScalarVector spread(Builder &b, llvm::ArrayRef<Scalar> values, llvm::ArrayRef<int64_t> axes, ScalarVector all,
+                    const char *what) {
   if (values.size() != axes.size())
-    fail(llvm::Twine("there are ") + llvm::Twine(values.size()) + " " + what + ", expected " + llvm::Twine(axes.size()));
+    fail(llvm::Twine("there are ") + llvm::Twine(values.size()) + " " + what + ", expected " +
+         llvm::Twine(axes.size()));
   for (auto [axis, item] : llvm::zip_equal(axes, values))
     all[axis] = item;
   return all;
 }
 
 /// One scale for all `axes`, so that the result is not larger (or smaller) than `sizes`.
-void keepAspectRatio(NodeContext &c, const std::string &policy, llvm::ArrayRef<int64_t> axes, llvm::ArrayRef<Scalar> extents,
-                     ScalarVector &sizes, ScalarVector &scales) {
+void keepAspectRatio(NodeContext &c, const std::string &policy, llvm::ArrayRef<int64_t> axes,
+                     llvm::ArrayRef<Scalar> extents, ScalarVector &sizes, ScalarVector &scales) {
   Builder &b = c.b;
   if (policy != "not_larger" && policy != "not_smaller")
     fail("attribute 'keep_aspect_ratio_policy' is '" + policy + "', expected stretch, not_larger or not_smaller");
@@ -84,7 +86,8 @@ void keepAspectRatio(NodeContext &c, const std::string &policy, llvm::ArrayRef<i
   }
 }
 
-template <typename Enum> Enum parse(const std::string &text, std::optional<Enum> (*symbolize)(llvm::StringRef), const char *name) {
+template <typename Enum>
+Enum parse(const std::string &text, std::optional<Enum> (*symbolize)(llvm::StringRef), const char *name) {
   std::optional<Enum> value = symbolize(text);
   if (!value)
     fail(llvm::Twine("attribute '") + name + "' has the unknown value '" + text + "'");
@@ -125,8 +128,9 @@ void finishResize(NodeContext &c, mlir::Value input, llvm::ArrayRef<Scalar> size
   ScalarVector floats;
   for (Scalar scale : scales)
     floats.push_back(b.toFloat(scale));
-  c.result(b.make<nn::ResizeOp>(input, b.values(sizes), b.values(floats), b.values(roi), how.mode, how.coordinate, how.nearest,
-                                llvm::APFloat(how.cubic), llvm::APFloat(how.extrapolation), how.excludeOutside, how.antialias));
+  c.result(b.make<nn::ResizeOp>(input, b.values(sizes), b.values(floats), b.values(roi), how.mode, how.coordinate,
+                                how.nearest, llvm::APFloat(how.cubic), llvm::APFloat(how.extrapolation),
+                                how.excludeOutside, how.antialias));
 }
 
 /// roi for all dimensions: starts, then ends; dimensions without one keep everything.

@@ -30,7 +30,8 @@ ScalarVector axisFlags(Builder &b, llvm::ArrayRef<Scalar> axes, int64_t rank) {
   return flags;
 }
 
-ScalarVector valuesByDimension(Builder &b, llvm::ArrayRef<Scalar> axes, llvm::ArrayRef<Scalar> values, ScalarVector absent) {
+ScalarVector valuesByDimension(Builder &b, llvm::ArrayRef<Scalar> axes, llvm::ArrayRef<Scalar> values,
+                               ScalarVector absent) {
   auto rank = static_cast<int64_t>(absent.size());
   for (int64_t d = 0; d < rank; ++d)
     for (auto [axis, value] : llvm::zip_equal(axes, values))

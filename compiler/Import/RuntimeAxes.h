@@ -1,7 +1,7 @@
 //===- RuntimeAxes.h - axes that are known at run time only ----------------------------------*- C++ -*-===//
 //
-// Operators may take their axes as a tensor. Its length, and so the rank of the result, is known; which axes they are is one i1 per
-// dimension, and extents and offsets become selections.
+// Operators may take their axes as a tensor. Its length, and so the rank of the result, is known; which axes they are
+// is one i1 per dimension, and extents and offsets become selections.
 //
 //===------------------------------------------------------------------------------------------------===//
 
@@ -16,7 +16,8 @@ namespace tenon::importer {
 ScalarVector axisFlags(Builder &b, llvm::ArrayRef<Scalar> axes, int64_t rank);
 
 /// For each dimension the entry of `values` that belongs to its axis, or the one of `absent`.
-ScalarVector valuesByDimension(Builder &b, llvm::ArrayRef<Scalar> axes, llvm::ArrayRef<Scalar> values, ScalarVector absent);
+ScalarVector valuesByDimension(Builder &b, llvm::ArrayRef<Scalar> axes, llvm::ArrayRef<Scalar> values,
+                               ScalarVector absent);
 
 /// The `count` extents without a flag, in order.
 ScalarVector extentsWithout(Builder &b, llvm::ArrayRef<Scalar> extents, llvm::ArrayRef<Scalar> flags, int64_t count);

@@ -1,14 +1,14 @@
 //===- Scalars.cpp - index arithmetic of the importer, and tensors of scalars -------------------------===//
 //
-// Everything folds where its operands are known; what remains is numbered, so that the same computation is the same value.
-// See Builder.h.
+// Everything folds where its operands are known; what remains is numbered, so that the same computation is the same
+// value. See Builder.h.
 //
 //===------------------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Builder.h"
 #include "compiler/Import/Elements.h"
-#include "llvm/Support/MathExtras.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace tenon::importer {
 
@@ -29,14 +29,14 @@ mlir::Value Builder::simplify(mlir::Operation *op) {
   if (auto dim = llvm::dyn_cast<mlir::tensor::DimOp>(op)) {
     auto entry = known.find(dim.getSource());
     std::optional<int64_t> dimension = dim.getConstantIndex();
-    if (entry != known.end() && dimension && *dimension >= 0 &&
-        *dimension < static_cast<int64_t>(entry->second.size()))
+    if (entry != known.end() && dimension && *dimension >= 0 && *dimension < static_cast<int64_t>(entry->second.size()))
       return replaceBy(value(entry->second[*dimension]));
   }
   llvm::SmallVector<mlir::Value> results;
   if (mlir::succeeded(ir.tryFold(op, results)) && results.size() == 1) {
     mlir::Value folded = results.front();
-    if (mlir::Operation *constant = folded.getDefiningOp(); constant && constant->hasTrait<mlir::OpTrait::ConstantLike>()) {
+    if (mlir::Operation *constant = folded.getDefiningOp();
+        constant && constant->hasTrait<mlir::OpTrait::ConstantLike>()) {
       if (mlir::Operation *equal = numberTable.lookup(constant); equal && equal != constant) {
         constant->erase();
         folded = equal->getResult(0);
@@ -323,7 +323,9 @@ Scalar Builder::toIndex(Scalar item, Rounding rounding) {
     if (!number)
       return item;
     double value = number.getValueAsDouble();
-    value = rounding == Rounding::down ? std::floor(value) : rounding == Rounding::up ? std::ceil(value) : std::trunc(value);
+    value = rounding == Rounding::down ? std::floor(value)
+            : rounding == Rounding::up ? std::ceil(value)
+                                       : std::trunc(value);
     if (!(std::abs(value) < 9e18))
       fail("floating point number " + std::to_string(value) + " is no integer");
     return index(static_cast<int64_t>(value));
@@ -415,7 +417,8 @@ std::optional<ScalarTensor> Builder::scalarsOfConstant(mlir::ElementsAttr elemen
     }
     if (type.isUnsignedInteger() && number.getActiveBits() > 63)
       return std::nullopt;
-    result.items.push_back(index(type.isUnsignedInteger() ? static_cast<int64_t>(number.getZExtValue()) : number.getSExtValue()));
+    result.items.push_back(
+        index(type.isUnsignedInteger() ? static_cast<int64_t>(number.getZExtValue()) : number.getSExtValue()));
   }
   return result;
 }

@@ -1,7 +1,7 @@
 //===- ShapeArithmetic.cpp - operators on tensors whose elements are scalars -----------------------------------===//
 //
-// Computes a node on the scalars of its inputs, where these are known one by one: shapes become index arithmetic in main
-// instead of small tensors. What it cannot do is left to the operator's importer.
+// Computes a node on the scalars of its inputs, where these are known one by one: shapes become index arithmetic in
+// main instead of small tensors. What it cannot do is left to the operator's importer.
 //
 //===------------------------------------------------------------------------------------------------===//
 
@@ -158,7 +158,8 @@ bool negate(NodeContext &c) {
   Builder &b = c.b;
   if (!allKnown(c) || (isFloat(elementOf(c.input(0))) && !llvm::all_of(c.knownScalars(0)->items, isWhole)))
     return false;
-  return elementwise(c, elementOf(c.input(0)), [&](llvm::ArrayRef<Scalar> items) { return b.sub(b.index(0), items[0]); });
+  return elementwise(c, elementOf(c.input(0)),
+                     [&](llvm::ArrayRef<Scalar> items) { return b.sub(b.index(0), items[0]); });
 }
 
 bool absolute(NodeContext &c) {
@@ -172,7 +173,8 @@ bool absolute(NodeContext &c) {
 bool rounded(NodeContext &c, Builder::Rounding rounding) {
   if (!allKnown(c) || !elementOf(c.input(0)).isF32())
     return false;
-  return elementwise(c, elementOf(c.input(0)), [&](llvm::ArrayRef<Scalar> items) { return c.b.toIndex(items[0], rounding); });
+  return elementwise(c, elementOf(c.input(0)),
+                     [&](llvm::ArrayRef<Scalar> items) { return c.b.toIndex(items[0], rounding); });
 }
 
 bool choose(NodeContext &c) {
@@ -196,7 +198,8 @@ bool convert(NodeContext &c) {
   // Other floats than f32 are only carried as whole numbers.
   if (isFloat(to) && !to.isF32() && !whole)
     return false;
-  if (to.isUnsignedInteger() && !llvm::all_of(items, [&](Scalar item) { return Builder::constant(item).value_or(-1) >= 0; }))
+  if (to.isUnsignedInteger() &&
+      !llvm::all_of(items, [&](Scalar item) { return Builder::constant(item).value_or(-1) >= 0; }))
     return false;
   return elementwise(c, to, [&](llvm::ArrayRef<Scalar> item) -> Scalar {
     if (from == to)
@@ -446,7 +449,8 @@ bool constantOfShape(NodeContext &c) {
 
 bool range(NodeContext &c) {
   std::optional<IntVector> start = numbersOf(c, 0), limit = numbersOf(c, 1), delta = numbersOf(c, 2);
-  if (!start || !limit || !delta || start->size() != 1 || limit->size() != 1 || delta->size() != 1 || delta->front() == 0)
+  if (!start || !limit || !delta || start->size() != 1 || limit->size() != 1 || delta->size() != 1 ||
+      delta->front() == 0)
     return false;
   int64_t step = delta->front();
   ScalarTensor result{elementOf(c.input(0)), {}, {}};

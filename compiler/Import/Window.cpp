@@ -31,8 +31,8 @@ IntVector windowList(NodeContext &c, llvm::StringRef name, int64_t count, int64_
     fail("attribute '" + name + "' has " + std::to_string(list.size()) + " entries, expected " + std::to_string(count));
   for (int64_t entry : list)
     if (entry < low || entry > INT32_MAX)
-      fail("attribute '" + name + "' has the entry " + std::to_string(entry) + ", expected " + std::to_string(low) + " to " +
-           std::to_string(INT32_MAX));
+      fail("attribute '" + name + "' has the entry " + std::to_string(entry) + ", expected " + std::to_string(low) +
+           " to " + std::to_string(INT32_MAX));
   return list;
 }
 

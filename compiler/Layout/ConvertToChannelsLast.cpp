@@ -1,9 +1,10 @@
-//===- ConvertToChannelsLast.cpp - channels last around convolutions and pools -----------------------------------------===//
+//===- ConvertToChannelsLast.cpp - channels last around convolutions and pools
+//-----------------------------------------===//
 //
-// Expects inferred shapes. One walk in program order: a convolution or pool takes its input without the transposition in front of it (or
-// gets one), and its result is followed by the inverse; every op behind such a transposition is rewritten to work on what is in front of it,
-// if that does not make more transpositions of full-size tensors than it saves. Leaves transposed constants and transpositions of few elements
-// to the passes that fold and simplify movement.
+// Expects inferred shapes. One walk in program order: a convolution or pool takes its input without the transposition
+// in front of it (or gets one), and its result is followed by the inverse; every op behind such a transposition is
+// rewritten to work on what is in front of it, if that does not make more transpositions of full-size tensors than it
+// saves. Leaves transposed constants and transpositions of few elements to the passes that fold and simplify movement.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -80,7 +81,8 @@ private:
 
   nn::TransposeOp transposition(Value value) { return value.getDefiningOp<nn::TransposeOp>(); }
 
-  /// Whether `value` is behind a transposition that should be pushed on: this walk's, or a model's own from channels last to first.
+  /// Whether `value` is behind a transposition that should be pushed on: this walk's, or a model's own from channels
+  /// last to first.
   nn::TransposeOp pushed(Value value) {
     nn::TransposeOp transpose = transposition(value);
     if (!transpose)
@@ -317,8 +319,9 @@ private:
     if (!source)
       return false;
     Permutation permutation(source.getPermutation()), inverse = invertPermutationVector(permutation);
-    Value padded = nn::PadOp::create(b, loc, permuted(typeOf(op.getResult()), inverse), op.getMode(), source.getInput(),
-                                     permuteList(op.getLow(), inverse), permuteList(op.getHigh(), inverse), op.getValue());
+    Value padded =
+        nn::PadOp::create(b, loc, permuted(typeOf(op.getResult()), inverse), op.getMode(), source.getInput(),
+                          permuteList(op.getLow(), inverse), permuteList(op.getHigh(), inverse), op.getValue());
     replace(op, padded, permutation);
     return true;
   }

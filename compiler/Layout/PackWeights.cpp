@@ -1,7 +1,8 @@
-//===- PackWeights.cpp - right-hand sides and filters in panels --------------------------------------------------------===//
+//===- PackWeights.cpp - right-hand sides and filters in panels
+//--------------------------------------------------------===//
 //
-// Expects convolutions in their final layout. Gives every channels-last convolution, and every matrix product with a constant (or
-// large) right-hand side of known extents, a packed one.
+// Expects convolutions in their final layout. Gives every channels-last convolution, and every matrix product with a
+// constant (or large) right-hand side of known extents, a packed one.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -22,7 +23,8 @@ namespace {
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
-/// Columns of a panel: sixteen serve every vector width; fewer where there are fewer columns, for the sake of their bytes.
+/// Columns of a panel: sixteen serve every vector width; fewer where there are fewer columns, for the sake of their
+/// bytes.
 int64_t panelWidth(int64_t columns) {
   return std::clamp<int64_t>(llvm::PowerOf2Ceil(std::max<int64_t>(columns, 1)), 4, 16);
 }
@@ -45,8 +47,8 @@ Value reshape(OpBuilder &b, Location loc, Value tensor, ArrayRef<int64_t> shape)
 // matmul
 //===----------------------------------------------------------------------===//
 
-/// lhs[M, K] x rhs[..., K, 1] with a constant lhs is the transposition of rhs[..., 1, K] x lhs^T[K, M], which is a reshape: the constant
-/// becomes the side that is packed. Returns the new product.
+/// lhs[M, K] x rhs[..., K, 1] with a constant lhs is the transposition of rhs[..., 1, K] x lhs^T[K, M], which is a
+/// reshape: the constant becomes the side that is packed. Returns the new product.
 FailureOr<nn::MatmulOp> swapConstantLhs(OpBuilder &b, nn::MatmulOp op) {
   RankedTensorType result = typeOf(op.getResult());
   if (!readableConstant(op.getLhs()) || op.getPacking() || typeOf(op.getLhs()).getRank() != 2 ||
@@ -64,9 +66,9 @@ FailureOr<nn::MatmulOp> swapConstantLhs(OpBuilder &b, nn::MatmulOp op) {
   Value row = op.getTransposeRhs() ? op.getRhs() : swapLast(op.getRhs());
   SmallVector<int64_t> shape(result.getShape());
   std::swap(shape[shape.size() - 2], shape[shape.size() - 1]);
-  auto product = nn::MatmulOp::create(b, loc, RankedTensorType::get(shape, result.getElementType()), row, op.getLhs(),
-                                      /*transpose_lhs=*/false, /*transpose_rhs=*/!op.getTransposeLhs(),
-                                      nn::PackingAttr());
+  auto product =
+      nn::MatmulOp::create(b, loc, RankedTensorType::get(shape, result.getElementType()), row, op.getLhs(),
+                           /*transpose_lhs=*/false, /*transpose_rhs=*/!op.getTransposeLhs(), nn::PackingAttr());
   op.getResult().replaceAllUsesWith(swapLast(product.getResult()));
   op.erase();
   return product;
@@ -110,7 +112,9 @@ void packMatmul(OpBuilder &b, nn::MatmulOp op, int64_t runtimeBytes) {
 //===----------------------------------------------------------------------===//
 
 bool isPointwise(nn::ConvOp op) {
-  auto all = [](ArrayRef<int64_t> list, int64_t value) { return llvm::all_of(list, [=](int64_t x) { return x == value; }); };
+  auto all = [](ArrayRef<int64_t> list, int64_t value) {
+    return llvm::all_of(list, [=](int64_t x) { return x == value; });
+  };
   return op.getGroups() == 1 && all(op.getKernel(), 1) && all(op.getStrides(), 1) && all(op.getPads(), 0);
 }
 

@@ -1,4 +1,5 @@
-//===- PackedConstant.cpp - constants rearranged when the model is compiled -------------------------------------------===//
+//===- PackedConstant.cpp - constants rearranged when the model is compiled
+//-------------------------------------------===//
 //
 // Bytes are moved, never interpreted: packing is the same for every element type.
 //
@@ -6,6 +7,7 @@
 
 #include "compiler/Layout/PackedConstant.h"
 
+#include "compiler/Support/ReleasePages.h"
 #include "compiler/Support/Weights.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -35,7 +37,8 @@ ElementsAttr packConstant(ElementsAttr attribute, const MatrixView &view, Ranked
   auto dense = dyn_cast<DenseElementsAttr>(attribute);
   ArrayRef<char> source = bytesOf(attribute);
   int64_t nr = type.getShape().back(), panels = llvm::divideCeil(view.columns, nr);
-  AsmResourceBlob blob = HeapAsmResourceBlob::allocate(std::max<size_t>(type.getNumElements() * size, 1), weightAlignment);
+  AsmResourceBlob blob =
+      HeapAsmResourceBlob::allocate(std::max<size_t>(type.getNumElements() * size, 1), weightAlignment);
   char *target = blob.getMutableData().data();
   size_t step = dense && dense.isSplat() ? 0 : size;
   for (int64_t g = 0; g < view.matrices; ++g)
@@ -53,6 +56,7 @@ ElementsAttr packConstant(ElementsAttr attribute, const MatrixView &view, Ranked
         std::memset(target + wanted * size, 0, (nr - wanted) * size);
       }
     }
+  releasePages(source);
   if (static_cast<int64_t>(type.getNumElements() * size) <= maxDenseBytes)
     return DenseElementsAttr::getFromRawBuffer(type, blob.getData().take_front(type.getNumElements() * size));
   return DenseResourceElementsAttr::get(type, "packed", std::move(blob));

@@ -1,4 +1,5 @@
-//===- PackedConstant.h - constants rearranged when the model is compiled ---------------------------------------------===//
+//===- PackedConstant.h - constants rearranged when the model is compiled
+//---------------------------------------------===//
 
 #ifndef TENON_COMPILER_LAYOUT_PACKEDCONSTANT_H
 #define TENON_COMPILER_LAYOUT_PACKEDCONSTANT_H
@@ -9,8 +10,8 @@
 
 namespace tenon::layout {
 
-/// A matrix of a constant: element (k, n) of matrix g lies at `base(g) + k * rowStep + n * columnStep` elements, unless `rowOffset` is set, which
-/// then says where row k lies.
+/// A matrix of a constant: element (k, n) of matrix g lies at `base(g) + k * rowStep + n * columnStep` elements, unless
+/// `rowOffset` is set, which then says where row k lies.
 struct MatrixView {
   int64_t matrices = 1, rows = 0, columns = 0;
   int64_t matrixStep = 0, rowStep = 0, columnStep = 0;
@@ -20,8 +21,8 @@ struct MatrixView {
 /// Whether the bytes of the attribute can be read.
 bool isReadable(mlir::ElementsAttr attribute);
 
-/// `type` is [matrices..., ceil(columns / nr), rows, nr]: panels of each matrix, the last one filled with zeros. The attribute is one that
-/// isReadable.
+/// `type` is [matrices..., ceil(columns / nr), rows, nr]: panels of each matrix, the last one filled with zeros. The
+/// attribute is one that isReadable.
 mlir::ElementsAttr packConstant(mlir::ElementsAttr attribute, const MatrixView &view, mlir::RankedTensorType type);
 
 } // namespace tenon::layout

@@ -1,4 +1,5 @@
-//===- Passes.h - the Layout stage: nn to nn, data and weights in the order that kernels like -----------------------===//
+//===- Passes.h - the Layout stage: nn to nn, data and weights in the order that kernels like
+//-----------------------===//
 //
 // See Passes.td for what each pass does and why it stands where it does.
 //

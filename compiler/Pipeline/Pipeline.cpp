@@ -69,8 +69,8 @@ void addQuantize(OpPassManager &pm, const PipelineOptions &) { check(pm, "Quanti
 void addLayout(OpPassManager &pm, const Target &target, const PipelineOptions &options) {
   if (!options.reference) {
     pm.addPass(layout::createConvertToChannelsLastPass());
-    // Transpositions that met cancel, the others move on to where they may; those of few elements become reshapes, those of constants
-    // are done here. Reshapes leave dims of results behind.
+    // Transpositions that met cancel, the others move on to where they may; those of few elements become reshapes,
+    // those of constants are done here. Reshapes leave dims of results behind.
     pm.addPass(graph::createSimplifyMovementPass());
     pm.addPass(graph::createSinkMovementPass());
     pm.addPass(graph::createSimplifyMovementPass());
@@ -123,8 +123,10 @@ void addLoops(OpPassManager &pm, const Target &target, const PipelineOptions &op
 /// Bodies of loops and vectors -> the LLVM dialect.
 void addLlvm(OpPassManager &pm, const Target &target, const PipelineOptions &) {
   pm.addPass(codegen::createLowerMath());
-  // One nest: each function goes through both passes on one thread.
+  // One nest: each function goes through all three passes on one thread. Schedules repeat constants and index sums for
+  // every use; an op costs ten times as much to convert as to recognise as equal.
   OpPassManager &functions = pm.nest<LLVM::LLVMFuncOp>();
+  functions.addPass(createCSEPass());
   codegen::LowerVectorsOptions vectors;
   vectors.halfConversion = target.machine().halfConversion;
   functions.addPass(codegen::createLowerVectors(vectors));

@@ -1,8 +1,9 @@
-//===- ApproximateMath.cpp - polynomials for f32 transcendental functions -------------------------------------------------===//
+//===- ApproximateMath.cpp - polynomials for f32 transcendental functions
+//-------------------------------------------------===//
 //
-// Expects: math ops on f32 scalars or vectors in scheduled kernels. Guarantees: straight-line arithmetic with the error bounds
-// said at each function (test/numerics checks them against f64); NaN, infinities and overflow as in the C library. Scalars
-// get the same code as vectors, so a value does not depend on the lane it is computed in.
+// Expects: math ops on f32 scalars or vectors in scheduled kernels. Guarantees: straight-line arithmetic with the error
+// bounds said at each function (test/numerics checks them against f64); NaN, infinities and overflow as in the C
+// library. Scalars get the same code as vectors, so a value does not depend on the lane it is computed in.
 //
 //===---------------------------------------------------------------------------------------------------===//
 
@@ -74,8 +75,9 @@ private:
   arith::FastMathFlagsAttr contract;
 };
 
-/// exp(x), at most 2 ulp. x = n ln 2 + r with |r| <= ln 2 / 2 (ln 2 in two parts, Cody and Waite 1980), a polynomial of degree 6 in
-/// r (Cephes expf), and 2^n in two factors, so that results down to the smallest denormal and up to infinity come out right.
+/// exp(x), at most 2 ulp. x = n ln 2 + r with |r| <= ln 2 / 2 (ln 2 in two parts, Cody and Waite 1980), a polynomial of
+/// degree 6 in r (Cephes expf), and 2^n in two factors, so that results down to the smallest denormal and up to
+/// infinity come out right.
 Value exponential(F32 &f, Value x) {
   ImplicitLocOpBuilder &b = f.b;
   x = f.clamp(x, -104.0, 89.0);
@@ -85,7 +87,8 @@ Value exponential(F32 &f, Value x) {
   Value n = f.sub(shifted, magic);
   Value r = f.fma(n, f.number(-0.693359375), x);
   r = f.fma(n, f.number(2.12194440e-4), r);
-  Value p = f.polynomial(r, {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1});
+  Value p = f.polynomial(
+      r, {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1});
   p = f.add(f.fma(p, f.mul(r, r), r), f.number(1.0));
   Value whole = arith::SubIOp::create(b, f.toBits(shifted), f.integer(0x4B400000));
   Value half = arith::ShRSIOp::create(b, whole, f.integer(1));
@@ -104,14 +107,15 @@ Value logarithm(F32 &f, Value x) {
   Value bits = f.toBits(scaled);
   Value exponent = arith::SubIOp::create(b, arith::ShRUIOp::create(b, bits, f.integer(23)), f.integer(126));
   exponent = arith::SubIOp::create(b, exponent, f.select(isTiny, f.integer(23), f.integer(0)));
-  Value mantissa = f.fromBits(arith::OrIOp::create(b, arith::AndIOp::create(b, bits, f.integer(0x007FFFFF)), f.integer(0x3F000000)));
+  Value mantissa =
+      f.fromBits(arith::OrIOp::create(b, arith::AndIOp::create(b, bits, f.integer(0x007FFFFF)), f.integer(0x3F000000)));
   Value isLow = f.less(mantissa, f.number(0.707106781186547524));
   Value e = arith::SIToFPOp::create(b, f.type, exponent);
   e = f.sub(e, f.select(isLow, f.number(1.0), f.number(0.0)));
   Value m = f.sub(f.select(isLow, f.add(mantissa, mantissa), mantissa), f.number(1.0));
   Value z = f.mul(m, m);
-  Value p = f.polynomial(m, {7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
-                             2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1});
+  Value p = f.polynomial(m, {7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+                             -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1});
   Value y = f.mul(f.mul(p, m), z);
   y = f.fma(e, f.number(-2.12194440e-4), y);
   y = f.fma(z, f.number(-0.5), y);
@@ -125,8 +129,8 @@ Value logarithm(F32 &f, Value x) {
   return f.select(notPositive, f.number(std::numeric_limits<double>::quiet_NaN()), result);
 }
 
-/// tanh(x), at most 4 ulp: a rational function of degrees 13 and 6 on |x| <= 7.905 (the coefficients of Eigen's ptanh), 1 beyond,
-/// x itself where x is tiny.
+/// tanh(x), at most 4 ulp: a rational function of degrees 13 and 6 on |x| <= 7.905 (the coefficients of Eigen's ptanh),
+/// 1 beyond, x itself where x is tiny.
 Value hyperbolicTangent(F32 &f, Value x) {
   Value bounded = f.clamp(x, -7.90531110763549805, 7.90531110763549805);
   Value z = f.mul(bounded, bounded);
@@ -138,7 +142,8 @@ Value hyperbolicTangent(F32 &f, Value x) {
   return f.select(isTiny, x, result);
 }
 
-/// erf(x), absolute error at most 3e-7: a rational function of degrees 13 and 8 on |x| <= 4 (the coefficients of XLA's ErfF32).
+/// erf(x), absolute error at most 3e-7: a rational function of degrees 13 and 8 on |x| <= 4 (the coefficients of XLA's
+/// ErfF32).
 Value errorFunction(F32 &f, Value x) {
   Value bounded = f.clamp(x, -4.0, 4.0);
   Value z = f.mul(bounded, bounded);

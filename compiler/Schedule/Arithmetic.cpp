@@ -1,7 +1,7 @@
 //===- Arithmetic.cpp - elementwise ops, conversions and reductions on registers -----------------------------===//
 //
-// Expects: operands are scalars or vectors of registerType. Guarantees: the semantics written in NnElementwise.td; f16 and
-// bf16 are computed in f32 and rounded after every op, as the standard's reference does.
+// Expects: operands are scalars or vectors of registerType. Guarantees: the semantics written in NnElementwise.td; f16
+// and bf16 are computed in f32 and rounded after every op, as the standard's reference does.
 //
 //===---------------------------------------------------------------------------------------------------===//
 
@@ -23,8 +23,8 @@ namespace {
 class Arithmetic {
 public:
   Arithmetic(ImplicitLocOpBuilder &b, Type elementType, Type registerType, bool contract)
-      : b(b), isFloat(isa<FloatType>(elementType)), isUnsigned(elementType.isUnsignedInteger() || elementType.isInteger(1)),
-        type(registerType) {
+      : b(b), isFloat(isa<FloatType>(elementType)),
+        isUnsigned(elementType.isUnsignedInteger() || elementType.isInteger(1)), type(registerType) {
     if (contract)
       fast = arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::contract);
     else
@@ -188,7 +188,8 @@ private:
         return largest ? Value(arith::MaxUIOp::create(b, x, y)) : Value(arith::MinUIOp::create(b, x, y));
       return largest ? Value(arith::MaxSIOp::create(b, x, y)) : Value(arith::MinSIOp::create(b, x, y));
     }
-    // Against a number that is not NaN one comparison keeps a NaN of the other side; targets have an instruction for it.
+    // Against a number that is not NaN one comparison keeps a NaN of the other side; targets have an instruction for
+    // it.
     if (constantFloat(x))
       std::swap(x, y);
     std::optional<double> bound = constantFloat(y);
@@ -378,13 +379,14 @@ Value ElementEmitter::convert(Value value, Type from, Type to) {
     return value;
   if (fromWidth > toWidth)
     return arith::TruncIOp::create(b, result, value);
-  return fromUnsigned ? Value(arith::ExtUIOp::create(b, result, value)) : Value(arith::ExtSIOp::create(b, result, value));
+  return fromUnsigned ? Value(arith::ExtUIOp::create(b, result, value))
+                      : Value(arith::ExtSIOp::create(b, result, value));
 }
 
 Value ElementEmitter::combine(nn::ReduceKind kind, Type elementType, Value acc, Value value) {
   if (elementType.isInteger(1))
     return kind == nn::ReduceKind::max || kind == nn::ReduceKind::sum ? Value(arith::OrIOp::create(b, acc, value))
-                                                                     : Value(arith::AndIOp::create(b, acc, value));
+                                                                      : Value(arith::AndIOp::create(b, acc, value));
   Arithmetic a(b, elementType, acc.getType(), !reference);
   switch (kind) {
   case nn::ReduceKind::sum:
@@ -413,8 +415,9 @@ Value ElementEmitter::neutral(nn::ReduceKind kind, Type elementType, bool scalar
     unsigned width = element.getIntOrFloatBitWidth();
     APInt value = kind == nn::ReduceKind::sum    ? APInt(width, 0)
                   : kind == nn::ReduceKind::prod ? APInt(width, 1)
-                  : kind == nn::ReduceKind::max  ? (isUnsigned ? APInt::getMinValue(width) : APInt::getSignedMinValue(width))
-                                                 : (isUnsigned ? APInt::getMaxValue(width) : APInt::getSignedMaxValue(width));
+                  : kind == nn::ReduceKind::max
+                      ? (isUnsigned ? APInt::getMinValue(width) : APInt::getSignedMinValue(width))
+                      : (isUnsigned ? APInt::getMaxValue(width) : APInt::getSignedMaxValue(width));
     attribute = IntegerAttr::get(element, value);
   }
   if (laneCount == 1 || scalar)

@@ -1,7 +1,8 @@
-//===- Contraction.cpp - what schedules of matrix products and convolutions share ------------------------------------===//
+//===- Contraction.cpp - what schedules of matrix products and convolutions share
+//------------------------------------===//
 //
-// Expects: one contraction in the body; what follows it is pointwise. Guarantees: each result element is stored once, from the
-// accumulator's register (or, for a long epilogue, from a tile of accumulators in the first level of cache).
+// Expects: one contraction in the body; what follows it is pointwise. Guarantees: each result element is stored once,
+// from the accumulator's register (or, for a long epilogue, from a tile of accumulators in the first level of cache).
 //
 //===--------------------------------------------------------------------------------------------------------------===//
 
@@ -41,12 +42,11 @@ void countedLoop(ImplicitLocOpBuilder &b, Value from, Value to, Value step, func
 //===----------------------------------------------------------------------===//
 
 /// Whether two extents can be taken as equal where Fuse has found them to be: not both are known and different.
-static bool mayBeEqual(Value lhs, Value rhs) {
-  return sameExtent(lhs, rhs) || (!known(lhs) && !known(rhs));
-}
+static bool mayBeEqual(Value lhs, Value rhs) { return sameExtent(lhs, rhs) || (!known(lhs) && !known(rhs)); }
 
 Epilogue::Epilogue(Kernel &kernel, Value contraction) : kernel(kernel), contraction(contraction) {
-  // Fuse gives a contraction only ops of its own extents. Where those are computed in two ways, the contraction's count.
+  // Fuse gives a contraction only ops of its own extents. Where those are computed in two ways, the contraction's
+  // count.
   ArrayRef<Value> whole = kernel.extents(contraction);
   after.insert(contraction);
   for (Operation *op : kernel.ops()) {
@@ -110,8 +110,9 @@ bool Epilogue::isLong() const {
   int64_t length = 0;
   for (Operation *op : kernel.ops())
     if (op->hasTrait<nn::Elementwise>())
-      length += isa<nn::ExpOp, nn::Expm1Op, nn::LogOp, nn::Log1pOp, nn::ErfOp, nn::SinOp, nn::CosOp, nn::TanOp, nn::AsinOp, nn::AcosOp,
-                    nn::AtanOp, nn::SinhOp, nn::CoshOp, nn::TanhOp, nn::AsinhOp, nn::AcoshOp, nn::AtanhOp, nn::SigmoidOp, nn::PowOp>(op)
+      length += isa<nn::ExpOp, nn::Expm1Op, nn::LogOp, nn::Log1pOp, nn::ErfOp, nn::SinOp, nn::CosOp, nn::TanOp,
+                    nn::AsinOp, nn::AcosOp, nn::AtanOp, nn::SinhOp, nn::CoshOp, nn::TanhOp, nn::AsinhOp, nn::AcoshOp,
+                    nn::AtanhOp, nn::SigmoidOp, nn::PowOp>(op)
                     ? 30
                     : 2;
   return length > 20;
@@ -144,7 +145,8 @@ void Epilogue::emit(Value accumulator, ArrayRef<LaneIndex> indices, Value mask) 
   e.bindRegister(contraction, accumulator);
   for (auto [number, result] : llvm::enumerate(kernel.results())) {
     Type type = cast<RankedTensorType>(result.getType()).getElementType();
-    e.store(e.emit(result, indices), type, kernel.resultBuffer(number), SmallVector<Value>(e.extents(contraction)), indices);
+    e.store(e.emit(result, indices), type, kernel.resultBuffer(number), SmallVector<Value>(e.extents(contraction)),
+            indices);
   }
   e.unbindRegister(contraction);
   e.setMask(Value());
@@ -154,7 +156,8 @@ void Epilogue::emit(Value accumulator, ArrayRef<LaneIndex> indices, Value mask) 
 // Tiles
 //===----------------------------------------------------------------------===//
 
-RowTiles::RowTiles(ElementEmitter &e, Value total, int64_t largest) : e(e), total(total), known(schedule::known(total)) {
+RowTiles::RowTiles(ElementEmitter &e, Value total, int64_t largest)
+    : e(e), total(total), known(schedule::known(total)) {
   if (known) {
     split = splitRows(*known, largest);
     tiles = e.constant(split.count);
@@ -261,37 +264,61 @@ Value ScratchPlan::view(Value scratch, size_t number) {
   return memref::ViewOp::create(e.builder(), type, scratch, part.offset, ValueRange(part.count));
 }
 
-void emitMicrokernel(Kernel &kernel, ukernel::BrgemmShape shape, Epilogue &epilogue, Value column, Value tile,
-                     function_ref<SmallVector<LaneIndex>(Value)> indices) {
+void emitPartialTile(Kernel &kernel, const ukernel::BrgemmShape &shape, Value partial, Value offset, bool add) {
+  ImplicitLocOpBuilder &b = kernel.builder;
+  ElementEmitter e = kernel.emitter(1);
+  ukernel::BrgemmShape whole = shape;
+  whole.columns = Value(); // the panel's other columns are there, and harmless
+  Value width = e.constant(shape.vectors * shape.accumulator.getNumElements());
+  ukernel::BrgemmOp::create(b, whole, [&](OpBuilder &nested, Location, Value sums, Value row, Value column, Value) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
+    Value at = e.add(offset, e.add(e.mul(row, width), column));
+    if (add) {
+      Value before = vector::LoadOp::create(b, shape.accumulator, partial, at);
+      sums = isa<FloatType>(shape.accumulator.getElementType()) ? Value(arith::AddFOp::create(b, before, sums))
+                                                                : Value(arith::AddIOp::create(b, before, sums));
+    }
+    vector::StoreOp::create(b, sums, partial, at);
+  });
+}
+
+void finishPartialTile(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilogue &epilogue, Value rows, Value column,
+                       Value partial, Value offset, function_ref<SmallVector<LaneIndex>(Value)> indices) {
   ImplicitLocOpBuilder &b = kernel.builder;
   ElementEmitter e = kernel.emitter(1);
   int64_t lanes = shape.accumulator.getNumElements(), width = shape.vectors * lanes;
-  bool viaTile = tile && epilogue.isLong() && static_cast<int64_t>(shape.rows.size()) * shape.vectors > 2;
-  auto finish = [&](Value accumulator, Value row, Value offset, Value mask) {
-    SmallVector<LaneIndex> at = indices(row);
-    at.push_back({e.add(column, offset), 1});
-    epilogue.emit(accumulator, at, mask);
-  };
-  ukernel::BrgemmOp::create(b, shape, [&](OpBuilder &nested, Location, Value accumulator, Value row, Value offset, Value mask) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
-    if (viaTile)
-      vector::StoreOp::create(b, accumulator, tile, e.add(e.mul(row, e.constant(width)), offset));
-    else
-      finish(accumulator, row, offset, mask);
-  });
-  if (!viaTile)
-    return;
   Value zero = e.constant(0);
-  countedLoop(b, zero, e.constant(shape.rows.size()), e.constant(1), [&](Value row) {
-    auto vectorAt = [&](Value offset) {
+  countedLoop(b, zero, rows, e.constant(1), [&](Value row) {
+    countedLoop(b, zero, e.constant(width), e.constant(lanes), [&](Value inTile) {
       Value mask;
       if (shape.columns)
-        mask = vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()), e.sub(shape.columns, offset));
-      Value accumulator = vector::LoadOp::create(b, shape.accumulator, tile, e.add(e.mul(row, e.constant(width)), offset));
-      finish(accumulator, row, offset, mask);
-    };
-    countedLoop(b, zero, e.constant(width), e.constant(lanes), vectorAt);
+        mask = vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()), e.sub(shape.columns, inTile));
+      Value at = e.add(offset, e.add(e.mul(row, e.constant(width)), inTile));
+      Value sums = vector::LoadOp::create(b, shape.accumulator, partial, at);
+      SmallVector<LaneIndex> place = indices(row);
+      place.push_back({e.add(column, inTile), 1});
+      epilogue.emit(sums, place, mask);
+    });
+  });
+}
+
+void emitMicrokernel(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilogue &epilogue, Value column, Value tile,
+                     function_ref<SmallVector<LaneIndex>(Value)> indices) {
+  ImplicitLocOpBuilder &b = kernel.builder;
+  ElementEmitter e = kernel.emitter(1);
+  int64_t rows = shape.rows.size();
+  if (tile && epilogue.isLong() && rows * shape.vectors > 2 && !shape.maskB) {
+    emitPartialTile(kernel, shape, tile, e.constant(0), /*add=*/false);
+    finishPartialTile(kernel, shape, epilogue, e.constant(rows), column, tile, e.constant(0), indices);
+    return;
+  }
+  ukernel::BrgemmOp::create(b, shape, [&](OpBuilder &nested, Location, Value sums, Value row, Value offset, Value mask) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
+    SmallVector<LaneIndex> place = indices(row);
+    place.push_back({e.add(column, offset), 1});
+    epilogue.emit(sums, place, mask);
   });
 }
 
@@ -302,6 +329,9 @@ Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t
 }
 
 bool scheduleContraction(Kernel &kernel) {
+  if (kernel.ops().size() == 1)
+    if (auto pack = dyn_cast<nn::PackOp>(kernel.ops().front()))
+      return schedulePack(kernel, pack);
   Operation *root = nullptr;
   for (Operation *op : kernel.ops()) {
     if (!isa<nn::MatmulOp, nn::ConvOp>(op))

@@ -1,4 +1,5 @@
-//===- Contraction.h - what schedules of matrix products and convolutions share --------------------------------------===//
+//===- Contraction.h - what schedules of matrix products and convolutions share
+//--------------------------------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_CONTRACTION_H
 #define TENON_COMPILER_SCHEDULE_CONTRACTION_H
@@ -21,18 +22,19 @@ class Epilogue {
 public:
   Epilogue(Kernel &kernel, Value contraction);
 
-  /// Whether all results are elementwise functions of the contraction, so that an accumulator at an index is all they need of it.
+  /// Whether all results are elementwise functions of the contraction, so that an accumulator at an index is all they
+  /// need of it.
   bool isPointwise() const;
 
-  /// Treats all dimensions but the last as one of `rows`. Returns false, and changes nothing, if an operand is not the same for all
-  /// of them or of its own for each.
+  /// Treats all dimensions but the last as one of `rows`. Returns false, and changes nothing, if an operand is not the
+  /// same for all of them or of its own for each.
   bool flattenRows(Value rows);
 
   /// Whether the code per accumulator is too long to repeat for each accumulator of a tile.
   bool isLong() const;
 
-  /// Stores the results at `indices` (as many as the contraction has dimensions, or two after flattenRows). `accumulator` is a vector or,
-  /// for one lane, a scalar; `mask` may be null.
+  /// Stores the results at `indices` (as many as the contraction has dimensions, or two after flattenRows).
+  /// `accumulator` is a vector or, for one lane, a scalar; `mask` may be null.
   void emit(Value accumulator, llvm::ArrayRef<LaneIndex> indices, Value mask);
 
 private:
@@ -46,8 +48,8 @@ private:
   std::map<int64_t, std::unique_ptr<ElementEmitter>> emitters;
 };
 
-/// Rows in tiles: equal parts where the number is known, else full tiles and a rest in tiles of a third and of one row, so that at
-/// most three microkernels are made.
+/// Rows in tiles: equal parts where the number is known, else full tiles and a rest in tiles of a third and of one row,
+/// so that at most three microkernels are made.
 class RowTiles {
 public:
   /// `total` rows (an index value) in tiles of at most `largest`.
@@ -76,9 +78,10 @@ public:
 
   Value count() const { return groups; }
   int64_t width() const { return vectors * lanes; }
-  /// Loops over the groups [first, last); `body` gets the first column, the number of vectors, and the number of wanted columns
-  /// (null: all).
-  void forEach(Value first, Value last, llvm::function_ref<void(Value column, int64_t vectors, Value columns)> body) const;
+  /// Loops over the groups [first, last); `body` gets the first column, the number of vectors, and the number of wanted
+  /// columns (null: all).
+  void forEach(Value first, Value last,
+               llvm::function_ref<void(Value column, int64_t vectors, Value columns)> body) const;
 
 private:
   ElementEmitter &e;
@@ -109,11 +112,17 @@ private:
   SmallVector<Part> parts;
 };
 
-/// Emits a microkernel. `shape.rows` ... are complete but for the accumulator's type; `indices` gives the contraction's indices
-/// but the last for a row of the tile, `column` is the index of the tile's first column. `tile`: memory for a tile
-/// of accumulators, used if the epilogue is long; may be null if it is not.
-void emitMicrokernel(Kernel &kernel, ukernel::BrgemmShape shape, Epilogue &epilogue, Value column, Value tile,
+/// Emits a microkernel and the epilogue of its tile. `indices` gives the contraction's indices but the last for a row of
+/// the tile, `column` is the index of the tile's first column. `tile`: memory for a tile of accumulators, used if the
+/// epilogue is long; may be null if it is not.
+void emitMicrokernel(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilogue &epilogue, Value column, Value tile,
                      llvm::function_ref<SmallVector<LaneIndex>(Value row)> indices);
+
+/// The two halves of it, for sums over a part of K: a microkernel that stores (or adds) its tile to partial[offset +
+/// row * width + column], and the epilogue of `rows` rows that lie there.
+void emitPartialTile(Kernel &kernel, const ukernel::BrgemmShape &shape, Value partial, Value offset, bool add);
+void finishPartialTile(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilogue &epilogue, Value rows, Value column,
+                       Value partial, Value offset, llvm::function_ref<SmallVector<LaneIndex>(Value row)> indices);
 
 /// Nanoseconds on one thread for `products` multiply-adds of `bytes`-wide accumulators.
 Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t bytes);
@@ -122,6 +131,7 @@ Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t
 bool scheduleMatmul(Kernel &kernel, nn::MatmulOp op);
 bool scheduleConvolution(Kernel &kernel, nn::ConvOp op);
 bool scheduleDepthwise(Kernel &kernel, nn::ConvOp op);
+bool schedulePack(Kernel &kernel, nn::PackOp op);
 
 } // namespace tenon::schedule
 

@@ -1,11 +1,13 @@
-//===- ContractionMatmul.cpp - matrix products as loops around ukernel.brgemm -----------------------------------------===//
+//===- ContractionMatmul.cpp - matrix products as loops around ukernel.brgemm
+//-----------------------------------------===//
 //
-// One phase. Its tasks are row tiles, times chunks of columns where there are few row tiles, times the batch; a task range is worked
-// through in blocks that keep A in the second level of cache while B streams by, panel by panel.
+// One phase. Its tasks are row tiles, times chunks of columns where there are few row tiles, times the batch; a task
+// range is worked through in blocks that keep A in the second level of cache while B streams by, panel by panel.
 //
 //   A  is read where it is (rows are base + a constant each), or copied row by row into scratch: if it is computed
 //      in this kernel, if it must be converted, or if its rows fall on the same sets of the first level of cache.
-//   B  goes by in blocks of columns that stay in the cache behind that one. It is packed (a constant), read where it is (few rows: packing would cost more than it saves), or packed into scratch,
+//   B  goes by in blocks of columns that stay in the cache behind that one. It is packed (a constant), read where it is
+//   (few rows: packing would cost more than it saves), or packed into scratch,
 //      some groups of columns at a time.
 //
 // With one right-hand side for the whole batch, the batch's rows are rows of one product.
@@ -67,13 +69,22 @@ private:
   Tile tile;
   std::optional<RowTiles> rows;
   std::optional<ColumnGroups> groups;
-  Value chunks;       ///< parts that the columns are split into
-  Value blockTiles;   ///< row tiles per block
-  Value blockGroups;  ///< column groups per block
-  Value lda;          ///< from row to row of A in scratch
+  Value chunks;      ///< parts that the columns are split into
+  Value blockTiles;  ///< row tiles per block
+  Value blockGroups; ///< column groups per block
+  Value lda;         ///< from row to row of A in scratch
+  int64_t partK = 0; ///< K is summed in parts of this size; 0: at once
+
+  /// A group of columns.
+  struct Panel {
+    Value column; ///< the first one
+    int64_t vectors;
+    Value columns;     ///< how many are wanted; null: all
+    Value packedGroup; ///< the group at the start of scratch B
+  };
 
   // Inside the phase.
-  Value scratchA, scratchB, scratchTile;
+  Value scratchA, scratchB, scratchTile; ///< the last holds a tile, or all tiles of a block if K is summed in parts
   SmallVector<LaneIndex> batch; ///< indices of `outer`, unless flat
   Value blockStart;             ///< first row of the block that scratch A holds
 
@@ -127,8 +138,8 @@ private:
     chooseBlocks();
   }
 
-  /// Whether the rows of a tile of A fall on so few sets of the first level of cache that they evict each other, and there are
-  /// enough columns to pay for a copy of A. Lines of equal set are l1 / ways apart; eight ways.
+  /// Whether the rows of a tile of A fall on so few sets of the first level of cache that they evict each other, and
+  /// there are enough columns to pay for a copy of A. Lines of equal set are l1 / ways apart; eight ways.
   bool rowsCollide() {
     std::optional<int64_t> k = known(K), columns = known(N);
     if (op.getTransposeLhs() || !k || (columns && *columns < 4 * groups->width()))
@@ -151,22 +162,34 @@ private:
 
     std::optional<int64_t> k = known(K), n = known(N);
     bool smallB = k && n && *k * *n * bytes <= machine.l1Bytes / 2;
-    int64_t share = bSource == Source::scratch ? machine.l2Bytes / 4 : smallB ? machine.l1Bytes / 2 : machine.l2Bytes / 2;
+    int64_t share = bSource == Source::scratch ? machine.l2Bytes / 4
+                    : smallB                   ? machine.l1Bytes / 2
+                                               : machine.l2Bytes / 2;
     Value rowBytes = atLeastOne(e.mul(K, e.constant(bytes * rows->height())));
     blockTiles = atLeastOne(e.div(e.constant(share), rowBytes));
     blockTiles = b.createOrFold<arith::MinUIOp>(blockTiles, atLeastOne(rows->count()));
     Value groupBytes = atLeastOne(e.mul(K, e.constant(bytes * groups->width())));
-    // Packed here: half of the second level. Packed before: what stays in a share of the third level, which is taken as four times the
-    // second.
+    // Packed here: half of the second level. Packed before: what stays in a share of the third level, which is taken as
+    // four times the second.
     int64_t columnShare = bSource == Source::scratch ? machine.l2Bytes / 2 : machine.l2Bytes * 4;
     blockGroups = atLeastOne(e.div(e.constant(columnShare), groupBytes));
     blockGroups = b.createOrFold<arith::MinUIOp>(blockGroups, atLeastOne(groups->count()));
 
+    // A group of B that takes more than its share of the second level is summed in parts of K, so that the tiles of a block find
+    // the part there. Parts are equal, of an even length.
+    int64_t tiles = known(rows->count()).value_or(2);
+    if (k && tiles > 1 && *k * groups->width() * bytes > machine.l2Bytes / 4) {
+      int64_t parts = llvm::divideCeil(*k * groups->width() * bytes, machine.l2Bytes / 4);
+      partK = llvm::alignTo(llvm::divideCeil(*k, parts), 16);
+    }
+
     // Columns are split where there are too few row tiles (and the batch) for all threads.
-    Value tiles = atLeastOne(e.mul(product(e, outer), rows->count()));
-    Value parts = b.createOrFold<arith::CeilDivUIOp>(e.constant(wantedTasks), tiles);
+    Value allTiles = atLeastOne(e.mul(product(e, outer), rows->count()));
+    Value parts = b.createOrFold<arith::CeilDivUIOp>(e.constant(wantedTasks), allTiles);
     chunks = b.createOrFold<arith::MinUIOp>(parts, atLeastOne(groups->count()));
   }
+
+  bool needsTile() { return partK || epilogue.isLong(); }
 
   void emitPhase() {
     Value batches = product(e, outer), tiles = rows->count();
@@ -177,8 +200,10 @@ private:
       partA = plan.reserve(sum, e.mul(e.mul(blockTiles, e.constant(rows->height())), lda));
     if (bSource == Source::scratch)
       partB = plan.reserve(sum, e.mul(e.mul(blockGroups, e.constant(groups->width())), K));
-    if (epilogue.isLong())
-      partTile = plan.reserve(sum, e.constant(rows->height() * groups->width()));
+    if (needsTile()) {
+      Value tiles = partK ? blockTiles : e.constant(1);
+      partTile = plan.reserve(sum, e.mul(tiles, e.constant(rows->height() * groups->width())));
+    }
     Value products = e.mul(e.mul(e.mul(batches, M), N), K);
     kernel.phase(tasks, contractionWork(kernel, e, products, bytes), plan.bytes(), kernel.canFail(),
                  [&](Value begin, Value end, Value scratch, Value status) {
@@ -187,7 +212,7 @@ private:
                      scratchA = plan.view(scratch, partA);
                    if (bSource == Source::scratch)
                      scratchB = plan.view(scratch, partB);
-                   if (epilogue.isLong())
+                   if (needsTile())
                      scratchTile = plan.view(scratch, partTile);
                    emitTasks(begin, end, batches, tiles);
                  });
@@ -229,11 +254,38 @@ private:
       if (a == Source::scratch)
         packA(blockStart, rows->start(to));
       groups->forEach(firstGroup, lastGroup, [&](Value column, int64_t vectors, Value columns) {
+        Panel panel{column, vectors, columns, packedGroup};
+        if (partK)
+          return emitInParts(from, to, panel);
         rows->forEach(from, to, [&](Value row, int64_t count) {
-          emitTile(row, count, column, vectors, columns, packedGroup);
+          emitMicrokernel(kernel, tileShape(row, count, panel, e.constant(0), K), epilogue, column, scratchTile,
+                          [&](Value m) { return resultIndices(e.add(row, m)); });
         });
       });
     });
+  }
+
+  /// The tiles [from, to) of a block for one group of columns, summed in parts of K.
+  void emitInParts(Value from, Value to, const Panel &panel) {
+    Value width = e.constant(panel.vectors * lanes), zero = e.constant(0);
+    Value firstRow = rows->start(from), lastRow = rows->start(to);
+    auto offset = [&](Value row) { return e.mul(e.sub(row, firstRow), width); };
+    VectorType type = VectorType::get({lanes}, sum);
+    Value zeros = arith::ConstantOp::create(b, type, b.getZeroAttr(type));
+    countedLoop(b, zero, offset(lastRow), e.constant(lanes),
+                [&](Value at) { vector::StoreOp::create(b, zeros, scratchTile, at); });
+    Value wholeK = e.constant(*known(K) / partK * partK);
+    auto part = [&](Value k, Value length) {
+      rows->forEach(from, to, [&](Value row, int64_t count) {
+        emitPartialTile(kernel, tileShape(row, count, panel, k, length), scratchTile, offset(row), /*add=*/true);
+      });
+    };
+    countedLoop(b, zero, wholeK, e.constant(partK), [&](Value k) { part(k, e.constant(partK)); });
+    if (*known(K) % partK)
+      part(wholeK, e.sub(K, wholeK));
+    ukernel::BrgemmShape shape = tileShape(firstRow, 1, panel, zero, K);
+    finishPartialTile(kernel, shape, epilogue, e.sub(lastRow, firstRow), panel.column, scratchTile, zero,
+                      [&](Value m) { return resultIndices(e.add(firstRow, m)); });
   }
 
   /// Indices of an operand's dimensions before the matrix for the batch at hand.
@@ -251,8 +303,9 @@ private:
       else if (known(extent) || extent == outer[from])
         indices.push_back(batch[from]);
       else
-        indices.push_back({arith::SelectOp::create(
-            b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, extent, e.constant(1)), e.constant(0), batch[from].base)});
+        indices.push_back(
+            {arith::SelectOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, extent, e.constant(1)),
+                                     e.constant(0), batch[from].base)});
     }
     return indices;
   }
@@ -294,41 +347,68 @@ private:
     });
   }
 
-  /// scratch[(group - from), k, width] = rhs[k, column]; columns that do not exist are zero.
+  /// scratch[(group - from), k, width] = rhs[k, column]; what lies in columns that do not exist does not matter.
   void packB(Value from, Value to) {
     groups->forEach(from, to, [&](Value column, int64_t vectors, Value columns) {
       Value group = e.sub(e.div(column, e.constant(groups->width())), from);
       Value base = e.mul(e.mul(group, K), e.constant(groups->width()));
+      Value transposed = e.constant(0);
+      if (op.getTransposeRhs() && lanes >= 4) {
+        Value step = e.constant(lanes);
+        transposed = e.mul(e.div(K, step), step);
+        countedLoop(b, e.constant(0), transposed, step, [&](Value k) { packTransposed(column, vectors, base, k); });
+      }
       SmallVector<Value> masks(vectors);
-      VectorType maskType = VectorType::get({lanes}, b.getI1Type());
-      if (columns)
+      if (columns && lanes > 1)
         for (int64_t v = 0; v < vectors; ++v)
-          masks[v] = vector::CreateMaskOp::create(b, maskType, e.sub(columns, e.constant(v * lanes)));
-      countedLoop(b, e.constant(0), K, e.constant(1), [&](Value k) {
+          masks[v] = vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()),
+                                                  e.sub(columns, e.constant(v * lanes)));
+      countedLoop(b, transposed, K, e.constant(1), [&](Value k) {
         ElementEmitter source = kernel.emitter(lanes);
         for (int64_t v = 0; v < vectors; ++v) {
+          source.setMask(masks[v]);
           LaneIndex lane{e.add(column, e.constant(v * lanes)), lanes > 1 ? 1 : 0};
-          SmallVector<LaneIndex> indices = outerIndices(op.getRhs(), 2);
-          if (op.getTransposeRhs())
-            indices.append({lane, LaneIndex{k}});
-          else
-            indices.append({LaneIndex{k}, lane});
-          if (lanes > 1)
-            source.setMask(masks[v]);
-          Value value = widenTo(b, source.emit(op.getRhs(), indices), sum);
-          Value at = e.add(base, e.add(e.mul(k, e.constant(groups->width())), e.constant(v * lanes)));
-          if (lanes > 1)
-            vector::StoreOp::create(b, value, scratchB, at);
-          else
-            memref::StoreOp::create(b, value, scratchB, at);
+          Value value = widenTo(b, source.emit(op.getRhs(), rhsIndices({k}, lane)), sum);
+          source.setMask(Value());
+          source.store(value, sum, {scratchB}, {e.constant(1)}, {placeOfB(base, k, v)});
         }
       });
     });
   }
 
-  void emitTile(Value row, int64_t count, Value column, int64_t vectors, Value columns, Value packedGroup) {
+  /// Where scratch B has row k, vector v of the group at `base`.
+  LaneIndex placeOfB(Value base, Value k, int64_t v) {
+    Value row = e.add(base, e.mul(k, e.constant(groups->width())));
+    return {e.add(row, e.constant(v * lanes)), lanes > 1 ? 1 : 0};
+  }
+
+  SmallVector<LaneIndex> rhsIndices(LaneIndex k, LaneIndex column) {
+    SmallVector<LaneIndex> indices = outerIndices(op.getRhs(), 2);
+    indices.append({op.getTransposeRhs() ? column : k, op.getTransposeRhs() ? k : column});
+    return indices;
+  }
+
+  /// As many steps of k as there are lanes, from a transposed right-hand side: square tiles of it.
+  void packTransposed(Value column, int64_t vectors, Value base, Value k) {
+    ElementEmitter source = kernel.emitter(lanes);
+    Value last = e.sub(N, e.constant(1));
+    for (int64_t v = 0; v < vectors; ++v) {
+      SmallVector<Value> square;
+      for (int64_t i = 0; i < lanes; ++i) {
+        Value n = b.createOrFold<arith::MinUIOp>(e.add(column, e.constant(v * lanes + i)), last);
+        square.push_back(widenTo(b, source.emit(op.getRhs(), rhsIndices({k, 1}, {n})), sum));
+      }
+      transposeTile(b, square);
+      for (int64_t i = 0; i < lanes; ++i)
+        source.store(square[i], sum, {scratchB}, {e.constant(1)}, {placeOfB(base, e.add(k, e.constant(i)), v)});
+    }
+  }
+
+  /// The product of `count` rows from `row` on with a group of columns over `length` steps of K from `k` on.
+  ukernel::BrgemmShape tileShape(Value row, int64_t count, const Panel &panel, Value k, Value length) {
+    auto [column, vectors, columns, packedGroup] = panel;
     ukernel::BrgemmShape shape;
-    shape.k = K;
+    shape.k = length;
     shape.vectors = vectors;
     shape.columns = columns;
     shape.accumulator = VectorType::get({lanes}, sum);
@@ -349,6 +429,7 @@ private:
         rowStep = K;
       shape.aOffset = e.add(shape.aOffset, e.mul(row, rowStep));
     }
+    shape.aOffset = e.add(shape.aOffset, e.mul(k, shape.aStep));
     for (int64_t m = 0; m < count; ++m)
       shape.rows.push_back(e.mul(e.constant(m), rowStep));
     // B
@@ -372,7 +453,8 @@ private:
       }
       shape.bOffset = e.add(shape.bOffset, inside);
     }
-    emitMicrokernel(kernel, shape, epilogue, column, scratchTile, [&](Value m) { return resultIndices(e.add(row, m)); });
+    shape.bOffset = e.add(shape.bOffset, e.mul(k, shape.bStep));
+    return shape;
   }
 
   SmallVector<LaneIndex> resultIndices(Value row) {

@@ -1,4 +1,5 @@
-//===- ContractionTiles.cpp - register tiles of matrix products, by formula ----------------------------------------===//
+//===- ContractionTiles.cpp - register tiles of matrix products, by formula
+//----------------------------------------===//
 
 #include "compiler/Schedule/ContractionTiles.h"
 
@@ -7,9 +8,10 @@
 
 namespace tenon::schedule {
 
-/// Registers left over for the allocator beside accumulators, the vectors of B and one factor. Measured with LLVM 22 by counting
-/// spills in the inner loop: none at 14x2, 9x3, 6x4 and 28x1 of 32 registers and at 6x2 of 16 with fused multiply-add; a
-/// product in a register of its own needs one more; one vector of B per step is folded into the multiply-add in a way that costs two.
+/// Registers left over for the allocator beside accumulators, the vectors of B and one factor. Measured with LLVM 22 by
+/// counting spills in the inner loop: none at 14x2, 9x3, 6x4 and 28x1 of 32 registers and at 6x2 of 16 with fused
+/// multiply-add; a product in a register of its own needs one more; one vector of B per step is folded into the
+/// multiply-add in a way that costs two.
 static int64_t spareRegisters(const Machine &machine, int64_t vectors) {
   return (machine.fma ? 0 : 1) + (machine.vectorRegisters < 32 && vectors == 1 ? 2 : 0);
 }
@@ -59,8 +61,9 @@ Tile chooseTile(const Machine &machine, const TileProblem &problem) {
       RowSplit split = splitRows(totalRows, rows);
       if (problem.rows && split.tall != rows)
         continue;
-      double rowCycles = split.numTall * stepCycles(machine, laneSteps, rows, vectors) +
-                         (split.count - split.numTall) * stepCycles(machine, laneSteps, std::max<int64_t>(rows - 1, 1), vectors);
+      double rowCycles =
+          split.numTall * stepCycles(machine, laneSteps, rows, vectors) +
+          (split.count - split.numTall) * stepCycles(machine, laneSteps, std::max<int64_t>(rows - 1, 1), vectors);
       rowCycles /= totalRows;
       double cycles = rowCycles / columns;
       if (problem.columns) {

@@ -1,4 +1,5 @@
-//===- ContractionTiles.h - register tiles of matrix products, by formula ------------------------------------------===//
+//===- ContractionTiles.h - register tiles of matrix products, by formula
+//------------------------------------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_CONTRACTIONTILES_H
 #define TENON_COMPILER_SCHEDULE_CONTRACTIONTILES_H
@@ -20,14 +21,14 @@ struct TileProblem {
   int64_t lanes = 1;        ///< of an accumulator vector
   int64_t nr = 16;          ///< columns of a packed panel; a multiple of lanes
   std::optional<int64_t> rows, columns;
-  bool anyWidth = false;    ///< panels are packed by the schedule itself, as wide as the tile
+  bool anyWidth = false; ///< panels are packed by the schedule itself, as wide as the tile
 };
 
 /// The tile with the fewest estimated cycles for the whole problem, among those that fit the register file.
 ///
-/// A step of k of a tile costs the larger of its multiply-adds over the pipes and its loads over two load ports, and a little
-/// for each load of A and B beyond the first level of cache. Rows are split into equal parts, so a tile of fewer rows that divides
-/// them is as good as a taller one.
+/// A step of k of a tile costs the larger of its multiply-adds over the pipes and its loads over two load ports, and a
+/// little for each load of A and B beyond the first level of cache. Rows are split into equal parts, so a tile of fewer
+/// rows that divides them is as good as a taller one.
 Tile chooseTile(const Machine &machine, const TileProblem &problem);
 
 /// `total` rows in equal parts of at most `largest`: the first `numTall` have `tall` rows, the others one less.

@@ -1,14 +1,17 @@
-//===- Convolution.cpp - convolutions as loops around ukernel.brgemm -----------------------------------------------------===//
+//===- Convolution.cpp - convolutions as loops around ukernel.brgemm
+//-----------------------------------------------------===//
 //
-// Expects a packed filter and channels-last data; one to three spatial dimensions are brought to three (depth, height, width).
+// Expects a packed filter and channels-last data; one to three spatial dimensions are brought to three (depth, height,
+// width).
 //
-// The rows of a tile are pixels of one line (a row of the output image), which are a constant apart in memory; the batch of the
-// microkernel runs over the kernel's positions. A unit of work is a block of lines, or a part of one, for one image and group, and a
-// chunk of the filters.
+// The rows of a tile are pixels of one line (a row of the output image), which are a constant apart in memory; the
+// batch of the microkernel runs over the kernel's positions. A unit of work is a block of lines, or a part of one, for
+// one image and group, and a chunk of the filters.
 //
-// Padding costs nothing inside a tile: above and below (and in front and behind) the range of kernel positions is cut to the image for
-// the whole line; left and right, the lines that a unit needs are copied into scratch with zeros around them. The copy also serves
-// inputs that are computed in this kernel, narrow floats, groups (whose channels become contiguous) and pixels that fall on the same sets of the cache.
+// Padding costs nothing inside a tile: above and below (and in front and behind) the range of kernel positions is cut
+// to the image for the whole line; left and right, the lines that a unit needs are copied into scratch with zeros
+// around them. The copy also serves inputs that are computed in this kernel, narrow floats, groups (whose channels
+// become contiguous) and pixels that fall on the same sets of the cache.
 //
 //===-----------------------------------------------------------------------------------------------------------------===//
 
@@ -72,6 +75,7 @@ WindowCut cutWindow(ElementEmitter &e, const ConvolutionShape &shape, int64_t d,
     cut.first = stepsTo(e.sub(zero, origin));
   if (shape.high[d] != 0 || shape.low[d] != 0)
     cut.last = stepsTo(e.sub(shape.input[d], origin));
+  cut.count = e.sub(cut.last, cut.first);
   return cut;
 }
 
@@ -116,14 +120,22 @@ private:
   Tile tile;
   std::optional<RowTiles> pixels; ///< of one line
   std::optional<ColumnGroups> columns;
-  bool copies = false;      ///< A is read from scratch
-  bool joined = false;      ///< kernel columns and channels are one run of K
-  int64_t pixelStep = 0;    ///< from pixel to pixel of A, in elements
+  bool copies = false;   ///< A is read from scratch
+  bool joined = false;   ///< kernel columns and channels are one run of K
+  int64_t pixelStep = 0; ///< from pixel to pixel of A, in elements
   int64_t blockLines = 1, blockTiles = 1;
+  bool inParts = false; ///< sums are kept in scratch while kernel lines are added one after the other
   Value lineBlocks, tileBlocks, chunks;
   Value slotColumns, slotLines; ///< pixels of a copied line, copied lines per kernel depth
 
   Value scratchA, scratchTile;
+
+  /// A group of filters.
+  struct Filters {
+    Value column; ///< the first one, counted in the unit's group
+    int64_t vectors;
+    Value wanted; ///< how many; null: all
+  };
 
   /// A unit's place.
   struct Unit {
@@ -153,8 +165,8 @@ private:
     chooseBlocks();
   }
 
-  /// Whether the pixels of a tile fall on so few sets of the first level of cache that they evict each other; see rowsCollide in
-  /// ContractionMatmul.cpp.
+  /// Whether the pixels of a tile fall on so few sets of the first level of cache that they evict each other; see
+  /// rowsCollide in ContractionMatmul.cpp.
   bool pixelsCollide() {
     int64_t stepBytes = shape.stride[2] * C * bytes, sets = kernel.machine.l1Bytes / 8 / 64;
     if (stepBytes % 64 || F < 4 * columns->width())
@@ -188,6 +200,11 @@ private:
     tileBlocks = b.createOrFold<arith::CeilDivUIOp>(pixels->count(), e.constant(blockTiles));
     slotLines = e.constant(span(1, blockLines));
     slotColumns = e.constant(span(2, blockTiles * pixels->height()));
+    // As in ContractionMatmul.cpp: B is summed in parts where a group of it takes more than its share of the second level.
+    int64_t depthK = shape.window[0] * shape.window[1] * shape.window[2] * Cg;
+    inParts = shape.window[1] > 1 && blockLines * blockTiles > 1 &&
+              depthK * columns->width() * bytes > kernel.machine.l2Bytes / 4;
+
     Value units = e.mul(e.mul(shape.images, shape.output[0]), e.mul(lineBlocks, tileBlocks));
     units = b.createOrFold<arith::MaxUIOp>(e.mul(units, e.constant(shape.groups)), e.constant(1));
     Value parts = b.createOrFold<arith::CeilDivUIOp>(e.constant(wantedUnits), units);
@@ -198,11 +215,14 @@ private:
     ScratchPlan plan(e);
     size_t partA = 0, partTile = 0;
     if (copies)
-      partA = plan.reserve(sum, e.mul(e.mul(e.constant(shape.window[0]), slotLines),
-                                      e.mul(slotColumns, e.constant(pixelStep))));
-    if (epilogue.isLong())
-      partTile = plan.reserve(sum, e.constant(pixels->height() * columns->width()));
-    SmallVector<Value> places = {chunks, e.constant(shape.groups), shape.images, shape.output[0], lineBlocks, tileBlocks};
+      partA = plan.reserve(
+          sum, e.mul(e.mul(e.constant(shape.window[0]), slotLines), e.mul(slotColumns, e.constant(pixelStep))));
+    if (inParts || epilogue.isLong()) {
+      int64_t tiles = inParts ? blockLines * blockTiles : 1;
+      partTile = plan.reserve(sum, e.constant(tiles * pixels->height() * columns->width()));
+    }
+    SmallVector<Value> places = {chunks,    e.constant(shape.groups), shape.images, shape.output[0], lineBlocks,
+                                 tileBlocks};
     Value products = e.mul(e.mul(shape.images, product(e, shape.output)),
                            e.constant(F * shape.groups * Cg * shape.window[0] * shape.window[1] * shape.window[2]));
     kernel.phase(product(e, places), contractionWork(kernel, e, products, bytes), plan.bytes(), kernel.canFail(),
@@ -210,9 +230,10 @@ private:
                    e.setStatus(status);
                    if (copies)
                      scratchA = plan.view(scratch, partA);
-                   if (epilogue.isLong())
+                   if (inParts || epilogue.isLong())
                      scratchTile = plan.view(scratch, partTile);
-                   countedLoop(b, begin, end, e.constant(1), [&](Value unit) { emitUnit(delinearize(e, places, {unit})); });
+                   countedLoop(b, begin, end, e.constant(1),
+                               [&](Value unit) { emitUnit(delinearize(e, places, {unit})); });
                  });
   }
 
@@ -232,17 +253,64 @@ private:
     if (copies)
       copyInput(unit);
     columns->forEach(unit.firstGroup, unit.lastGroup, [&](Value column, int64_t vectors, Value wanted) {
+      Filters filters{column, vectors, wanted};
+      if (inParts)
+        return emitInParts(unit, filters);
       countedLoop(b, unit.firstLine, unit.lastLine, one, [&](Value line) {
         WindowCut lineCut = cutWindow(e, shape, 1, line);
         pixels->forEach(unit.firstTile, unit.lastTile, [&](Value pixel, int64_t count) {
-          emitTile(unit, line, lineCut, pixel, count, column, vectors, wanted);
+          emitMicrokernel(kernel, tileShape(unit, lineCut, pixel, count, filters), epilogue, channelOf(unit, filters),
+                          scratchTile, [&](Value m) { return resultIndices(unit, line, e.add(pixel, m)); });
         });
       });
     });
   }
 
-  /// Copies what the unit reads: scratch[kernel depth, line, pixel, channel], zero where a pixel lies left or right of the image. Lines
-  /// outside the image are not copied, and not read.
+  /// The unit for one group of filters, one kernel line after the other.
+  void emitInParts(const Unit &unit, const Filters &filters) {
+    Value zero = e.constant(0), one = e.constant(1), width = e.constant(filters.vectors * lanes);
+    Value firstPixel = pixels->start(unit.firstTile), numPixels = e.sub(pixels->start(unit.lastTile), firstPixel);
+    auto offset = [&](Value line, Value pixel) {
+      return e.mul(e.add(e.mul(e.sub(line, unit.firstLine), numPixels), e.sub(pixel, firstPixel)), width);
+    };
+    VectorType type = VectorType::get({lanes}, sum);
+    Value zeros = arith::ConstantOp::create(b, type, b.getZeroAttr(type));
+    countedLoop(b, zero, offset(unit.lastLine, firstPixel), e.constant(lanes),
+                [&](Value at) { vector::StoreOp::create(b, zeros, scratchTile, at); });
+    countedLoop(b, zero, e.constant(shape.window[1]), one, [&](Value r) {
+      countedLoop(b, unit.firstLine, unit.lastLine, one, [&](Value line) {
+        WindowCut cut = cutWindow(e, shape, 1, line);
+        Value inside = arith::AndIOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::uge, r, cut.first),
+                                             arith::CmpIOp::create(b, arith::CmpIPredicate::ult, r, cut.last));
+        auto condition = scf::IfOp::create(b, inside, /*withElseRegion=*/false);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(condition.thenBlock());
+        pixels->forEach(unit.firstTile, unit.lastTile, [&](Value pixel, int64_t count) {
+          WindowCut single{r, e.add(r, one), cut.origin, one};
+          emitPartialTile(kernel, tileShape(unit, single, pixel, count, filters), scratchTile, offset(line, pixel),
+                          /*add=*/true);
+        });
+      });
+    });
+    countedLoop(b, unit.firstLine, unit.lastLine, one, [&](Value line) {
+      ukernel::BrgemmShape tile = tileShape(unit, cutWindow(e, shape, 1, line), firstPixel, 1, filters);
+      finishPartialTile(kernel, tile, epilogue, numPixels, channelOf(unit, filters), scratchTile, offset(line, firstPixel),
+                        [&](Value m) { return resultIndices(unit, line, e.add(firstPixel, m)); });
+    });
+  }
+
+  Value channelOf(const Unit &unit, const Filters &filters) {
+    return e.add(e.mul(unit.group, e.constant(F)), filters.column);
+  }
+
+  SmallVector<LaneIndex> resultIndices(const Unit &unit, Value line, Value pixel) {
+    SmallVector<LaneIndex> all = shape.indices(e, {unit.image}, {{unit.depth}, {line}, {pixel}}, LaneIndex());
+    all.pop_back();
+    return all;
+  }
+
+  /// Copies what the unit reads: scratch[kernel depth, line, pixel, channel], zero where a pixel lies left or right of
+  /// the image. Lines outside the image are not copied, and not read.
   void copyInput(Unit &unit) {
     Value zero = e.constant(0), one = e.constant(1);
     Value top = e.sub(e.mul(unit.firstLine, e.constant(shape.stride[1])), e.constant(shape.low[1]));
@@ -280,7 +348,8 @@ private:
     ElementEmitter target = kernel.emitter(kernel.machine.lanes(bytes));
     Value first = e.mul(e.add(row, from), step), last = e.mul(e.add(row, to), step);
     vectorLoop(target, kernel.machine, first, last, [&](ElementEmitter &at, Value position) {
-      at.store(at.splatConstant(sum, 0), sum, {scratchA}, {e.constant(1)}, {LaneIndex{position, at.lanes() > 1 ? 1 : 0}});
+      at.store(at.splatConstant(sum, 0), sum, {scratchA}, {e.constant(1)},
+               {LaneIndex{position, at.lanes() > 1 ? 1 : 0}});
     });
   }
 
@@ -321,8 +390,10 @@ private:
     });
   }
 
-  void emitTile(const Unit &unit, Value line, const WindowCut &lineCut, Value pixel, int64_t count, Value column,
-                int64_t vectors, Value wanted) {
+  /// The product for `count` pixels of a line from `pixel` on, over the kernel lines of `lineCut`.
+  ukernel::BrgemmShape tileShape(const Unit &unit, const WindowCut &lineCut, Value pixel, int64_t count,
+                                 const Filters &filters) {
+    auto [column, vectors, wanted] = filters;
     ukernel::BrgemmShape tileShape;
     Value stepOfPixel = e.constant(pixelStep), lineStep, planeStep;
     Value inputLine = e.add(lineCut.origin, e.mul(lineCut.first, e.constant(shape.dilation[1])));
@@ -353,8 +424,8 @@ private:
       tileShape.aSteps.push_back(aStep);
       tileShape.bSteps.push_back(e.constant(k * nr));
     };
-    batch(e.sub(unit.depthCut.last, unit.depthCut.first), planeStep, planeK);
-    batch(e.sub(lineCut.last, lineCut.first), e.mul(lineStep, e.constant(shape.dilation[1])), lineK);
+    batch(unit.depthCut.count, planeStep, planeK);
+    batch(lineCut.count, e.mul(lineStep, e.constant(shape.dilation[1])), lineK);
     if (!joined)
       batch(e.constant(shape.window[2]), e.mul(stepOfPixel, e.constant(shape.dilation[2])), columnK);
     tileShape.k = e.constant(joined ? lineK : columnK);
@@ -365,20 +436,13 @@ private:
     tileShape.panelStep = e.constant(depthK * nr);
     Value panel = e.add(e.mul(unit.group, e.constant(panels)), e.div(column, e.constant(nr)));
     Value position = e.add(e.mul(unit.depthCut.first, e.constant(planeK)), e.mul(lineCut.first, e.constant(lineK)));
-    tileShape.bOffset = e.add(e.add(e.mul(panel, tileShape.panelStep), e.mul(position, e.constant(nr))),
-                              e.rem(column, e.constant(nr)));
+    tileShape.bOffset =
+        e.add(e.add(e.mul(panel, tileShape.panelStep), e.mul(position, e.constant(nr))), e.rem(column, e.constant(nr)));
     tileShape.nr = nr;
     tileShape.vectors = vectors;
     tileShape.columns = wanted;
     tileShape.accumulator = VectorType::get({lanes}, sum);
-
-    Value filter = e.add(e.mul(unit.group, e.constant(F)), column);
-    emitMicrokernel(kernel, tileShape, epilogue, filter, scratchTile, [&](Value m) {
-      LaneIndex none;
-      SmallVector<LaneIndex> all = shape.indices(e, {unit.image}, {{unit.depth}, {line}, {e.add(pixel, m)}}, none);
-      all.pop_back();
-      return all;
-    });
+    return tileShape;
   }
 };
 

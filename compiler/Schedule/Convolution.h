@@ -1,4 +1,5 @@
-//===- Convolution.h - the shape of a channels-last convolution, in three spatial dimensions ----------------------------===//
+//===- Convolution.h - the shape of a channels-last convolution, in three spatial dimensions
+//----------------------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_CONVOLUTION_H
 #define TENON_COMPILER_SCHEDULE_CONVOLUTION_H
@@ -9,15 +10,17 @@
 
 namespace tenon::schedule {
 
-/// Extents and attributes in three spatial dimensions: depth, height, width. Leading ones of extent 1 are made up where the op has fewer;
-/// dimensions in which input and kernel have extent 1 are left out, so that the width is the longest run there is.
+/// Extents and attributes in three spatial dimensions: depth, height, width. Leading ones of extent 1 are made up where
+/// the op has fewer; dimensions in which input and kernel have extent 1 are left out, so that the width is the longest
+/// run there is.
 struct ConvolutionShape {
   ConvolutionShape(Kernel &kernel, nn::ConvOp op, ElementEmitter &e);
 
   /// The indices of the op's input or result.
-  SmallVector<LaneIndex> indices(ElementEmitter &e, LaneIndex image, llvm::ArrayRef<LaneIndex> place, LaneIndex channel) const;
+  SmallVector<LaneIndex> indices(ElementEmitter &e, LaneIndex image, llvm::ArrayRef<LaneIndex> place,
+                                 LaneIndex channel) const;
 
-  int64_t spatial; ///< dimensions the op has
+  int64_t spatial;                  ///< dimensions the op has
   std::array<int64_t, 3> dimension; ///< of the op's spatial dimensions, or -1
   std::array<Value, 3> input, output;
   std::array<int64_t, 3> window, stride, low, high, dilation;
@@ -25,9 +28,11 @@ struct ConvolutionShape {
   int64_t groups;
 };
 
-/// The kernel positions [first, last) of one dimension that fall into the image, and the input coordinate of position 0.
+/// The kernel positions [first, last) of one dimension that fall into the image, and the input coordinate of position
+/// 0.
 struct WindowCut {
   Value first, last, origin;
+  Value count = {}; ///< last - first
 };
 
 /// For output coordinate `position` of dimension `d`.

@@ -1,12 +1,13 @@
-//===- ConvolutionDepthwise.cpp - convolutions with one channel per group ---------------------------------------------------===//
+//===- ConvolutionDepthwise.cpp - convolutions with one channel per group
+//---------------------------------------------------===//
 //
-// Expects channels-last data and a filter packed as [1, ceil(C / nr), K, nr]: for a vector of channels, the weights of all kernel
-// positions lie one after the other.
+// Expects channels-last data and a filter packed as [1, ceil(C / nr), K, nr]: for a vector of channels, the weights of
+// all kernel positions lie one after the other.
 //
-// A task is a block of lines of an image. For a vector of channels it walks the lines, and along a line several pixels at a time: their
-// sums stay in registers, an input pixel is loaded once for all sums it belongs to, a weight once for all pixels. Kernel lines
-// outside the image are left out by the range of the loop; the few pixels whose window leaves the image sideways are done one by
-// one with a range of kernel columns.
+// A task is a block of lines of an image. For a vector of channels it walks the lines, and along a line several pixels
+// at a time: their sums stay in registers, an input pixel is loaded once for all sums it belongs to, a weight once for
+// all pixels. Kernel lines outside the image are left out by the range of the loop; the few pixels whose window leaves
+// the image sideways are done one by one with a range of kernel columns.
 //
 //===----------------------------------------------------------------------------------------------------------------===//
 
@@ -70,11 +71,13 @@ private:
     sum = accumulatorType(element);
     nr = op.getPacking()->getNr();
     lanes = std::min<int64_t>(machine.lanes(llvm::divideCeil(sum.getIntOrFloatBitWidth(), 8)), nr);
-    // Sums, the weights of a kernel line and an input pixel in registers; enough sums to hide the latency of the multiply-add.
+    // Sums, the weights of a kernel line and an input pixel in registers; enough sums to hide the latency of the
+    // multiply-add.
     int64_t weights = std::min(shape.window[2], unrolledColumns);
     most = std::clamp<int64_t>(machine.vectorRegisters - weights - 3, 2, 8);
     Value zero = e.constant(0);
-    firstInner = b.createOrFold<arith::MinSIOp>(e.constant(llvm::divideCeil(shape.low[2], shape.stride[2])), shape.output[2]);
+    firstInner =
+        b.createOrFold<arith::MinSIOp>(e.constant(llvm::divideCeil(shape.low[2], shape.stride[2])), shape.output[2]);
     // The last window inside starts at input extent - span.
     Value room = e.add(e.sub(shape.input[2], e.constant((shape.window[2] - 1) * shape.dilation[2] + 1)),
                        e.constant(shape.low[2] + shape.stride[2]));
@@ -91,24 +94,26 @@ private:
     Value positions = e.constant(shape.window[0] * shape.window[1] * shape.window[2] * C);
     Value products = e.mul(e.mul(shape.images, product(e, shape.output)), positions);
     // A weight and a pixel are loaded for fewer multiply-adds than in a matrix product: about half of its speed.
-    Value work = contractionWork(kernel, e, e.mul(products, e.constant(2)), llvm::divideCeil(sum.getIntOrFloatBitWidth(), 8));
-    kernel.phase(product(e, places), work, e.constant(0), kernel.canFail(), [&](Value begin, Value end, Value, Value status) {
-      e.setStatus(status);
-      countedLoop(b, begin, end, e.constant(1), [&](Value unit) {
-        SmallVector<LaneIndex> place = delinearize(e, places, {unit});
-        Value firstLine = e.mul(place[2].base, e.constant(blockLines));
-        Value lastLine = b.createOrFold<arith::MinUIOp>(e.add(firstLine, e.constant(blockLines)), shape.output[1]);
-        ElementEmitter channels = kernel.emitter(lanes);
-        vectorLoop(channels, kernel.machine, e.constant(0), e.constant(C), [&](ElementEmitter &at, Value channel) {
-          Line line{place[0].base, place[1].base, Value(), channel, cutWindow(e, shape, 0, place[1].base), {}, &at};
-          countedLoop(b, firstLine, lastLine, e.constant(1), [&](Value number) {
-            line.line = number;
-            line.lineCut = cutWindow(e, shape, 1, number);
-            emitLine(line);
+    Value work =
+        contractionWork(kernel, e, e.mul(products, e.constant(2)), llvm::divideCeil(sum.getIntOrFloatBitWidth(), 8));
+    kernel.phase(
+        product(e, places), work, e.constant(0), kernel.canFail(), [&](Value begin, Value end, Value, Value status) {
+          e.setStatus(status);
+          countedLoop(b, begin, end, e.constant(1), [&](Value unit) {
+            SmallVector<LaneIndex> place = delinearize(e, places, {unit});
+            Value firstLine = e.mul(place[2].base, e.constant(blockLines));
+            Value lastLine = b.createOrFold<arith::MinUIOp>(e.add(firstLine, e.constant(blockLines)), shape.output[1]);
+            ElementEmitter channels = kernel.emitter(lanes);
+            vectorLoop(channels, kernel.machine, e.constant(0), e.constant(C), [&](ElementEmitter &at, Value channel) {
+              Line line{place[0].base, place[1].base, Value(), channel, cutWindow(e, shape, 0, place[1].base), {}, &at};
+              countedLoop(b, firstLine, lastLine, e.constant(1), [&](Value number) {
+                line.line = number;
+                line.lineCut = cutWindow(e, shape, 1, number);
+                emitLine(line);
+              });
+            });
           });
         });
-      });
-    });
   }
 
   void emitLine(const Line &line) {
@@ -159,27 +164,28 @@ private:
     Value zero = e.constant(0);
     SmallVector<Value> sums(count, at.splatConstant(sum, 0));
     Value origin = e.sub(e.mul(pixel, e.constant(shape.stride[2])), e.constant(shape.low[2]));
-    sums = carriedLoops(b, {line.depthCut.first, line.lineCut.first}, {line.depthCut.last, line.lineCut.last}, sums,
-                        [&](ArrayRef<Value> r, ArrayRef<Value> carried) {
-      Value plane = e.add(line.depthCut.origin, e.mul(r[0], e.constant(shape.dilation[0])));
-      Value row = e.add(line.lineCut.origin, e.mul(r[1], e.constant(shape.dilation[1])));
-      Value position = e.mul(e.add(e.mul(r[0], e.constant(shape.window[1])), r[1]), e.constant(shape.window[2]));
-      auto input = [&](Value column) {
-        ElementEmitter::Scope scope(at);
-        return widenTo(b, at.emit(op.getInput(), indices(line.image, plane, row, column, line)), sum);
-      };
-      if (whole && shape.window[2] <= unrolledColumns)
-        return addColumns(line, position, origin, carried, input);
-      WindowCut cut = whole ? WindowCut{zero, e.constant(shape.window[2]), origin} : cutWindow(e, shape, 2, pixel);
-      return carriedLoops(b, {cut.first}, {cut.last}, carried, [&](ArrayRef<Value> s, ArrayRef<Value> inner) {
-        Value weight = loadWeight(line, e.add(position, s[0]));
-        Value column = e.add(origin, e.mul(s[0], e.constant(shape.dilation[2])));
-        SmallVector<Value> next;
-        for (int64_t i = 0; i < count; ++i)
-          next.push_back(multiplyAdd(input(e.add(column, e.constant(i * shape.stride[2]))), weight, inner[i]));
-        return next;
-      });
-    });
+    sums = carriedLoops(
+        b, {line.depthCut.first, line.lineCut.first}, {line.depthCut.last, line.lineCut.last}, sums,
+        [&](ArrayRef<Value> r, ArrayRef<Value> carried) {
+          Value plane = e.add(line.depthCut.origin, e.mul(r[0], e.constant(shape.dilation[0])));
+          Value row = e.add(line.lineCut.origin, e.mul(r[1], e.constant(shape.dilation[1])));
+          Value position = e.mul(e.add(e.mul(r[0], e.constant(shape.window[1])), r[1]), e.constant(shape.window[2]));
+          auto input = [&](Value column) {
+            ElementEmitter::Scope scope(at);
+            return widenTo(b, at.emit(op.getInput(), indices(line.image, plane, row, column, line)), sum);
+          };
+          if (whole && shape.window[2] <= unrolledColumns)
+            return addColumns(line, position, origin, carried, input);
+          WindowCut cut = whole ? WindowCut{zero, e.constant(shape.window[2]), origin} : cutWindow(e, shape, 2, pixel);
+          return carriedLoops(b, {cut.first}, {cut.last}, carried, [&](ArrayRef<Value> s, ArrayRef<Value> inner) {
+            Value weight = loadWeight(line, e.add(position, s[0]));
+            Value column = e.add(origin, e.mul(s[0], e.constant(shape.dilation[2])));
+            SmallVector<Value> next;
+            for (int64_t i = 0; i < count; ++i)
+              next.push_back(multiplyAdd(input(e.add(column, e.constant(i * shape.stride[2]))), weight, inner[i]));
+            return next;
+          });
+        });
     for (int64_t i = 0; i < count; ++i) {
       Value outer = at.lanes() > 1 ? at.currentMask() : Value();
       epilogue.emit(sums[i], indices(line.image, line.depth, line.line, e.add(pixel, e.constant(i)), line), outer);

@@ -189,9 +189,9 @@ Value ElementEmitter::perLane(Type elementType, ArrayRef<LaneIndex> indices,
 namespace {
 /// Where the lanes of an access lie, in elements.
 struct Address {
-  Value base;           // of lane 0
-  int64_t stride = 0;   // between lanes
-  Value lanes = {};     // or one offset per lane
+  Value base;         // of lane 0
+  int64_t stride = 0; // between lanes
+  Value lanes = {};   // or one offset per lane
 };
 } // namespace
 

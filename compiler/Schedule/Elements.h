@@ -1,9 +1,9 @@
 //===- Elements.h - values of tensor expressions, one group of lanes at a time --------------------------===//
 //
-// The heart of scheduling: every nn op that has a pointwise definition (its element at an index, in terms of its operands'
-// elements) is emitted through an ElementEmitter. A schedule decides loops, lanes and where results are stored; the emitter
-// follows the expression from a result down to buffers. With one lane and no approximations the same definitions are the
-// reference lowering.
+// The heart of scheduling: every nn op that has a pointwise definition (its element at an index, in terms of its
+// operands' elements) is emitted through an ElementEmitter. A schedule decides loops, lanes and where results are
+// stored; the emitter follows the expression from a result down to buffers. With one lane and no approximations the
+// same definitions are the reference lowering.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -36,7 +36,8 @@ struct LaneIndex {
   }
 };
 
-/// A dense row-major tensor in memory. `memref` is memref<?xT> with T the storage type; `offset` (elements) may be null.
+/// A dense row-major tensor in memory. `memref` is memref<?xT> with T the storage type; `offset` (elements) may be
+/// null.
 struct Buffer {
   Value memref;
   Value offset = {};
@@ -78,8 +79,8 @@ public:
   void setMask(Value mask) { this->mask = mask; }
   Value currentMask() const { return mask; }
 
-  /// The element(s) of `tensor` at `indices`: registerType for one lane, a vector of it for more. Emitted at the builder's insertion
-  /// point. Values are reused while the insertion block stays the same (see Scope).
+  /// The element(s) of `tensor` at `indices`: registerType for one lane, a vector of it for more. Emitted at the
+  /// builder's insertion point. Values are reused while the insertion block stays the same (see Scope).
   Value emit(Value tensor, llvm::ArrayRef<LaneIndex> indices);
 
   /// Stores `element` (as from emit) to a buffer of `type` and `extents` at `indices`.

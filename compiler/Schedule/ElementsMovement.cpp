@@ -45,7 +45,8 @@ Value ElementEmitter::emitConcat(nn::ConcatOp op, ArrayRef<LaneIndex> indices) {
   auto local = [&](size_t k) {
     SmallVector<LaneIndex> mapped(indices);
     LaneIndex &index = mapped[axis];
-    index = index.lanes ? math.index(math.sub(index.lanes, starts[k])) : LaneIndex{sub(index.base, starts[k]), index.stride};
+    index = index.lanes ? math.index(math.sub(index.lanes, starts[k]))
+                        : LaneIndex{sub(index.base, starts[k]), index.stride};
     return mapped;
   };
   size_t count = op.getInputs().size();
@@ -55,7 +56,13 @@ Value ElementEmitter::emitConcat(nn::ConcatOp op, ArrayRef<LaneIndex> indices) {
       if (k + 1 == count)
         return emit(op.getInputs()[k], local(k));
       Value before = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, position, starts[k + 1]);
-      return choose(b, before, type, [&] { Scope inner(*this); return emit(op.getInputs()[k], local(k)); }, [&] { return from(k + 1); });
+      return choose(
+          b, before, type,
+          [&] {
+            Scope inner(*this);
+            return emit(op.getInputs()[k], local(k));
+          },
+          [&] { return from(k + 1); });
     };
     return from(0);
   }
@@ -78,7 +85,8 @@ Value ElementEmitter::emitPad(nn::PadOp op, ArrayRef<LaneIndex> indices) {
   for (size_t d = 0; d < indices.size(); ++d) {
     Value low = op.getLow()[d], extent = inner[d];
     const LaneIndex &index = indices[d];
-    bool untouched = getConstantIntValue(OpFoldResult(low)) == 0 && getConstantIntValue(OpFoldResult(Value(op.getHigh()[d]))) == 0;
+    bool untouched =
+        getConstantIntValue(OpFoldResult(low)) == 0 && getConstantIntValue(OpFoldResult(Value(op.getHigh()[d]))) == 0;
     if (untouched) {
       mapped.push_back(index);
       continue;
@@ -87,7 +95,8 @@ Value ElementEmitter::emitPad(nn::PadOp op, ArrayRef<LaneIndex> indices) {
     switch (op.getMode()) {
     case nn::PadMode::constant: {
       Value inside = math.inside(local, extent);
-      (index.isUniform() ? uniformInside : laneInside) = math.both(index.isUniform() ? uniformInside : laneInside, inside);
+      (index.isUniform() ? uniformInside : laneInside) =
+          math.both(index.isUniform() ? uniformInside : laneInside, inside);
       mapped.push_back(index.lanes ? math.index(local) : LaneIndex{sub(index.base, low), index.stride});
       continue;
     }
@@ -179,8 +188,13 @@ Value ElementEmitter::emitPack(nn::PackOp op, ArrayRef<LaneIndex> indices) {
   Value inside = math.inside(math.value(column), extents(op.getInput()).back());
   Type elementType = elementTypeOf(op.getResult());
   if (column.isUniform())
-    return choose(b, inside, laneType(elementType), [&] { Scope scope(*this); return emit(op.getInput(), mapped); },
-                  [&] { return splatConstant(elementType, 0); });
+    return choose(
+        b, inside, laneType(elementType),
+        [&] {
+          Scope scope(*this);
+          return emit(op.getInput(), mapped);
+        },
+        [&] { return splatConstant(elementType, 0); });
   Scope scope(*this);
   Value outer = mask;
   mask = outer ? Value(arith::AndIOp::create(b, outer, inside)) : inside;

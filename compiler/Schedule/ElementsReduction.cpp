@@ -74,17 +74,16 @@ Value ElementEmitter::emitArgReduce(nn::ArgReduceOp op, ArrayRef<LaneIndex> indi
     return arith::CmpIOp::create(b, predicate, value, best);
   };
   Value first = widen(emit(input, mapped));
-  SmallVector<Value> result =
-      carriedLoops(b, {constant(1)}, {extents(input)[axis]}, {first, splatConstant(i64, 0)},
-                   [&](ArrayRef<Value> at, ArrayRef<Value> best) {
-                     Scope scope(*this);
-                     mapped[axis] = {at[0]};
-                     Value value = widen(emit(input, mapped));
-                     Value wins = better(value, best[0]);
-                     Value here = splat(arith::IndexCastOp::create(b, i64, at[0]));
-                     return SmallVector<Value>{arith::SelectOp::create(b, wins, value, best[0]),
-                                               arith::SelectOp::create(b, wins, here, best[1])};
-                   });
+  SmallVector<Value> result = carriedLoops(b, {constant(1)}, {extents(input)[axis]}, {first, splatConstant(i64, 0)},
+                                           [&](ArrayRef<Value> at, ArrayRef<Value> best) {
+                                             Scope scope(*this);
+                                             mapped[axis] = {at[0]};
+                                             Value value = widen(emit(input, mapped));
+                                             Value wins = better(value, best[0]);
+                                             Value here = splat(arith::IndexCastOp::create(b, i64, at[0]));
+                                             return SmallVector<Value>{arith::SelectOp::create(b, wins, value, best[0]),
+                                                                       arith::SelectOp::create(b, wins, here, best[1])};
+                                           });
   return result[1];
 }
 
@@ -139,7 +138,8 @@ Value ElementEmitter::emitPool(nn::PoolOp op, ArrayRef<LaneIndex> indices) {
   int64_t first = spatialStart(op), spatial = op.getKernel().size();
   SmallVector<Value> inputExtents(ArrayRef(extents(input)).slice(first, spatial));
   ArrayRef<LaneIndex> positions = indices.slice(first, spatial);
-  WindowRange range = windowRange(*this, positions, inputExtents, op.getKernel(), op.getStrides(), op.getPads(), op.getDilations());
+  WindowRange range =
+      windowRange(*this, positions, inputExtents, op.getKernel(), op.getStrides(), op.getPads(), op.getDilations());
   bool averages = op.getKind() == nn::PoolKind::average || op.getKind() == nn::PoolKind::average_include_pad;
   nn::ReduceKind kind = op.getKind() == nn::PoolKind::max ? nn::ReduceKind::max : nn::ReduceKind::sum;
   bool hasLanes = !llvm::all_of(positions, [](const LaneIndex &index) { return index.isUniform(); });
@@ -150,30 +150,32 @@ Value ElementEmitter::emitPool(nn::PoolOp op, ArrayRef<LaneIndex> indices) {
   if (hasLanes)
     initial.push_back(splatConstant(countType, 0));
   SmallVector<LaneIndex> mapped(indices);
-  SmallVector<Value> result = carriedLoops(b, range.lower, range.upper, initial, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
-    Scope scope(*this);
-    Value valid, outer = mask;
-    for (int64_t d = 0; d < spatial; ++d) {
-      Value position = math.add(range.origin[d], mul(at[d], constant(op.getDilations()[d])));
-      const LaneIndex &index = positions[d];
-      bool affine = !index.lanes && index.stride != 0;
-      mapped[first + d] = affine ? LaneIndex{add(sub(mul(index.base, constant(op.getStrides()[d])), constant(op.getPads()[d])),
-                                                 mul(at[d], constant(op.getDilations()[d]))),
-                                             index.stride * op.getStrides()[d]}
-                                 : math.index(position);
-      if (!index.isUniform())
-        valid = math.both(valid, math.inside(position, inputExtents[d]));
-    }
-    if (!valid)
-      return SmallVector<Value>{combine(kind, accType, acc[0], widen(emit(input, mapped)))};
-    mask = outer ? Value(arith::AndIOp::create(b, outer, valid)) : valid;
-    Value value = widen(emit(input, mapped));
-    mask = outer;
-    Value combined = arith::SelectOp::create(b, valid, combine(kind, accType, acc[0], value), acc[0]);
-    Value one = splatConstant(countType, 1);
-    Value more = arith::SelectOp::create(b, valid, arith::AddFOp::create(b, acc[1], one), acc[1]);
-    return SmallVector<Value>{combined, more};
-  });
+  SmallVector<Value> result =
+      carriedLoops(b, range.lower, range.upper, initial, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
+        Scope scope(*this);
+        Value valid, outer = mask;
+        for (int64_t d = 0; d < spatial; ++d) {
+          Value position = math.add(range.origin[d], mul(at[d], constant(op.getDilations()[d])));
+          const LaneIndex &index = positions[d];
+          bool affine = !index.lanes && index.stride != 0;
+          mapped[first + d] =
+              affine ? LaneIndex{add(sub(mul(index.base, constant(op.getStrides()[d])), constant(op.getPads()[d])),
+                                     mul(at[d], constant(op.getDilations()[d]))),
+                                 index.stride * op.getStrides()[d]}
+                     : math.index(position);
+          if (!index.isUniform())
+            valid = math.both(valid, math.inside(position, inputExtents[d]));
+        }
+        if (!valid)
+          return SmallVector<Value>{combine(kind, accType, acc[0], widen(emit(input, mapped)))};
+        mask = outer ? Value(arith::AndIOp::create(b, outer, valid)) : valid;
+        Value value = widen(emit(input, mapped));
+        mask = outer;
+        Value combined = arith::SelectOp::create(b, valid, combine(kind, accType, acc[0], value), acc[0]);
+        Value one = splatConstant(countType, 1);
+        Value more = arith::SelectOp::create(b, valid, arith::AddFOp::create(b, acc[1], one), acc[1]);
+        return SmallVector<Value>{combined, more};
+      });
   Value sum = result[0];
   if (!averages)
     return narrow(sum, elementType);
@@ -208,13 +210,15 @@ Value ElementEmitter::emitPool(nn::PoolOp op, ArrayRef<LaneIndex> indices) {
 
 Value ElementEmitter::emitPoolArgmax(nn::PoolArgmaxOp op, ArrayRef<LaneIndex> indices) {
   if (laneCount > 1)
-    return perLane(b.getI64Type(), indices, [&](ElementEmitter &scalar, ArrayRef<LaneIndex> at) { return scalar.emitPoolArgmax(op, at); });
+    return perLane(b.getI64Type(), indices,
+                   [&](ElementEmitter &scalar, ArrayRef<LaneIndex> at) { return scalar.emitPoolArgmax(op, at); });
   Value input = op.getInput();
   int64_t first = 2, spatial = op.getKernel().size();
   Type elementType = elementTypeOf(input), i64 = b.getI64Type();
   SmallVector<Value> all(extents(input));
   ArrayRef<Value> inputExtents = ArrayRef(all).slice(first, spatial);
-  WindowRange range = windowRange(*this, indices.slice(first, spatial), inputExtents, op.getKernel(), op.getStrides(), op.getPads(), op.getDilations());
+  WindowRange range = windowRange(*this, indices.slice(first, spatial), inputExtents, op.getKernel(), op.getStrides(),
+                                  op.getPads(), op.getDilations());
   // Row-major plane offset, or with the first spatial dimension fastest.
   auto flat = [&](ArrayRef<Value> position) {
     Value offset = constant(0);
@@ -231,22 +235,28 @@ Value ElementEmitter::emitPoolArgmax(nn::PoolArgmaxOp op, ArrayRef<LaneIndex> in
   Value best = neutral(nn::ReduceKind::max, elementType);
   SmallVector<LaneIndex> mapped(indices);
   Value none = arith::ConstantIntOp::create(b, -1, 64);
-  SmallVector<Value> result = carriedLoops(b, range.lower, range.upper, {best, none}, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
-    Scope scope(*this);
-    SmallVector<Value> position;
-    for (int64_t d = 0; d < spatial; ++d) {
-      position.push_back(add(range.origin[d], mul(at[d], constant(op.getDilations()[d]))));
-      mapped[first + d] = {position.back()};
-    }
-    Value value = emit(input, mapped);
-    Value wins = isa<FloatType>(elementType)
-                     ? Value(arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, value, acc[0]))
-                     : Value(arith::CmpIOp::create(b, elementType.isUnsignedInteger() ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::sgt, value, acc[0]));
-    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, acc[1], arith::ConstantIntOp::create(b, 0, 64));
-    wins = arith::OrIOp::create(b, wins, isFirst);
-    Value here = arith::IndexCastOp::create(b, i64, flat(position));
-    return SmallVector<Value>{arith::SelectOp::create(b, wins, value, acc[0]), arith::SelectOp::create(b, wins, here, acc[1])};
-  });
+  SmallVector<Value> result =
+      carriedLoops(b, range.lower, range.upper, {best, none}, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
+        Scope scope(*this);
+        SmallVector<Value> position;
+        for (int64_t d = 0; d < spatial; ++d) {
+          position.push_back(add(range.origin[d], mul(at[d], constant(op.getDilations()[d]))));
+          mapped[first + d] = {position.back()};
+        }
+        Value value = emit(input, mapped);
+        Value wins =
+            isa<FloatType>(elementType)
+                ? Value(arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, value, acc[0]))
+                : Value(arith::CmpIOp::create(
+                      b, elementType.isUnsignedInteger() ? arith::CmpIPredicate::ugt : arith::CmpIPredicate::sgt, value,
+                      acc[0]));
+        Value isFirst =
+            arith::CmpIOp::create(b, arith::CmpIPredicate::slt, acc[1], arith::ConstantIntOp::create(b, 0, 64));
+        wins = arith::OrIOp::create(b, wins, isFirst);
+        Value here = arith::IndexCastOp::create(b, i64, flat(position));
+        return SmallVector<Value>{arith::SelectOp::create(b, wins, value, acc[0]),
+                                  arith::SelectOp::create(b, wins, here, acc[1])};
+      });
   return result[1];
 }
 
@@ -257,7 +267,8 @@ Value ElementEmitter::emitPoolArgmax(nn::PoolArgmaxOp op, ArrayRef<LaneIndex> in
 /// acc + x * y in the accumulator type.
 static Value multiplyAdd(ElementEmitter &emitter, Type accType, Value acc, Value x, Value y) {
   ImplicitLocOpBuilder &b = emitter.builder();
-  Value product = isa<FloatType>(accType) ? Value(arith::MulFOp::create(b, x, y)) : Value(arith::MulIOp::create(b, x, y));
+  Value product =
+      isa<FloatType>(accType) ? Value(arith::MulFOp::create(b, x, y)) : Value(arith::MulIOp::create(b, x, y));
   return emitter.combine(nn::ReduceKind::sum, accType, acc, product);
 }
 
@@ -278,7 +289,9 @@ Value ElementEmitter::emitMatmul(nn::MatmulOp op, ArrayRef<LaneIndex> indices) {
       else if (fixed || mine[d] == resultExtents[from])
         mapped.push_back(indices[from]);
       else
-        mapped.push_back({arith::SelectOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, mine[d], constant(1)), constant(0), indices[from].base)});
+        mapped.push_back(
+            {arith::SelectOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, mine[d], constant(1)),
+                                     constant(0), indices[from].base)});
     }
     return mapped;
   };
@@ -286,21 +299,23 @@ Value ElementEmitter::emitMatmul(nn::MatmulOp op, ArrayRef<LaneIndex> indices) {
   SmallVector<LaneIndex> left = batched(lhs, 2), right = batched(rhs, packed ? 3 : 2);
   LaneIndex row = indices[outer], column = indices[outer + 1];
   Value depth = lhsExtents[lhsExtents.size() - (op.getTransposeLhs() ? 2 : 1)];
-  SmallVector<Value> result = carriedLoops(b, {constant(0)}, {depth}, {splatConstant(accType, 0)}, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
-    Scope scope(*this);
-    LaneIndex k{at[0]};
-    SmallVector<LaneIndex> l(left), r(right);
-    l.append({op.getTransposeLhs() ? k : row, op.getTransposeLhs() ? row : k});
-    if (packed) {
-      IndexMath math(*this);
-      Value nr = constant(op.getPacking()->getNr()), n = math.value(column);
-      r.append({math.index(math.div(n, nr)), k, math.index(math.rem(n, nr))});
-    } else {
-      r.append({op.getTransposeRhs() ? column : k, op.getTransposeRhs() ? k : column});
-    }
-    Value x = convert(emit(lhs, l), elementTypeOf(lhs), accType), y = convert(emit(rhs, r), elementTypeOf(rhs), accType);
-    return SmallVector<Value>{multiplyAdd(*this, accType, acc[0], x, y)};
-  });
+  SmallVector<Value> result = carriedLoops(
+      b, {constant(0)}, {depth}, {splatConstant(accType, 0)}, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
+        Scope scope(*this);
+        LaneIndex k{at[0]};
+        SmallVector<LaneIndex> l(left), r(right);
+        l.append({op.getTransposeLhs() ? k : row, op.getTransposeLhs() ? row : k});
+        if (packed) {
+          IndexMath math(*this);
+          Value nr = constant(op.getPacking()->getNr()), n = math.value(column);
+          r.append({math.index(math.div(n, nr)), k, math.index(math.rem(n, nr))});
+        } else {
+          r.append({op.getTransposeRhs() ? column : k, op.getTransposeRhs() ? k : column});
+        }
+        Value x = convert(emit(lhs, l), elementTypeOf(lhs), accType),
+              y = convert(emit(rhs, r), elementTypeOf(rhs), accType);
+        return SmallVector<Value>{multiplyAdd(*this, accType, acc[0], x, y)};
+      });
   return narrow(result[0], resultType);
 }
 
@@ -312,7 +327,8 @@ Value ElementEmitter::emitConv(nn::ConvOp op, ArrayRef<LaneIndex> indices) {
   for (size_t d = 0; d < indices.size(); ++d)
     allUniform &= indices[d].isUniform();
   if (!allUniform)
-    return perLane(resultType, indices, [&](ElementEmitter &scalar, ArrayRef<LaneIndex> at) { return scalar.emitConv(op, at); });
+    return perLane(resultType, indices,
+                   [&](ElementEmitter &scalar, ArrayRef<LaneIndex> at) { return scalar.emitConv(op, at); });
   Value input = op.getInput(), filter = op.getFilter();
   SmallVector<Value> inputExtents(extents(input));
   ArrayRef<Value> spatialExtents = ArrayRef(inputExtents).slice(first, spatial);
@@ -320,39 +336,43 @@ Value ElementEmitter::emitConv(nn::ConvOp op, ArrayRef<LaneIndex> indices) {
   Value groupChannels = div(inputExtents[channelDim], constant(groups));
   Value groupFilters = div(extents(op.getResult())[channelDim], constant(groups));
   Value f = indices[channelDim].base, group = div(f, groupFilters);
-  WindowRange range = windowRange(*this, indices.slice(first, spatial), spatialExtents, op.getKernel(), op.getStrides(), op.getPads(), op.getDilations());
+  WindowRange range = windowRange(*this, indices.slice(first, spatial), spatialExtents, op.getKernel(), op.getStrides(),
+                                  op.getPads(), op.getDilations());
   SmallVector<Value> lower(range.lower), upper(range.upper);
   lower.push_back(constant(0));
   upper.push_back(groupChannels);
-  SmallVector<Value> result = carriedLoops(b, lower, upper, {splatConstant(accType, 0)}, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
-    Scope scope(*this);
-    SmallVector<LaneIndex> x(inputExtents.size()), w;
-    Value channel = at.back();
-    x[0] = indices[0];
-    x[channelDim] = {add(mul(group, groupChannels), channel)};
-    Value position = constant(0);
-    for (int64_t d = 0; d < spatial; ++d) {
-      x[first + d] = {add(range.origin[d], mul(at[d], constant(op.getDilations()[d])))};
-      position = add(mul(position, constant(op.getKernel()[d])), at[d]);
-    }
-    if (op.getPacking()) {
-      Value nr = constant(op.getPacking()->getNr()), n = rem(f, groupFilters);
-      w = {{group}, {div(n, nr)}, {add(mul(position, groupChannels), channel)}, {rem(n, nr)}};
-    } else {
-      w = {{f}, {channel}};
-      for (Value p : at.drop_back())
-        w.push_back({p});
-    }
-    Value xs = convert(emit(input, x), elementTypeOf(input), accType), ws = convert(emit(filter, w), elementTypeOf(filter), accType);
-    return SmallVector<Value>{multiplyAdd(*this, accType, acc[0], xs, ws)};
-  });
+  SmallVector<Value> result =
+      carriedLoops(b, lower, upper, {splatConstant(accType, 0)}, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
+        Scope scope(*this);
+        SmallVector<LaneIndex> x(inputExtents.size()), w;
+        Value channel = at.back();
+        x[0] = indices[0];
+        x[channelDim] = {add(mul(group, groupChannels), channel)};
+        Value position = constant(0);
+        for (int64_t d = 0; d < spatial; ++d) {
+          x[first + d] = {add(range.origin[d], mul(at[d], constant(op.getDilations()[d])))};
+          position = add(mul(position, constant(op.getKernel()[d])), at[d]);
+        }
+        if (op.getPacking()) {
+          Value nr = constant(op.getPacking()->getNr()), n = rem(f, groupFilters);
+          w = {{group}, {div(n, nr)}, {add(mul(position, groupChannels), channel)}, {rem(n, nr)}};
+        } else {
+          w = {{f}, {channel}};
+          for (Value p : at.drop_back())
+            w.push_back({p});
+        }
+        Value xs = convert(emit(input, x), elementTypeOf(input), accType),
+              ws = convert(emit(filter, w), elementTypeOf(filter), accType);
+        return SmallVector<Value>{multiplyAdd(*this, accType, acc[0], xs, ws)};
+      });
   return splat(narrow(result[0], resultType));
 }
 
 Value ElementEmitter::emitConvTranspose(nn::ConvTransposeOp op, ArrayRef<LaneIndex> indices) {
   Type resultType = elementTypeOf(op.getResult()), accType = accumulatorType(resultType);
   if (laneCount > 1)
-    return perLane(resultType, indices, [&](ElementEmitter &scalar, ArrayRef<LaneIndex> at) { return scalar.emitConvTranspose(op, at); });
+    return perLane(resultType, indices,
+                   [&](ElementEmitter &scalar, ArrayRef<LaneIndex> at) { return scalar.emitConvTranspose(op, at); });
   Value input = op.getInput(), filter = op.getFilter();
   SmallVector<Value> inputExtents(extents(input)), filterExtents(extents(filter));
   size_t spatial = inputExtents.size() - 2;
@@ -361,30 +381,34 @@ Value ElementEmitter::emitConvTranspose(nn::ConvTransposeOp op, ArrayRef<LaneInd
   Value f = indices[1].base, group = div(f, groupFilters);
   SmallVector<Value> lower(spatial + 1, constant(0)), upper(ArrayRef(filterExtents).drop_front(2));
   upper.push_back(groupChannels);
-  SmallVector<Value> result = carriedLoops(b, lower, upper, {splatConstant(accType, 0)}, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
-    Scope scope(*this);
-    // Kernel position r reaches this output from input (p + pad - r * dilation) / stride, if that is a whole number inside.
-    Value valid;
-    Value channel = add(mul(group, groupChannels), at.back());
-    SmallVector<LaneIndex> x{indices[0], {channel}}, w{{channel}, {rem(f, groupFilters)}};
-    IndexMath math(*this);
-    for (size_t d = 0; d < spatial; ++d) {
-      Value stride = constant(op.getStrides()[d]);
-      Value reached = sub(add(indices[2 + d].base, constant(op.getPads()[d])), mul(at[d], constant(op.getDilations()[d])));
-      Value position = b.createOrFold<arith::DivSIOp>(reached, stride);
-      Value whole = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, mul(position, stride), reached);
-      valid = math.both(math.both(valid, whole), math.inside(position, inputExtents[2 + d]));
-      x.push_back({position});
-      w.push_back({at[d]});
-    }
-    Value next = choose(b, valid, acc[0].getType(),
-                        [&] {
-                          Scope inner(*this);
-                          return multiplyAdd(*this, accType, acc[0], widen(emit(input, x)), widen(emit(filter, w)));
-                        },
-                        [&] { return acc[0]; });
-    return SmallVector<Value>{next};
-  });
+  SmallVector<Value> result =
+      carriedLoops(b, lower, upper, {splatConstant(accType, 0)}, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
+        Scope scope(*this);
+        // Kernel position r reaches this output from input (p + pad - r * dilation) / stride, if that is a whole number
+        // inside.
+        Value valid;
+        Value channel = add(mul(group, groupChannels), at.back());
+        SmallVector<LaneIndex> x{indices[0], {channel}}, w{{channel}, {rem(f, groupFilters)}};
+        IndexMath math(*this);
+        for (size_t d = 0; d < spatial; ++d) {
+          Value stride = constant(op.getStrides()[d]);
+          Value reached =
+              sub(add(indices[2 + d].base, constant(op.getPads()[d])), mul(at[d], constant(op.getDilations()[d])));
+          Value position = b.createOrFold<arith::DivSIOp>(reached, stride);
+          Value whole = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, mul(position, stride), reached);
+          valid = math.both(math.both(valid, whole), math.inside(position, inputExtents[2 + d]));
+          x.push_back({position});
+          w.push_back({at[d]});
+        }
+        Value next = choose(
+            b, valid, acc[0].getType(),
+            [&] {
+              Scope inner(*this);
+              return multiplyAdd(*this, accType, acc[0], widen(emit(input, x)), widen(emit(filter, w)));
+            },
+            [&] { return acc[0]; });
+        return SmallVector<Value>{next};
+      });
   return narrow(result[0], resultType);
 }
 

@@ -41,8 +41,14 @@ public:
     return arith::CmpFOp::create(b, predicate, x, y);
   }
   Value select(Value condition, Value x, Value y) { return math.select(condition, x, y); }
-  Value fromIndex(Value index) { return arith::SIToFPOp::create(b, like(index, b.getF64Type()), arith::IndexCastOp::create(b, like(index, b.getI64Type()), index)); }
-  Value toIndex(Value x) { return arith::IndexCastOp::create(b, like(x, b.getIndexType()), arith::FPToSIOp::create(b, like(x, b.getI64Type()), x)); }
+  Value fromIndex(Value index) {
+    return arith::SIToFPOp::create(b, like(index, b.getF64Type()),
+                                   arith::IndexCastOp::create(b, like(index, b.getI64Type()), index));
+  }
+  Value toIndex(Value x) {
+    return arith::IndexCastOp::create(b, like(x, b.getIndexType()),
+                                      arith::FPToSIOp::create(b, like(x, b.getI64Type()), x));
+  }
   Value widen(Value f32) { return arith::ExtFOp::create(b, like(f32, b.getF64Type()), f32); }
 
   ElementEmitter &emitter;
@@ -66,20 +72,22 @@ Value inputCoordinate(Coordinates &c, nn::ResizeOp op, size_t d, Value x, Value 
   using C = nn::ResizeCoordinate;
   Value scale = c.widen(op.getScales()[d]), half = c.constant(0.5), zero = c.constant(0), one = c.constant(1);
   Value inF = c.fromIndex(in), outF = c.fromIndex(out);
-  // The standard scales the grid by the given scale, though the result's extent was rounded down. A product that is almost whole comes
-  // from a scale that stands for two extents and was rounded to f32.
+  // The standard scales the grid by the given scale, though the result's extent was rounded down. A product that is
+  // whole but for the rounding of the scale to f32 comes from a scale that stands for two extents: those count, or a
+  // position between two elements would fall to either side by chance.
   auto scaledExtent = [&] {
     Value product = c.mul(inF, scale), whole = math::RoundEvenOp::create(c.b, product);
-    Value isWhole = c.compare(arith::CmpFPredicate::OLT, c.abs(c.sub(product, whole)), c.constant(1e-4));
-    return c.select(isWhole, whole, product);
+    Value distance = c.abs(c.sub(product, whole)), rounding = c.mul(product, c.constant(0x1p-23));
+    return c.select(c.compare(arith::CmpFPredicate::OLE, distance, rounding), whole, product);
   };
+  auto toInput = [&](Value position) { return c.div(c.mul(position, inF), scaledExtent()); };
   auto isOne = [&] { return arith::CmpIOp::create(c.b, arith::CmpIPredicate::eq, out, c.emitter.constant(1)); };
-  auto centred = [&] { return c.sub(c.div(c.add(x, half), scale), half); };
+  auto centred = [&] { return c.sub(toInput(c.add(x, half)), half); };
   switch (op.getCoordinate()) {
   case C::half_pixel:
     return centred();
   case C::half_pixel_symmetric: {
-    Value adjustment = c.div(outF, c.mul(inF, scale));
+    Value adjustment = c.div(outF, scaledExtent());
     Value centre = c.mul(inF, half);
     return c.add(c.mul(centre, c.sub(one, adjustment)), centred());
   }
@@ -88,9 +96,9 @@ Value inputCoordinate(Coordinates &c, nn::ResizeOp op, size_t d, Value x, Value 
   case C::align_corners:
     return c.select(isOne(), zero, c.div(c.mul(x, c.sub(inF, one)), c.sub(scaledExtent(), one)));
   case C::asymmetric:
-    return c.div(x, scale);
+    return toInput(x);
   case C::tf_half_pixel_for_nn:
-    return c.div(c.add(x, half), scale);
+    return toInput(c.add(x, half));
   case C::tf_crop_and_resize: {
     size_t rank = op.getScales().size();
     Value start = c.widen(op.getRoi()[d]), end = c.widen(op.getRoi()[rank + d]), last = c.sub(inF, one);
@@ -149,7 +157,8 @@ Taps interpolationTaps(Coordinates &c, nn::ResizeOp op, Value x, Value extent) {
   for (int offset = linear ? 0 : -1; offset <= (linear ? 1 : 2); ++offset) {
     Value position = c.add(base, c.constant(offset));
     Value distance = c.abs(c.sub(x, position));
-    Value weight = linear ? triangleKernel(c, distance) : cubicKernel(c, distance, op.getCubicCoefficient().convertToFloat());
+    Value weight =
+        linear ? triangleKernel(c, distance) : cubicKernel(c, distance, op.getCubicCoefficient().convertToFloat());
     if (op.getExcludeOutside()) {
       Value inside = c.math.inside(c.toIndex(position), extent);
       weight = c.select(inside, weight, c.constant(0));
@@ -166,10 +175,10 @@ Taps interpolationTaps(Coordinates &c, nn::ResizeOp op, Value x, Value extent) {
 
 } // namespace
 
-/// Antialiased interpolation: the kernel is stretched by 1 / scale where that is above 1 and normalised; the number of taps is a
-/// run-time number, so dimensions are nested loops of one lane.
-static Value emitAntialiased(ElementEmitter &emitter, nn::ResizeOp op, ArrayRef<LaneIndex> indices, ArrayRef<bool> resized,
-                             Type elementType) {
+/// Antialiased interpolation: the kernel is stretched by 1 / scale where that is above 1 and normalised; the number of
+/// taps is a run-time number, so dimensions are nested loops of one lane.
+static Value emitAntialiased(ElementEmitter &emitter, nn::ResizeOp op, ArrayRef<LaneIndex> indices,
+                             ArrayRef<bool> resized, Type elementType) {
   Coordinates c(emitter);
   ImplicitLocOpBuilder &b = emitter.builder();
   SmallVector<Value> inExtents(emitter.extents(op.getInput())), outExtents(emitter.extents(op.getResult()));
@@ -188,20 +197,23 @@ static Value emitAntialiased(ElementEmitter &emitter, nn::ResizeOp op, ArrayRef<
     Value support = c.div(c.constant(linear ? 1 : 2), shrink);
     Value from = c.toIndex(c.ceil(c.sub(x, support))), to = c.toIndex(c.floor(c.add(x, support)));
     Value count = emitter.add(emitter.sub(to, from), emitter.constant(1));
-    SmallVector<Value> sums = carriedLoops(b, {emitter.constant(0)}, {count}, {c.constant(0), c.constant(0)}, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
-      ElementEmitter::Scope scope(emitter);
-      Value position = emitter.add(from, at[0]);
-      Value distance = c.mul(c.abs(c.sub(x, c.fromIndex(position))), shrink);
-      Value weight = linear ? triangleKernel(c, distance) : cubicKernel(c, distance, op.getCubicCoefficient().convertToFloat());
-      if (op.getExcludeOutside())
-        weight = c.select(c.math.inside(position, inExtents[d]), weight, c.constant(0));
-      LaneIndex saved = mapped[d];
-      Value last = emitter.sub(inExtents[d], emitter.constant(1));
-      mapped[d] = {c.math.max(c.math.min(position, last), emitter.constant(0))};
-      Value value = along(d + 1);
-      mapped[d] = saved;
-      return SmallVector<Value>{c.add(acc[0], c.mul(weight, value)), c.add(acc[1], weight)};
-    });
+    SmallVector<Value> sums =
+        carriedLoops(b, {emitter.constant(0)}, {count}, {c.constant(0), c.constant(0)},
+                     [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
+                       ElementEmitter::Scope scope(emitter);
+                       Value position = emitter.add(from, at[0]);
+                       Value distance = c.mul(c.abs(c.sub(x, c.fromIndex(position))), shrink);
+                       Value weight = linear ? triangleKernel(c, distance)
+                                             : cubicKernel(c, distance, op.getCubicCoefficient().convertToFloat());
+                       if (op.getExcludeOutside())
+                         weight = c.select(c.math.inside(position, inExtents[d]), weight, c.constant(0));
+                       LaneIndex saved = mapped[d];
+                       Value last = emitter.sub(inExtents[d], emitter.constant(1));
+                       mapped[d] = {c.math.max(c.math.min(position, last), emitter.constant(0))};
+                       Value value = along(d + 1);
+                       mapped[d] = saved;
+                       return SmallVector<Value>{c.add(acc[0], c.mul(weight, value)), c.add(acc[1], weight)};
+                     });
     return c.div(sums[0], sums[1]);
   };
   return emitter.convert(along(0), b.getF64Type(), elementType);
@@ -214,7 +226,8 @@ Value ElementEmitter::emitResize(nn::ResizeOp op, ArrayRef<LaneIndex> indices) {
   bool lanesResized = false;
   for (size_t d = 0; d < indices.size(); ++d) {
     APFloat scale(0.0f);
-    std::optional<int64_t> in = getConstantIntValue(OpFoldResult(inExtents[d])), out = getConstantIntValue(OpFoldResult(outExtents[d]));
+    std::optional<int64_t> in = getConstantIntValue(OpFoldResult(inExtents[d])),
+                           out = getConstantIntValue(OpFoldResult(outExtents[d]));
     bool same = inExtents[d] == outExtents[d] || (in && in == out);
     bool untouched = same && op.getCoordinate() != nn::ResizeCoordinate::tf_crop_and_resize &&
                      matchPattern(op.getScales()[d], m_ConstantFloat(&scale)) && scale.isExactlyValue(1.0);
@@ -222,7 +235,8 @@ Value ElementEmitter::emitResize(nn::ResizeOp op, ArrayRef<LaneIndex> indices) {
     lanesResized |= !untouched && !indices[d].isUniform();
   }
   if (lanesResized && (op.getAntialias() || op.getMode() != nn::ResizeMode::nearest))
-    return perLane(elementType, indices, [&](ElementEmitter &scalar, ArrayRef<LaneIndex> at) { return scalar.emitResize(op, at); });
+    return perLane(elementType, indices,
+                   [&](ElementEmitter &scalar, ArrayRef<LaneIndex> at) { return scalar.emitResize(op, at); });
   if (op.getAntialias() && op.getMode() != nn::ResizeMode::nearest)
     return emitAntialiased(*this, op, indices, resized, elementType);
 
@@ -277,7 +291,8 @@ Value ElementEmitter::emitResize(nn::ResizeOp op, ArrayRef<LaneIndex> indices) {
   if (!single)
     result = convert(result, computed, elementType);
   if (outside) {
-    Value extrapolation = convert(splatConstant(b.getF32Type(), op.getExtrapolation().convertToFloat()), b.getF32Type(), elementType);
+    Value extrapolation =
+        convert(splatConstant(b.getF32Type(), op.getExtrapolation().convertToFloat()), b.getF32Type(), elementType);
     result = c.math.select(outside, extrapolation, result);
   }
   return result;

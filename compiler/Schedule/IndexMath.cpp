@@ -8,8 +8,8 @@ namespace tenon::schedule {
 
 using LoopBody = function_ref<SmallVector<Value>(ArrayRef<Value>, ArrayRef<Value>)>;
 
-static SmallVector<Value> nest(ImplicitLocOpBuilder &b, ArrayRef<Value> lower, ArrayRef<Value> upper, ArrayRef<Value> carried,
-                               SmallVector<Value> &inductions, LoopBody body) {
+static SmallVector<Value> nest(ImplicitLocOpBuilder &b, ArrayRef<Value> lower, ArrayRef<Value> upper,
+                               ArrayRef<Value> carried, SmallVector<Value> &inductions, LoopBody body) {
   if (inductions.size() == lower.size())
     return body(inductions, carried);
   size_t d = inductions.size();

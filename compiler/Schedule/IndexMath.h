@@ -60,11 +60,12 @@ private:
   ImplicitLocOpBuilder &b;
 };
 
-/// Nested loops over [lower, upper) in each dimension that carry values. `body` gets the induction variables and the carried
-/// values and returns the next ones.
-SmallVector<Value> carriedLoops(ImplicitLocOpBuilder &b, llvm::ArrayRef<Value> lower, llvm::ArrayRef<Value> upper,
-                                llvm::ArrayRef<Value> initial,
-                                llvm::function_ref<SmallVector<Value>(llvm::ArrayRef<Value>, llvm::ArrayRef<Value>)> body);
+/// Nested loops over [lower, upper) in each dimension that carry values. `body` gets the induction variables and the
+/// carried values and returns the next ones.
+SmallVector<Value>
+carriedLoops(ImplicitLocOpBuilder &b, llvm::ArrayRef<Value> lower, llvm::ArrayRef<Value> upper,
+             llvm::ArrayRef<Value> initial,
+             llvm::function_ref<SmallVector<Value>(llvm::ArrayRef<Value>, llvm::ArrayRef<Value>)> body);
 
 /// `if (condition) then() else other()` with one result.
 Value choose(ImplicitLocOpBuilder &b, Value condition, Type type, llvm::function_ref<Value()> then,
@@ -75,6 +76,9 @@ LaneIndex linearIndex(ElementEmitter &emitter, llvm::ArrayRef<Value> extents, ll
 
 /// The indices within `extents` of a linear row-major index.
 SmallVector<LaneIndex> delinearize(ElementEmitter &emitter, llvm::ArrayRef<Value> extents, const LaneIndex &linear);
+
+/// Transposes `rows` (as many vectors as lanes, a power of two): step s exchanges blocks of s lanes between rows s apart.
+void transposeTile(ImplicitLocOpBuilder &b, llvm::SmallVectorImpl<Value> &rows);
 
 } // namespace tenon::schedule
 

@@ -1,4 +1,5 @@
-//===- Kernel.h - a kernel function while it is being scheduled ----------------------------------------------------===//
+//===- Kernel.h - a kernel function while it is being scheduled
+//----------------------------------------------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_KERNEL_H
 #define TENON_COMPILER_SCHEDULE_KERNEL_H
@@ -11,8 +12,8 @@
 
 namespace tenon::schedule {
 
-/// A kernel function whose tensor body is being replaced by phases. Construction adds the buffer arguments and computes all extents
-/// at the end of the entry block; schedules then append phases; `finish` removes the tensors.
+/// A kernel function whose tensor body is being replaced by phases. Construction adds the buffer arguments and computes
+/// all extents at the end of the entry block; schedules then append phases; `finish` removes the tensors.
 class Kernel {
 public:
   Kernel(mlir::func::FuncOp function, const Machine &machine, bool reference);
@@ -44,8 +45,8 @@ public:
   /// Lanes of a vector for this kernel's element types; `inner` bounds it where the extent is static.
   int64_t lanes(Value inner) const;
 
-  /// Appends a phase. `build` gets an insertion point inside, the task range, scratch, and (where `canFail`) a status memref to
-  /// give to the emitters.
+  /// Appends a phase. `build` gets an insertion point inside, the task range, scratch, and (where `canFail`) a status
+  /// memref to give to the emitters.
   void phase(Value tasks, Value work, Value scratchBytes, bool canFail,
              llvm::function_ref<void(Value begin, Value end, Value scratch, Value status)> build);
 
@@ -78,8 +79,8 @@ Value product(ElementEmitter &emitter, llvm::ArrayRef<Value> extents);
 bool sameExtent(Value lhs, Value rhs);
 bool sameExtents(llvm::ArrayRef<Value> lhs, llvm::ArrayRef<Value> rhs);
 
-/// A loop over [from, to) in steps of `emitter.lanes()`, then the rest: masked where the machine has masks, else one by one.
-/// `body` gets the emitter to use (its mask is set) and the position of lane 0.
+/// A loop over [from, to) in steps of `emitter.lanes()`, then the rest: masked where the machine has masks, else one by
+/// one. `body` gets the emitter to use (its mask is set) and the position of lane 0.
 void vectorLoop(ElementEmitter &emitter, const Machine &machine, Value from, Value to,
                 llvm::function_ref<void(ElementEmitter &, Value)> body);
 
@@ -88,8 +89,8 @@ void vectorLoop(ElementEmitter &emitter, const Machine &machine, Value from, Val
 /// Every result element by its pointwise definition, vectorised along the last dimension.
 void scheduleMap(Kernel &kernel);
 
-/// Reductions and elementwise ops over common rows, in as many passes over a row as there are dependent reductions. Returns
-/// false (and emits nothing) if the body is not of that form.
+/// Reductions and elementwise ops over common rows, in as many passes over a row as there are dependent reductions.
+/// Returns false (and emits nothing) if the body is not of that form.
 bool scheduleRows(Kernel &kernel);
 
 /// A transposition that moves the last dimension. Returns false if the body is something else.

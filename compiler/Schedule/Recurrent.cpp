@@ -1,4 +1,5 @@
-//===- Recurrent.cpp - LSTM sequences ----------------------------------------------------------------------------------===//
+//===- Recurrent.cpp - LSTM sequences
+//----------------------------------------------------------------------------------===//
 //
 // One task per direction and batch item runs the whole sequence with state and gates in scratch. A step is a
 // vector-matrix product, gates side by side on the lanes (several accumulators in flight), then the cell on lanes.
@@ -30,7 +31,9 @@ public:
   Value div(Value x, Value y) { return arith::DivFOp::create(b, x, y); }
   Value max(Value x, Value y) { return arith::MaximumFOp::create(b, x, y); }
   Value min(Value x, Value y) { return arith::MinimumFOp::create(b, x, y); }
-  Value sigmoid(Value x) { return div(constant(1), add(constant(1), math::ExpOp::create(b, arith::NegFOp::create(b, x)))); }
+  Value sigmoid(Value x) {
+    return div(constant(1), add(constant(1), math::ExpOp::create(b, arith::NegFOp::create(b, x))));
+  }
   Value positive(Value x) { return arith::CmpFOp::create(b, arith::CmpFPredicate::OGE, x, constant(0)); }
   Value select(Value condition, Value x, Value y) { return arith::SelectOp::create(b, condition, x, y); }
 
@@ -96,10 +99,13 @@ struct Sequence {
   }
   void write(ElementEmitter &lane, Value tensor, Value element, ArrayRef<LaneIndex> at) {
     if (wants(tensor))
-      lane.store(lane.convert(element, type, elementType), elementType, kernel.resultBuffer(resultNumber(tensor)), kernel.extents(tensor), at);
+      lane.store(lane.convert(element, type, elementType), elementType, kernel.resultBuffer(resultNumber(tensor)),
+                 kernel.extents(tensor), at);
   }
   Value get(ElementEmitter &lane, Buffer buffer, LaneIndex at) { return lane.load(type, buffer, {hidden}, {at}); }
-  void put(ElementEmitter &lane, Buffer buffer, Value element, LaneIndex at) { lane.store(element, type, buffer, {hidden}, {at}); }
+  void put(ElementEmitter &lane, Buffer buffer, Value element, LaneIndex at) {
+    lane.store(element, type, buffer, {hidden}, {at});
+  }
   LaneIndex lane(ElementEmitter &emitter, Value position) { return {position, emitter.lanes() == 1 ? 0 : 1}; }
 };
 
@@ -116,17 +122,18 @@ static void gateBlock(Sequence &s, ElementEmitter &e, Value time, Value first, i
   auto column = [&](int64_t v) { return e.add(first, e.constant(v * e.lanes())); };
   for (int64_t v = 0; v < count; ++v)
     initial.push_back(s.read(e, s.op.getProjected(), {{time}, {s.batch}, s.lane(e, e.add(offset, column(v)))}));
-  SmallVector<Value> sums = carriedLoops(b, {e.constant(0)}, {s.hidden}, initial, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
-    ElementEmitter::Scope scope(e);
-    ElementEmitter scalar(e, 1);
-    Value state = e.splat(s.get(scalar, s.h, {at[0]}));
-    SmallVector<Value> next;
-    for (int64_t v = 0; v < count; ++v) {
-      Value weight = s.read(e, s.op.getRecurrent(), {{s.directionIndex()}, {at[0]}, s.lane(e, column(v))});
-      next.push_back(math::FmaOp::create(b, state, weight, acc[v]));
-    }
-    return next;
-  });
+  SmallVector<Value> sums =
+      carriedLoops(b, {e.constant(0)}, {s.hidden}, initial, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
+        ElementEmitter::Scope scope(e);
+        ElementEmitter scalar(e, 1);
+        Value state = e.splat(s.get(scalar, s.h, {at[0]}));
+        SmallVector<Value> next;
+        for (int64_t v = 0; v < count; ++v) {
+          Value weight = s.read(e, s.op.getRecurrent(), {{s.directionIndex()}, {at[0]}, s.lane(e, column(v))});
+          next.push_back(math::FmaOp::create(b, state, weight, acc[v]));
+        }
+        return next;
+      });
   Value all = e.mul(s.hidden, e.constant(4));
   for (int64_t v = 0; v < count; ++v)
     e.store(sums[v], s.type, s.gates, {all}, {s.lane(e, column(v))});
@@ -144,7 +151,8 @@ static void computeGates(Sequence &s, Value time) {
     ElementEmitter::Scope scope(e);
     gateBlock(s, e, time, blocks.getInductionVar(), accumulators);
   }
-  vectorLoop(e, s.kernel.machine, whole, all, [&](ElementEmitter &lane, Value first) { gateBlock(s, lane, time, first, 1); });
+  vectorLoop(e, s.kernel.machine, whole, all,
+             [&](ElementEmitter &lane, Value first) { gateBlock(s, lane, time, first, 1); });
 }
 
 /// The cell for one step: gates to new c and h, and the sequence result.
@@ -165,7 +173,8 @@ static void computeCell(Sequence &s, Value time) {
     };
     Value c = s.get(e, s.c, at);
     Value input = cell.activate(0, peephole(gate(0), 0, c));
-    Value forget = s.op.getInputForget() ? cell.sub(cell.constant(1), input) : cell.activate(0, peephole(gate(2), 2, c));
+    Value forget =
+        s.op.getInputForget() ? cell.sub(cell.constant(1), input) : cell.activate(0, peephole(gate(2), 2, c));
     Value candidate = cell.activate(1, gate(3));
     Value nextC = cell.add(cell.mul(forget, c), cell.mul(input, candidate));
     Value output = cell.activate(0, peephole(gate(1), 1, nextC));
@@ -236,32 +245,35 @@ bool scheduleLstm(Kernel &kernel, nn::LstmOp op) {
   // Each multiply-add of the product reads a weight from the second-level cache: about one vector per two cycles.
   Value work = plain.div(plain.mul(tasks, perTask), plain.constant(std::max<int64_t>(1, lanes)));
   Value typeBytes = plain.constant(type.getIntOrFloatBitWidth() / 8);
-  kernel.phase(tasks, work, plain.mul(plain.mul(hidden, plain.constant(6)), typeBytes), false, [&](Value begin, Value end, Value scratch, Value) {
-    ElementEmitter e = kernel.emitter(lanes);
-    Value count = e.mul(hidden, e.constant(6));
-    Value memory = memref::ViewOp::create(b, MemRefType::get({ShapedType::kDynamic}, type), scratch, e.constant(0), ValueRange(count));
-    auto part = [&](int64_t number) { return Buffer{memory, e.mul(hidden, e.constant(number))}; };
-    auto loop = scf::ForOp::create(b, begin, end, e.constant(1));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    Value item = e.rem(loop.getInductionVar(), batch);
-    auto run = [&](int64_t direction) {
-      ElementEmitter::Scope scope(e);
-      Sequence sequence{kernel, op, e, elementType, type, direction, item, hidden, steps, {memory}, part(4), part(5)};
-      runSequence(sequence);
-    };
-    if (directions == 1) {
-      run(0);
-    } else {
-      Value isForward = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, loop.getInductionVar(), batch);
-      auto choice = scf::IfOp::create(b, isForward, /*withElseRegion=*/true);
-      OpBuilder::InsertionGuard inner(b);
-      b.setInsertionPointToStart(choice.thenBlock());
-      run(0);
-      b.setInsertionPointToStart(choice.elseBlock());
-      run(1);
-    }
-  });
+  kernel.phase(tasks, work, plain.mul(plain.mul(hidden, plain.constant(6)), typeBytes), false,
+               [&](Value begin, Value end, Value scratch, Value) {
+                 ElementEmitter e = kernel.emitter(lanes);
+                 Value count = e.mul(hidden, e.constant(6));
+                 Value memory = memref::ViewOp::create(b, MemRefType::get({ShapedType::kDynamic}, type), scratch,
+                                                       e.constant(0), ValueRange(count));
+                 auto part = [&](int64_t number) { return Buffer{memory, e.mul(hidden, e.constant(number))}; };
+                 auto loop = scf::ForOp::create(b, begin, end, e.constant(1));
+                 OpBuilder::InsertionGuard guard(b);
+                 b.setInsertionPointToStart(loop.getBody());
+                 Value item = e.rem(loop.getInductionVar(), batch);
+                 auto run = [&](int64_t direction) {
+                   ElementEmitter::Scope scope(e);
+                   Sequence sequence{kernel, op,     e,     elementType, type,    direction,
+                                     item,   hidden, steps, {memory},    part(4), part(5)};
+                   runSequence(sequence);
+                 };
+                 if (directions == 1) {
+                   run(0);
+                 } else {
+                   Value isForward = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, loop.getInductionVar(), batch);
+                   auto choice = scf::IfOp::create(b, isForward, /*withElseRegion=*/true);
+                   OpBuilder::InsertionGuard inner(b);
+                   b.setInsertionPointToStart(choice.thenBlock());
+                   run(0);
+                   b.setInsertionPointToStart(choice.elseBlock());
+                   run(1);
+                 }
+               });
   kernel.setPath(kernel.reference ? "reference" : "lstm");
   return true;
 }

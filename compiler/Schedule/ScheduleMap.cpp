@@ -1,4 +1,5 @@
-//===- ScheduleMap.cpp - results element by element along the last dimension -----------------------------------------===//
+//===- ScheduleMap.cpp - results element by element along the last dimension
+//-----------------------------------------===//
 //
 // Expects: every op of the body has a pointwise definition. Guarantees: each result element is computed and stored
 // once; tasks are runs of rows (or of elements where there is one row). A concatenation is one sweep per operand.
@@ -17,8 +18,8 @@ static constexpr int64_t elementsPerTask = 4096;
 
 namespace {
 
-/// A value to compute at each index of a sweep and where to store it: at the same index of a result, moved by `start` along
-/// `axis` if that is not negative.
+/// A value to compute at each index of a sweep and where to store it: at the same index of a result, moved by `start`
+/// along `axis` if that is not negative.
 struct Target {
   size_t result;
   Value value;
@@ -44,7 +45,8 @@ static void storeTargets(Kernel &kernel, const Sweep &sweep, ElementEmitter &emi
     SmallVector<LaneIndex> to(indices);
     if (target.axis >= 0)
       to[target.axis].base = emitter.add(to[target.axis].base, target.start);
-    emitter.store(element, elementType, kernel.resultBuffer(target.result), kernel.extents(kernel.results()[target.result]), to);
+    emitter.store(element, elementType, kernel.resultBuffer(target.result),
+                  kernel.extents(kernel.results()[target.result]), to);
   }
 }
 
@@ -68,37 +70,39 @@ static void sweepPhase(Kernel &kernel, const Sweep &sweep) {
   }
   Value units = oneRow ? inner : rows;
   Value tasks = b.createOrFold<arith::CeilDivUIOp>(units, chunk);
-  kernel.phase(tasks, kernel.workOf(elements), plain.constant(0), kernel.canFail(), [&](Value begin, Value end, Value, Value status) {
-    ElementEmitter emitter = kernel.emitter(lanes);
-    emitter.setStatus(status);
-    Value from = emitter.mul(begin, chunk), to = b.createOrFold<arith::MinUIOp>(emitter.mul(end, chunk), units);
-    auto row = [&](ArrayRef<LaneIndex> outerIndices, Value first, Value last) {
-      vectorLoop(emitter, kernel.machine, first, last, [&](ElementEmitter &e, Value position) {
-        SmallVector<LaneIndex> indices(outerIndices);
-        if (!scalar)
-          indices.push_back({position, e.lanes() == 1 ? 0 : 1});
-        storeTargets(kernel, sweep, e, indices);
-      });
-    };
-    if (oneRow) {
-      row(SmallVector<LaneIndex>(outer.size(), LaneIndex{emitter.constant(0)}), from, to);
-    } else {
-      auto loop = scf::ForOp::create(b, from, to, emitter.constant(1));
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(loop.getBody());
-      ElementEmitter::Scope scope(emitter);
-      row(delinearize(emitter, outer, {loop.getInductionVar()}), emitter.constant(0), inner);
-    }
-    kernel.setPath(kernel.reference ? "reference" : emitter.usedScalarPath() ? "gather" : "vector");
-  });
+  kernel.phase(tasks, kernel.workOf(elements), plain.constant(0), kernel.canFail(),
+               [&](Value begin, Value end, Value, Value status) {
+                 ElementEmitter emitter = kernel.emitter(lanes);
+                 emitter.setStatus(status);
+                 Value from = emitter.mul(begin, chunk),
+                       to = b.createOrFold<arith::MinUIOp>(emitter.mul(end, chunk), units);
+                 auto row = [&](ArrayRef<LaneIndex> outerIndices, Value first, Value last) {
+                   vectorLoop(emitter, kernel.machine, first, last, [&](ElementEmitter &e, Value position) {
+                     SmallVector<LaneIndex> indices(outerIndices);
+                     if (!scalar)
+                       indices.push_back({position, e.lanes() == 1 ? 0 : 1});
+                     storeTargets(kernel, sweep, e, indices);
+                   });
+                 };
+                 if (oneRow) {
+                   row(SmallVector<LaneIndex>(outer.size(), LaneIndex{emitter.constant(0)}), from, to);
+                 } else {
+                   auto loop = scf::ForOp::create(b, from, to, emitter.constant(1));
+                   OpBuilder::InsertionGuard guard(b);
+                   b.setInsertionPointToStart(loop.getBody());
+                   ElementEmitter::Scope scope(emitter);
+                   row(delinearize(emitter, outer, {loop.getInductionVar()}), emitter.constant(0), inner);
+                 }
+                 kernel.setPath(kernel.reference ? "reference" : emitter.usedScalarPath() ? "gather" : "vector");
+               });
 }
 
 //===----------------------------------------------------------------------===//
 // Fewer dimensions
 //===----------------------------------------------------------------------===//
 
-/// Merges neighbouring dimensions along which all tensors advance alike, so that rows are long and indices few. Only for bodies of
-/// elementwise ops, which do not ask for particular dimensions.
+/// Merges neighbouring dimensions along which all tensors advance alike, so that rows are long and indices few. Only
+/// for bodies of elementwise ops, which do not ask for particular dimensions.
 static void collapseDimensions(Kernel &kernel) {
   for (Operation *op : kernel.ops())
     if (!op->hasTrait<nn::Elementwise>() && !isa<nn::ConstantOp>(op))
@@ -128,7 +132,8 @@ static void collapseDimensions(Kernel &kernel) {
   for (size_t d = 0; d < space.size(); ++d) {
     if (getConstantIntValue(OpFoldResult(space[d])) == 1)
       continue;
-    bool joins = !groups.empty() && llvm::all_of(advances, [&](ArrayRef<bool> list) { return list[d] == list[groups.back().front()]; });
+    bool joins = !groups.empty() &&
+                 llvm::all_of(advances, [&](ArrayRef<bool> list) { return list[d] == list[groups.back().front()]; });
     if (joins)
       groups.back().push_back(d);
     else
@@ -150,8 +155,8 @@ static void collapseDimensions(Kernel &kernel) {
   }
 }
 
-/// Says which results may be written over which arguments: in a body of elementwise ops an element of an argument with the result's
-/// extents and width is read only for the result element at the same place.
+/// Says which results may be written over which arguments: in a body of elementwise ops an element of an argument with
+/// the result's extents and width is read only for the result element at the same place.
 static void markInPlace(Kernel &kernel) {
   for (Operation *op : kernel.ops())
     if (!op->hasTrait<nn::Elementwise>() && !isa<nn::ConstantOp>(op))
@@ -159,7 +164,9 @@ static void markInPlace(Kernel &kernel) {
   for (Value tensor : kernel.results()) // several sweeps would read what an earlier one has overwritten
     if (!sameExtents(kernel.extents(tensor), kernel.extents(kernel.results().front())))
       return;
-  auto width = [](Value tensor) { return storageType(cast<RankedTensorType>(tensor.getType()).getElementType()).getIntOrFloatBitWidth(); };
+  auto width = [](Value tensor) {
+    return storageType(cast<RankedTensorType>(tensor.getType()).getElementType()).getIntOrFloatBitWidth();
+  };
   SmallVector<Attribute> pairs;
   int64_t number = 0;
   for (BlockArgument argument : kernel.function.getArguments()) {

@@ -1,7 +1,8 @@
-//===- ScheduleTranspose.cpp - transposition in square register tiles ---------------------------------------------------===//
+//===- ScheduleTranspose.cpp - transposition in square register tiles
+//---------------------------------------------------===//
 //
-// Where the last dimension moves, rows of the input become columns of the result: tiles of L x L elements are loaded as L
-// vectors, transposed in registers in log2(L) steps of shuffles, and stored as L vectors.
+// Where the last dimension moves, rows of the input become columns of the result: tiles of L x L elements are loaded as
+// L vectors, transposed in registers in log2(L) steps of shuffles, and stored as L vectors.
 //
 //===---------------------------------------------------------------------------------------------------===//
 
@@ -12,8 +13,7 @@ using namespace mlir;
 
 namespace tenon::schedule {
 
-/// Transposes `rows` (as many vectors as lanes, a power of two): step s exchanges blocks of s lanes between rows s apart.
-static void transposeTile(ImplicitLocOpBuilder &b, SmallVectorImpl<Value> &rows) {
+void transposeTile(ImplicitLocOpBuilder &b, SmallVectorImpl<Value> &rows) {
   int64_t size = rows.size();
   for (int64_t s = 1; s < size; s *= 2) {
     SmallVector<int64_t> upper, lower;
@@ -41,14 +41,16 @@ struct TilePlan {
 };
 } // namespace
 
-static void transposePlane(Kernel &kernel, const TilePlan &plan, ElementEmitter &e, SmallVector<LaneIndex> indices, Value from, Value to) {
+static void transposePlane(Kernel &kernel, const TilePlan &plan, ElementEmitter &e, SmallVector<LaneIndex> indices,
+                           Value from, Value to) {
   ImplicitLocOpBuilder &b = kernel.builder;
   nn::TransposeOp op = plan.op;
   int64_t lanes = e.lanes(), last = plan.extents.size() - 1;
   Type elementType = cast<RankedTensorType>(op.getInput().getType()).getElementType();
   Value step = e.constant(lanes);
   Value columns = plan.extents[last];
-  Value wholeRows = e.add(from, e.mul(e.div(e.sub(to, from), step), step)), wholeColumns = e.mul(e.div(columns, step), step);
+  Value wholeRows = e.add(from, e.mul(e.div(e.sub(to, from), step), step)),
+        wholeColumns = e.mul(e.div(columns, step), step);
 
   // The element at (i, j) of the plane, lanes along the input's rows.
   auto load = [&](ElementEmitter &lane, Value i, Value j) {

@@ -1,4 +1,5 @@
-//===- Sequential.cpp - ops whose results depend on the order of steps ---------------------------------------------------===//
+//===- Sequential.cpp - ops whose results depend on the order of steps
+//---------------------------------------------------===//
 //
 // Expects: one such op in the body, its operands any expressions over arguments. Guarantees: the order that the op's
 // description gives.
@@ -15,7 +16,8 @@ namespace tenon::schedule {
 
 static Type elementTypeOf(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getElementType(); }
 
-SmallVector<Value> simpleLoops(ElementEmitter &emitter, ArrayRef<Value> extents, function_ref<void(ArrayRef<LaneIndex>)> body) {
+SmallVector<Value> simpleLoops(ElementEmitter &emitter, ArrayRef<Value> extents,
+                               function_ref<void(ArrayRef<LaneIndex>)> body) {
   SmallVector<Value> lower(extents.size(), emitter.constant(0));
   carriedLoops(emitter.builder(), lower, extents, {}, [&](ArrayRef<Value> at, ArrayRef<Value>) {
     ElementEmitter::Scope scope(emitter);
@@ -36,25 +38,28 @@ static bool scheduleCumulative(Kernel &kernel, nn::CumulativeOp op) {
   lines.erase(lines.begin() + axis);
   ElementEmitter plain = kernel.emitter(1);
   Value tasks = product(plain, lines);
-  kernel.phase(tasks, kernel.workOf(plain.mul(tasks, extents[axis])), plain.constant(0), false, [&](Value begin, Value end, Value, Value) {
-    ElementEmitter e = kernel.emitter(1);
-    ImplicitLocOpBuilder &b = kernel.builder;
-    auto loop = scf::ForOp::create(b, begin, end, e.constant(1));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    SmallVector<LaneIndex> indices = delinearize(e, lines, {loop.getInductionVar()});
-    indices.insert(indices.begin() + axis, LaneIndex{});
-    carriedLoops(b, {e.constant(0)}, {extents[axis]}, {e.neutral(op.getKind(), accType)}, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
-      ElementEmitter::Scope scope(e);
-      Value position = op.getReverse() ? e.sub(e.sub(extents[axis], e.constant(1)), at[0]) : at[0];
-      indices[axis] = {position};
-      Value value = e.convert(e.emit(op.getInput(), indices), elementType, accType);
-      Value next = e.combine(op.getKind(), accType, acc[0], value);
-      Value stored = e.convert(op.getExclusive() ? acc[0] : next, accType, elementType);
-      e.store(stored, elementType, kernel.resultBuffer(0), extents, indices);
-      return SmallVector<Value>{next};
-    });
-  });
+  kernel.phase(tasks, kernel.workOf(plain.mul(tasks, extents[axis])), plain.constant(0), false,
+               [&](Value begin, Value end, Value, Value) {
+                 ElementEmitter e = kernel.emitter(1);
+                 ImplicitLocOpBuilder &b = kernel.builder;
+                 auto loop = scf::ForOp::create(b, begin, end, e.constant(1));
+                 OpBuilder::InsertionGuard guard(b);
+                 b.setInsertionPointToStart(loop.getBody());
+                 SmallVector<LaneIndex> indices = delinearize(e, lines, {loop.getInductionVar()});
+                 indices.insert(indices.begin() + axis, LaneIndex{});
+                 carriedLoops(b, {e.constant(0)}, {extents[axis]}, {e.neutral(op.getKind(), accType)},
+                              [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
+                                ElementEmitter::Scope scope(e);
+                                Value position =
+                                    op.getReverse() ? e.sub(e.sub(extents[axis], e.constant(1)), at[0]) : at[0];
+                                indices[axis] = {position};
+                                Value value = e.convert(e.emit(op.getInput(), indices), elementType, accType);
+                                Value next = e.combine(op.getKind(), accType, acc[0], value);
+                                Value stored = e.convert(op.getExclusive() ? acc[0] : next, accType, elementType);
+                                e.store(stored, elementType, kernel.resultBuffer(0), extents, indices);
+                                return SmallVector<Value>{next};
+                              });
+               });
   return true;
 }
 
@@ -72,7 +77,8 @@ static void copyPhase(Kernel &kernel, Value input, Value result) {
     vectorLoop(e, kernel.machine, from, to, [&](ElementEmitter &lane, Value position) {
       LaneIndex index{position, lane.lanes() == 1 ? 0 : 1};
       // What is no argument is a constant, the same at every index.
-      Value value = argument ? lane.load(elementTypeOf(input), kernel.argumentBuffer(argument), {count}, {index}) : lane.emit(input, {index});
+      Value value = argument ? lane.load(elementTypeOf(input), kernel.argumentBuffer(argument), {count}, {index})
+                             : lane.emit(input, {index});
       lane.store(value, elementTypeOf(input), kernel.resultBuffer(0), {count}, {index});
     });
   });
@@ -150,35 +156,37 @@ static bool scheduleScatterNd(Kernel &kernel, nn::ScatterNdOp op) {
 static bool scheduleNonZero(Kernel &kernel, nn::NonZeroOp op) {
   SmallVector<Value> input(kernel.extents(op.getInput())), extents(kernel.extents(op.getResult()));
   ElementEmitter plain = kernel.emitter(1);
-  kernel.phase(plain.constant(1), kernel.workOf(product(plain, input)), plain.constant(0), false, [&](Value, Value, Value, Value) {
-    ElementEmitter e = kernel.emitter(1);
-    ImplicitLocOpBuilder &b = kernel.builder;
-    SmallVector<Value> lower(input.size(), e.constant(0));
-    carriedLoops(b, lower, input, {e.constant(0)}, [&](ArrayRef<Value> at, ArrayRef<Value> found) {
-      ElementEmitter::Scope scope(e);
-      SmallVector<LaneIndex> indices;
-      for (Value position : at)
-        indices.push_back({position});
-      Value hit = e.convert(e.emit(op.getInput(), indices), elementTypeOf(op.getInput()), b.getI1Type());
-      Value room = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, found[0], extents[1]);
-      Value writes = arith::AndIOp::create(b, hit, room);
-      auto choice = scf::IfOp::create(b, writes, false);
-      {
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPointToStart(choice.thenBlock());
-        for (auto [d, position] : llvm::enumerate(at))
-          e.store(arith::IndexCastOp::create(b, b.getI64Type(), position), b.getI64Type(), kernel.resultBuffer(0), extents,
-                  {{e.constant(d)}, {found[0]}});
-      }
-      Value next = arith::SelectOp::create(b, writes, e.add(found[0], e.constant(1)), found[0]);
-      return SmallVector<Value>{next};
-    });
-  });
+  kernel.phase(plain.constant(1), kernel.workOf(product(plain, input)), plain.constant(0), false,
+               [&](Value, Value, Value, Value) {
+                 ElementEmitter e = kernel.emitter(1);
+                 ImplicitLocOpBuilder &b = kernel.builder;
+                 SmallVector<Value> lower(input.size(), e.constant(0));
+                 carriedLoops(b, lower, input, {e.constant(0)}, [&](ArrayRef<Value> at, ArrayRef<Value> found) {
+                   ElementEmitter::Scope scope(e);
+                   SmallVector<LaneIndex> indices;
+                   for (Value position : at)
+                     indices.push_back({position});
+                   Value hit = e.convert(e.emit(op.getInput(), indices), elementTypeOf(op.getInput()), b.getI1Type());
+                   Value room = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, found[0], extents[1]);
+                   Value writes = arith::AndIOp::create(b, hit, room);
+                   auto choice = scf::IfOp::create(b, writes, false);
+                   {
+                     OpBuilder::InsertionGuard guard(b);
+                     b.setInsertionPointToStart(choice.thenBlock());
+                     for (auto [d, position] : llvm::enumerate(at))
+                       e.store(arith::IndexCastOp::create(b, b.getI64Type(), position), b.getI64Type(),
+                               kernel.resultBuffer(0), extents, {{e.constant(d)}, {found[0]}});
+                   }
+                   Value next = arith::SelectOp::create(b, writes, e.add(found[0], e.constant(1)), found[0]);
+                   return SmallVector<Value>{next};
+                 });
+               });
   return true;
 }
 
 bool scheduleSequential(Kernel &kernel) {
-  SmallVector<Operation *> ops(llvm::make_filter_range(kernel.ops(), [](Operation *op) { return !isa<nn::ConstantOp>(op); }));
+  SmallVector<Operation *> ops(
+      llvm::make_filter_range(kernel.ops(), [](Operation *op) { return !isa<nn::ConstantOp>(op); }));
   if (ops.size() != 1)
     return false;
   Operation *op = ops.front();

@@ -1,7 +1,8 @@
-//===- TopK.cpp - the k extreme elements of each line --------------------------------------------------------------------===//
+//===- TopK.cpp - the k extreme elements of each line
+//--------------------------------------------------------------------===//
 //
-// A bottom-up merge sort of the line's indices, stable, so that equal elements keep the order of their indices: O(n log n)
-// whatever k is. Scratch holds two index lists of the line's length.
+// A bottom-up merge sort of the line's indices, stable, so that equal elements keep the order of their indices: O(n log
+// n) whatever k is. Scratch holds two index lists of the line's length.
 //
 //===---------------------------------------------------------------------------------------------------===//
 
@@ -59,13 +60,15 @@ static void merge(Line &line, Value from, Value to, Value low, Value middle, Val
     Value leftLeft = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, heads[0], middle);
     Value rightLeft = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, heads[1], high);
     // An exhausted run is read at its start; the comparison is then ignored.
-    Value left = arith::SelectOp::create(b, leftLeft, heads[0], low), right = arith::SelectOp::create(b, rightLeft, heads[1], low);
+    Value left = arith::SelectOp::create(b, leftLeft, heads[0], low),
+          right = arith::SelectOp::create(b, rightLeft, heads[1], low);
     Value leftIndex = memref::LoadOp::create(b, line.order, e.add(from, left));
     Value rightIndex = memref::LoadOp::create(b, line.order, e.add(from, right));
     Value rightWins = comesBefore(line, line.element(rightIndex), line.element(leftIndex));
     Value notLeft = arith::XOrIOp::create(b, leftLeft, arith::ConstantIntOp::create(b, 1, 1));
     Value takeRight = arith::OrIOp::create(b, notLeft, arith::AndIOp::create(b, rightLeft, rightWins));
-    memref::StoreOp::create(b, arith::SelectOp::create(b, takeRight, rightIndex, leftIndex), line.order, e.add(to, at[0]));
+    memref::StoreOp::create(b, arith::SelectOp::create(b, takeRight, rightIndex, leftIndex), line.order,
+                            e.add(to, at[0]));
     Value one = e.constant(1);
     return SmallVector<Value>{arith::SelectOp::create(b, takeRight, heads[0], e.add(heads[0], one)),
                               arith::SelectOp::create(b, takeRight, e.add(heads[1], one), heads[1])};
@@ -76,7 +79,8 @@ static void merge(Line &line, Value from, Value to, Value low, Value middle, Val
 static Value sortLine(Line &line) {
   ElementEmitter &e = line.e;
   ImplicitLocOpBuilder &b = e.builder();
-  simpleLoops(e, {line.length}, [&](ArrayRef<LaneIndex> at) { memref::StoreOp::create(b, at[0].base, line.order, at[0].base); });
+  simpleLoops(e, {line.length},
+              [&](ArrayRef<LaneIndex> at) { memref::StoreOp::create(b, at[0].base, line.order, at[0].base); });
   Type index = b.getIndexType();
   auto rounds = scf::WhileOp::create(b, TypeRange{index, index}, ValueRange{e.constant(1), e.constant(0)});
   OpBuilder::InsertionGuard guard(b);
@@ -130,7 +134,8 @@ bool scheduleTopK(Kernel &kernel, nn::TopKOp op) {
         if (result == op.getValues())
           e.store(element, elementType, kernel.resultBuffer(number), resultExtents, to);
         else
-          e.store(arith::IndexCastOp::create(b, b.getI64Type(), position), b.getI64Type(), kernel.resultBuffer(number), resultExtents, to);
+          e.store(arith::IndexCastOp::create(b, b.getI64Type(), position), b.getI64Type(), kernel.resultBuffer(number),
+                  resultExtents, to);
       }
     });
   });

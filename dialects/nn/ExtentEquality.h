@@ -1,7 +1,7 @@
 //===- ExtentEquality.h - whether two extents are the same number -----------------------------------------===//
 //
-// Extents are SSA values; two that are computed in different places are equal if they are computed alike from equal extents. This
-// decides it without changing the IR: extents of results are reified into a block of its own.
+// Extents are SSA values; two that are computed in different places are equal if they are computed alike from equal
+// extents. This decides it without changing the IR: extents of results are reified into a block of its own.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -26,7 +26,9 @@ public:
   bool equal(mlir::Value lhs, int64_t lhsDimension, mlir::Value rhs, int64_t rhsDimension) {
     return equal(extent(lhs, lhsDimension), extent(rhs, rhsDimension));
   }
-  bool equal(mlir::OpFoldResult size, mlir::Value tensor, int64_t dimension) { return equal(size, extent(tensor, dimension)); }
+  bool equal(mlir::OpFoldResult size, mlir::Value tensor, int64_t dimension) {
+    return equal(size, extent(tensor, dimension));
+  }
   /// Whether two tensors have certainly the same shape.
   bool sameShape(mlir::Value lhs, mlir::Value rhs);
 

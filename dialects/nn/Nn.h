@@ -22,14 +22,14 @@
 namespace tenon::nn {
 
 /// Marks ops whose operands broadcast and whose result element depends on one element of each operand.
-template <typename ConcreteOp>
-class Elementwise : public mlir::OpTrait::TraitBase<ConcreteOp, Elementwise> {};
+template <typename ConcreteOp> class Elementwise : public mlir::OpTrait::TraitBase<ConcreteOp, Elementwise> {};
 
-/// Whether each pair of types could describe the same tensors: equal element types and ranks, extents equal where both are static.
+/// Whether each pair of types could describe the same tensors: equal element types and ranks, extents equal where both
+/// are static.
 bool areCompatibleTypes(mlir::TypeRange lhs, mlir::TypeRange rhs);
 
-/// The most precise type of the numpy broadcast of `shapes` with element type `element`, or null if two static extents clash.
-/// A dimension that is dynamic in one operand and static but not 1 in another is static.
+/// The most precise type of the numpy broadcast of `shapes` with element type `element`, or null if two static extents
+/// clash. A dimension that is dynamic in one operand and static but not 1 in another is static.
 mlir::RankedTensorType inferBroadcast(mlir::ValueRange operands, mlir::Type element);
 
 /// The extents of `value` as attributes or `index` values, by tensor.dim where dynamic.
@@ -37,7 +37,7 @@ llvm::SmallVector<mlir::OpFoldResult> getExtents(mlir::OpBuilder &builder, mlir:
 
 /// Result extents of `op` in terms of its operands, without reading the results themselves.
 mlir::FailureOr<llvm::SmallVector<llvm::SmallVector<mlir::OpFoldResult>>> reifyExtents(mlir::OpBuilder &builder,
-                                                                                     mlir::Operation *op);
+                                                                                       mlir::Operation *op);
 
 } // namespace tenon::nn
 
@@ -57,8 +57,8 @@ template <typename OpTy> inline constexpr size_t resultCount = 1;
 template <> inline constexpr size_t resultCount<TopKOp> = 2;
 template <> inline constexpr size_t resultCount<LstmOp> = 3;
 
-/// Creates an op and reports what is wrong with its operands instead of stopping: `OpTy::create` ends the process if the result types
-/// cannot be inferred. Takes what `OpTy::create` takes without result types.
+/// Creates an op and reports what is wrong with its operands instead of stopping: `OpTy::create` ends the process if
+/// the result types cannot be inferred. Takes what `OpTy::create` takes without result types.
 template <typename OpTy, typename... Args>
 mlir::FailureOr<OpTy> createChecked(mlir::OpBuilder &builder, mlir::Location location, Args &&...args) {
   mlir::OperationState state(location, OpTy::getOperationName());

@@ -26,8 +26,8 @@ LogicalResult MatmulOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVec
   if (Extents::element(lhs) != Extents::element(rhs))
     return extents.fail("C1: operands have element types ", Extents::element(lhs), " and ", Extents::element(rhs));
   if (Extents::rank(lhs) < 2 || Extents::rank(rhs) < rhsMatrixRank)
-    return extents.fail("C1: operands have ranks ", Extents::rank(lhs), " and ", Extents::rank(rhs),
-                        " but need 2 and ", rhsMatrixRank);
+    return extents.fail("C1: operands have ranks ", Extents::rank(lhs), " and ", Extents::rank(rhs), " but need 2 and ",
+                        rhsMatrixRank);
   if (packing && adaptor.getTransposeRhs())
     return extents.fail("C3: a packed rhs cannot be transposed");
 
@@ -44,10 +44,11 @@ LogicalResult MatmulOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVec
     return extents.fail("C4: rhs has ", *Extents::known(right[right.size() - 3]), " panels but ", packing, " has ",
                         *Extents::known(extents.ceilDiv(n, packing.getNr())));
   if (packing && clash(right.back(), extents.constant(packing.getNr())))
-    return extents.fail("C4: rhs has panels of ", *Extents::known(right.back()), " columns but nr is ", packing.getNr());
+    return extents.fail("C4: rhs has panels of ", *Extents::known(right.back()), " columns but nr is ",
+                        packing.getNr());
 
-  FailureOr<SmallVector<OpFoldResult>> batch = extents.broadcast(ArrayRef(left).drop_back(2),
-                                                                 ArrayRef(right).drop_back(rhsMatrixRank));
+  FailureOr<SmallVector<OpFoldResult>> batch =
+      extents.broadcast(ArrayRef(left).drop_back(2), ArrayRef(right).drop_back(rhsMatrixRank));
   if (failed(batch))
     return extents.fail("C5: leading dimensions of ", lhs.getType(), " and ", rhs.getType(), " do not broadcast");
   results.push_back({Extents::element(lhs), std::move(*batch)});
@@ -72,7 +73,8 @@ struct WindowAttributes {
 } // namespace
 
 // One entry per spatial dimension, of sensible size.
-static LogicalResult checkWindow(Extents &extents, StringRef label, int64_t spatialRank, const WindowAttributes &window) {
+static LogicalResult checkWindow(Extents &extents, StringRef label, int64_t spatialRank,
+                                 const WindowAttributes &window) {
   auto checkList = [&](StringRef name, ArrayRef<int64_t> list, int64_t count, int64_t lowest) -> LogicalResult {
     if (static_cast<int64_t>(list.size()) != count)
       return extents.fail(label, ": ", name, " has ", list.size(), " entries but needs ", count);
@@ -123,16 +125,19 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
                      !clash(extents.of(filter, 0), extents.constant(1));
     filters = extents.constant(depthwise ? groups : groups * packing.getColumns());
     if (!depthwise && clash(extents.of(filter, 0), extents.constant(groups)))
-      return extents.fail("C4: packed filter has ", *Extents::known(extents.of(filter, 0)), " groups but groups is ", groups);
+      return extents.fail("C4: packed filter has ", *Extents::known(extents.of(filter, 0)), " groups but groups is ",
+                          groups);
     if (clash(extents.of(filter, 1), extents.constant(llvm::divideCeil(packing.getColumns(), packing.getNr()))) ||
         clash(extents.of(filter, 3), extents.constant(packing.getNr())))
       return extents.fail("C4: filter type ", filter.getType(), " does not match ", packing);
     OpFoldResult depth = extents.constant(1);
     for (int64_t positions : window.kernel)
       depth = extents.mul(depth, positions);
-    if (clash(extents.mul(extents.of(filter, 2), groups), Extents::known(channels) ? extents.mul(depth, channels) : channels))
+    if (clash(extents.mul(extents.of(filter, 2), groups),
+              Extents::known(channels) ? extents.mul(depth, channels) : channels))
       return extents.fail("C4: packed filter has K = ", *Extents::known(extents.of(filter, 2)), " but the window has ",
-                          *Extents::known(depth), " positions of ", *Extents::known(channels), " / ", groups, " channels");
+                          *Extents::known(depth), " positions of ", *Extents::known(channels), " / ", groups,
+                          " channels");
   } else {
     filters = extents.of(filter, 0);
     std::optional<int64_t> knownFilters = Extents::known(filters);

@@ -1,4 +1,5 @@
-//===- NnExtentMap.cpp - value numbering of extents ---------------------------------------------------------------------===//
+//===- NnExtentMap.cpp - value numbering of extents
+//---------------------------------------------------------------------===//
 
 #include "dialects/nn/NnExtentMap.h"
 
@@ -11,9 +12,7 @@ using namespace mlir;
 namespace tenon::nn {
 
 /// Whether a value of `to`'s region is visible wherever values of `from` are.
-static bool visible(Value value, Value from) {
-  return value.getParentRegion()->isAncestor(from.getParentRegion());
-}
+static bool visible(Value value, Value from) { return value.getParentRegion()->isAncestor(from.getParentRegion()); }
 
 unsigned ExtentMap::number(Value value) {
   if (auto it = numbers.find(value); it != numbers.end())
@@ -136,7 +135,8 @@ void ExtentMap::add(OpBuilder &builder, Operation *op) {
       if (!type.isDynamicDim(d)) {
         values.push_back(arith::ConstantIndexOp::create(builder, op->getLoc(), type.getDimSize(d)));
       } else if (succeeded(shapes) && (*shapes)[result.getResultNumber()][d]) {
-        values.push_back(getValueOrCreateConstantIndexOp(builder, op->getLoc(), (*shapes)[result.getResultNumber()][d]));
+        values.push_back(
+            getValueOrCreateConstantIndexOp(builder, op->getLoc(), (*shapes)[result.getResultNumber()][d]));
       } else {
         OpBuilder after(op->getContext());
         after.setInsertionPointAfter(op);

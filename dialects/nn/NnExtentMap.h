@@ -1,4 +1,5 @@
-//===- NnExtentMap.h - the extents of all tensors of a function as SSA values --------------------------------------------===//
+//===- NnExtentMap.h - the extents of all tensors of a function as SSA values
+//--------------------------------------------===//
 
 #ifndef TENON_DIALECTS_NN_NNEXTENTMAP_H
 #define TENON_DIALECTS_NN_NNEXTENTMAP_H
@@ -10,15 +11,17 @@
 
 namespace tenon::nn {
 
-/// Extents of tensors, one `index` value per dimension; equal extents are the same value as far as structure tells: equal
-/// computations on equal values get one representative. Tensors are added in program order, so representatives dominate.
+/// Extents of tensors, one `index` value per dimension; equal extents are the same value as far as structure tells:
+/// equal computations on equal values get one representative. Tensors are added in program order, so representatives
+/// dominate.
 class ExtentMap {
 public:
   /// Says what the extents of `tensor` are (of a function argument, say).
   void set(mlir::Value tensor, llvm::ArrayRef<mlir::Value> extents);
 
-  /// Computes the extents of all tensor results of `op` at the builder's insertion point. Operands' extents are known or
-  /// their tensors are asked (tensor.dim). An extent that only the run time knows is asked of the result itself, after `op`.
+  /// Computes the extents of all tensor results of `op` at the builder's insertion point. Operands' extents are known
+  /// or their tensors are asked (tensor.dim). An extent that only the run time knows is asked of the result itself,
+  /// after `op`.
   void add(mlir::OpBuilder &builder, mlir::Operation *op);
 
   /// Extents of `tensor`; computed by tensor.dim at the builder's insertion point if it was not added.

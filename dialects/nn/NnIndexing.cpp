@@ -76,7 +76,8 @@ LogicalResult GatherNdOp::resultShapes(Adaptor adaptor, Extents &extents, SmallV
   return success();
 }
 
-LogicalResult ScatterElementsOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+LogicalResult ScatterElementsOp::resultShapes(Adaptor adaptor, Extents &extents,
+                                              SmallVectorImpl<TensorShape> &results) {
   Value input = adaptor.getInput(), indices = adaptor.getIndices(), updates = adaptor.getUpdates();
   if (failed(checkRanks(extents, "C1", input, indices)) ||
       failed(checkAxis(extents, "C2", adaptor.getAxis(), Extents::rank(input))) ||
@@ -111,6 +112,7 @@ LogicalResult ScatterNdOp::resultShapes(Adaptor adaptor, Extents &extents, Small
 }
 
 LogicalResult NonZeroOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
-  results.push_back({extents.int64(), {extents.constant(Extents::rank(adaptor.getInput())), extents.size(adaptor.getCount())}});
+  results.push_back(
+      {extents.int64(), {extents.constant(Extents::rank(adaptor.getInput())), extents.size(adaptor.getCount())}});
   return success();
 }

@@ -66,13 +66,13 @@ LogicalResult ReshapeOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVe
 }
 
 OpFoldResult ReshapeOp::fold(FoldAdaptor) {
-  // With at most one dynamic dimension equal types mean equal shapes, for the number of elements is the same; zero extents aside.
+  // With at most one dynamic dimension equal types mean equal shapes, for the number of elements is the same; zero
+  // extents aside.
   auto type = cast<RankedTensorType>(getType());
   if (getInput().getType() == type && type.getNumDynamicDims() <= 1 && !llvm::is_contained(type.getShape(), 0))
     return getInput();
   // Every size is the input's own.
-  if (getInput().getType() == type &&
-      llvm::all_of(llvm::enumerate(getSizes()), [&](auto size) {
+  if (getInput().getType() == type && llvm::all_of(llvm::enumerate(getSizes()), [&](auto size) {
         auto dim = size.value().template getDefiningOp<tensor::DimOp>();
         return !type.isDynamicDim(size.index()) ||
                (dim && dim.getSource() == getInput() && dim.getConstantIndex() == static_cast<int64_t>(size.index()));
@@ -116,9 +116,8 @@ LogicalResult TransposeOp::resultShapes(Adaptor adaptor, Extents &extents, Small
 }
 
 OpFoldResult TransposeOp::fold(FoldAdaptor) {
-  bool identity = llvm::all_of(llvm::enumerate(getPermutation()), [](auto entry) {
-    return entry.value() == static_cast<int64_t>(entry.index());
-  });
+  bool identity = llvm::all_of(llvm::enumerate(getPermutation()),
+                               [](auto entry) { return entry.value() == static_cast<int64_t>(entry.index()); });
   return identity && getInput().getType() == getType() ? getInput() : OpFoldResult();
 }
 
@@ -130,8 +129,8 @@ struct FoldTransposeOfTranspose : OpRewritePattern<TransposeOp> {
     auto inner = op.getInput().getDefiningOp<TransposeOp>();
     if (!inner)
       return failure();
-    auto permutation = llvm::map_to_vector(op.getPermutation(),
-                                           [&](int64_t dimension) { return inner.getPermutation()[dimension]; });
+    auto permutation =
+        llvm::map_to_vector(op.getPermutation(), [&](int64_t dimension) { return inner.getPermutation()[dimension]; });
     rewriter.replaceOpWithNewOp<TransposeOp>(op, op.getType(), inner.getInput(), permutation);
     return success();
   }
@@ -203,8 +202,8 @@ LogicalResult SliceOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVect
       return extents.fail("C3: offset ", *offset, " of dimension ", dimension, " is outside [0, ", *extent, ")");
     if (step && (llvm::MulOverflow(*size - 1, *step, span) || llvm::AddOverflow(*offset, span, last) || last < 0 ||
                  last >= *extent))
-      return extents.fail("C3: ", *size, " elements from ", *offset, " in steps of ", *step, " leave dimension ", dimension,
-                          " of extent ", *extent);
+      return extents.fail("C3: ", *size, " elements from ", *offset, " in steps of ", *step, " leave dimension ",
+                          dimension, " of extent ", *extent);
   }
   results.push_back({Extents::element(input), std::move(sizes)});
   return success();
@@ -218,8 +217,7 @@ OpFoldResult SliceOp::fold(FoldAdaptor) {
     if (!isConstantIntValue(getOffsets()[dimension], 0) || !isConstantIntValue(getSteps()[dimension], 1))
       return {};
     auto dim = getSizes()[dimension].getDefiningOp<tensor::DimOp>();
-    if (type.isDynamicDim(dimension) &&
-        !(dim && dim.getSource() == getInput() && dim.getConstantIndex() == dimension))
+    if (type.isDynamicDim(dimension) && !(dim && dim.getSource() == getInput() && dim.getConstantIndex() == dimension))
       return {};
   }
   return getInput();

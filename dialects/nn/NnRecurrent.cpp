@@ -30,7 +30,8 @@ LogicalResult LstmOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
         return extents.fail("C2: ", name, " dimension ", dimension, " is ", *got, " but must be ", *want);
     }
     if (operand != adaptor.getLengths() && Extents::element(operand) != element)
-      return extents.fail("C2: ", name, " has element type ", Extents::element(operand), " but projected has ", element);
+      return extents.fail("C2: ", name, " has element type ", Extents::element(operand), " but projected has ",
+                          element);
     return success();
   };
   std::optional<int64_t> size = Extents::known(hidden);

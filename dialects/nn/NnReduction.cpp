@@ -40,7 +40,8 @@ LogicalResult ReduceOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVec
   ReduceKind kind = adaptor.getKind();
   if (Extents::element(input).isInteger(1) && kind != ReduceKind::max && kind != ReduceKind::min)
     return extents.fail("C2: booleans reduce with max or min, not ", stringifyReduceKind(kind));
-  results.push_back({Extents::element(input), reducedExtents(extents, input, adaptor.getAxes(), adaptor.getKeepDims())});
+  results.push_back(
+      {Extents::element(input), reducedExtents(extents, input, adaptor.getAxes(), adaptor.getKeepDims())});
   return success();
 }
 

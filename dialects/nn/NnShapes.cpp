@@ -71,9 +71,7 @@ OpFoldResult Extents::size(Value index) {
   return builder ? OpFoldResult(index) : OpFoldResult();
 }
 
-Value Extents::materialize(OpFoldResult extent) {
-  return getValueOrCreateConstantIndexOp(*builder, location, extent);
-}
+Value Extents::materialize(OpFoldResult extent) { return getValueOrCreateConstantIndexOp(*builder, location, extent); }
 
 //===----------------------------------------------------------------------===//
 // Arithmetic
@@ -184,9 +182,10 @@ FailureOr<OpFoldResult> Extents::broadcast(OpFoldResult lhs, OpFoldResult rhs) {
     return same(lhs, rhs);
   if (!lhs || !rhs || isSameExtent(lhs, rhs))
     return builder && lhs ? lhs : OpFoldResult();
-  Value isOne = arith::CmpIOp::create(*builder, location, arith::CmpIPredicate::eq, materialize(lhs),
-                                      materialize(constant(1)));
-  return OpFoldResult(arith::SelectOp::create(*builder, location, isOne, materialize(rhs), materialize(lhs)).getResult());
+  Value isOne =
+      arith::CmpIOp::create(*builder, location, arith::CmpIPredicate::eq, materialize(lhs), materialize(constant(1)));
+  return OpFoldResult(
+      arith::SelectOp::create(*builder, location, isOne, materialize(rhs), materialize(lhs)).getResult());
 }
 
 FailureOr<SmallVector<OpFoldResult>> Extents::broadcast(ArrayRef<OpFoldResult> lhs, ArrayRef<OpFoldResult> rhs) {
@@ -211,7 +210,8 @@ LogicalResult Extents::appendElementwise(ValueRange operands, ValueRange compare
                                          SmallVectorImpl<TensorShape> &results) {
   for (Value other : compared)
     if (Extents::element(other) != Extents::element(compared.front()))
-      return fail("C1: operands have element types ", Extents::element(compared.front()), " and ", Extents::element(other));
+      return fail("C1: operands have element types ", Extents::element(compared.front()), " and ",
+                  Extents::element(other));
   TensorShape result{element, of(operands.front())};
   for (Value operand : operands.drop_front()) {
     FailureOr<SmallVector<OpFoldResult>> merged = broadcast(result.extents, of(operand));

@@ -1,11 +1,12 @@
 //===- NnShapes.h - result shapes of nn ops, said once for inference and reification ---------------------===//
 //
-// An op with inferred results has one function `resultShapes` that checks its operands and gives element type and extents of each
-// result. It speaks to `Extents`, which answers in one of two ways:
+// An op with inferred results has one function `resultShapes` that checks its operands and gives element type and
+// extents of each result. It speaks to `Extents`, which answers in one of two ways:
 //
 // - without a builder, extents are constants or unknown (null): this is type inference, and constraints that do not
 //   hold are reported;
-// - with a builder, extents that are not constant are `index` values made from the operands: this is reification. Nothing is
+// - with a builder, extents that are not constant are `index` values made from the operands: this is reification.
+// Nothing is
 //   reported, because the op has been verified.
 //
 //===-------------------------------------------------------------------------------------------------===//
@@ -27,8 +28,8 @@ struct TensorShape {
   llvm::SmallVector<mlir::OpFoldResult> extents;
 };
 
-/// Where a window of `kernel` positions, `dilation` apart, moves over an input dimension in steps of `stride`, after padding.
-/// All values are in elements; see `nn.conv` and `nn.pool` for the result extents.
+/// Where a window of `kernel` positions, `dilation` apart, moves over an input dimension in steps of `stride`, after
+/// padding. All values are in elements; see `nn.conv` and `nn.pool` for the result extents.
 struct Window {
   int64_t kernel, stride, padLow, padHigh, dilation;
   bool ceilMode = false;
@@ -43,7 +44,9 @@ public:
   /// For reification: index arithmetic is made by `builder`.
   Extents(mlir::OpBuilder &builder, mlir::Location location);
 
-  static mlir::Type element(mlir::Value tensor) { return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getElementType(); }
+  static mlir::Type element(mlir::Value tensor) {
+    return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getElementType();
+  }
   static int64_t rank(mlir::Value tensor) { return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getRank(); }
   mlir::Type boolean() const { return mlir::IntegerType::get(context, 1); }
   mlir::Type int64() const { return mlir::IntegerType::get(context, 64); }
@@ -69,7 +72,8 @@ public:
   /// The result extent of a window op, as Window::resultExtent.
   mlir::OpFoldResult window(mlir::OpFoldResult input, const Window &window);
 
-  /// One extent for two dimensions that have to be equal; null pointer in `clash` if they are not. Prefers what is constant.
+  /// One extent for two dimensions that have to be equal; null pointer in `clash` if they are not. Prefers what is
+  /// constant.
   mlir::FailureOr<mlir::OpFoldResult> same(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);
   /// One dimension of a numpy broadcast. Fails if two constant extents clash.
   mlir::FailureOr<mlir::OpFoldResult> broadcast(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);

@@ -1,7 +1,7 @@
 //===- NnStructure.cpp - calls of kernels ------------------------------------------------------------------===//
 //
-// A launch names a function with the attribute `nn.kernel`. Before Schedule that function takes and returns tensors; afterwards it takes one
-// flat buffer per tensor argument and result. Both are accepted.
+// A launch names a function with the attribute `nn.kernel`. Before Schedule that function takes and returns tensors;
+// afterwards it takes one flat buffer per tensor argument and result. Both are accepted.
 //
 //===-------------------------------------------------------------------------------------------------===//
 
@@ -44,11 +44,12 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   for (auto [index, type] : llvm::enumerate(expected)) {
     Type parameter = kernel.getArgumentTypes()[index];
     if (index < tensors ? !accepts(parameter, type) : parameter != type)
-      return emitOpError("C2: argument ") << index << " of " << getCalleeAttr() << " is " << parameter << " but gets " << type;
+      return emitOpError("C2: argument ")
+             << index << " of " << getCalleeAttr() << " is " << parameter << " but gets " << type;
   }
   if (!scheduled && kernel.getNumResults() != getNumResults())
-    return emitOpError("C3: ") << getCalleeAttr() << " has " << kernel.getNumResults() << " results but " << getNumResults()
-                               << " are expected";
+    return emitOpError("C3: ") << getCalleeAttr() << " has " << kernel.getNumResults() << " results but "
+                               << getNumResults() << " are expected";
   if (!scheduled)
     for (auto [index, types] : llvm::enumerate(llvm::zip_equal(kernel.getResultTypes(), getResultTypes())))
       if (!accepts(std::get<0>(types), std::get<1>(types)))
@@ -59,7 +60,8 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   for (Type type : getResultTypes())
     dynamic += cast<RankedTensorType>(type).getNumDynamicDims();
   if (static_cast<int64_t>(getExtents().size()) != dynamic)
-    return emitOpError("C4: results have ") << dynamic << " dynamic extents but " << getExtents().size() << " are given";
+    return emitOpError("C4: results have ")
+           << dynamic << " dynamic extents but " << getExtents().size() << " are given";
   return success();
 }
 

@@ -20,13 +20,13 @@ namespace tenon::ukernel {
 struct BrgemmShape {
   mlir::Value a, aOffset;
   llvm::SmallVector<mlir::Value> rows;
-  mlir::Value aStep;               ///< from one k to the next in a
+  mlir::Value aStep; ///< from one k to the next in a
   mlir::Value b, bOffset, bStep, panelStep;
   mlir::Value k;
   llvm::SmallVector<mlir::Value> batch, aSteps, bSteps;
-  mlir::Value columns;             ///< null: all columns are wanted
+  mlir::Value columns; ///< null: all columns are wanted
   int64_t vectors = 1, nr = 16;
-  mlir::VectorType accumulator;    ///< vector<L x acc>
+  mlir::VectorType accumulator; ///< vector<L x acc>
   bool maskB = false;
 };
 

@@ -54,8 +54,19 @@ void BrgemmOp::build(OpBuilder &builder, OperationState &state, const BrgemmShap
     state.addOperands(shape.columns);
   auto count = [](const SmallVector<Value> &values) { return static_cast<int32_t>(values.size()); };
   Properties &properties = state.getOrAddProperties<Properties>();
-  properties.operandSegmentSizes = {1, 1, count(shape.rows), 1, 1, 1, 1, 1, 1, count(shape.batch), count(shape.aSteps),
-                                    count(shape.bSteps), shape.columns ? 1 : 0};
+  properties.operandSegmentSizes = {1,
+                                    1,
+                                    count(shape.rows),
+                                    1,
+                                    1,
+                                    1,
+                                    1,
+                                    1,
+                                    1,
+                                    count(shape.batch),
+                                    count(shape.aSteps),
+                                    count(shape.bSteps),
+                                    shape.columns ? 1 : 0};
   properties.vectors = builder.getI64IntegerAttr(shape.vectors);
   properties.nr = builder.getI64IntegerAttr(shape.nr);
   if (shape.maskB)
@@ -95,7 +106,8 @@ LogicalResult BrgemmOp::verify() {
     return emitOpError("epilogue has ") << block.getNumArguments() << " arguments but needs " << expected;
   auto vector = dyn_cast<VectorType>(block.getArgument(0).getType());
   if (!vector || vector.getRank() != 1 || vector.isScalable())
-    return emitOpError("first argument of the epilogue is ") << block.getArgument(0).getType() << " but must be a vector";
+    return emitOpError("first argument of the epilogue is ")
+           << block.getArgument(0).getType() << " but must be a vector";
   if (!block.getArgument(1).getType().isIndex() || !block.getArgument(2).getType().isIndex())
     return emitOpError("row and column of the epilogue must be of type index");
   Type mask = vector.clone(IntegerType::get(getContext(), 1));

@@ -16,15 +16,16 @@ namespace tenon {
 
 namespace {
 
-/// What the code generator may pick without being asked; the runtime checks each at load. SVE is listed because LLVM uses it for fixed
-/// vectors where a processor has it.
+/// What the code generator may pick without being asked; the runtime checks each at load. SVE is listed because LLVM
+/// uses it for fixed vectors where a processor has it.
 constexpr const char *codegenFeatures[] = {
-    "fp-armv8", "neon", "crc", "lse", "rdm",    "fullfp16", "fp16fml", "dotprod", "complxnum", "jsconv", "rcpc", "rcpc-immo",
-    "lse2",     "flagm", "altnzcv", "fptoint", "bf16", "i8mm", "f32mm", "sve", "sve2", "sha3", "cssc", "mops",
+    "fp-armv8",  "neon",   "crc",   "lse",       "rdm",  "fullfp16", "fp16fml", "dotprod",
+    "complxnum", "jsconv", "rcpc",  "rcpc-immo", "lse2", "flagm",    "altnzcv", "fptoint",
+    "bf16",      "i8mm",   "f32mm", "sve",       "sve2", "sha3",     "cssc",    "mops",
 };
 
-/// A core by its LLVM name (a prefix). Sources: Arm Software Optimization Guides of the Cortex and Neoverse cores; pipes are 128-bit
-/// multiply-adds started per cycle.
+/// A core by its LLVM name (a prefix). Sources: Arm Software Optimization Guides of the Cortex and Neoverse cores;
+/// pipes are 128-bit multiply-adds started per cycle.
 struct Core {
   const char *cpu;
   int64_t fmaPipes, fmaLatency, l1Kib, l2Kib;
@@ -32,11 +33,13 @@ struct Core {
 };
 
 constexpr Core cores[] = {
-    {"neoverse-v2", 4, 4, 64, 2048, 3.0},  {"neoverse-v1", 4, 4, 64, 1024, 2.6}, {"neoverse-n2", 2, 4, 64, 1024, 2.8},
-    {"neoverse-n1", 2, 4, 64, 1024, 2.5},  {"cortex-a78", 2, 4, 64, 512, 2.6},   {"cortex-a77", 2, 4, 64, 512, 2.6},
-    {"cortex-a76", 2, 4, 64, 512, 2.4},    {"cortex-x", 4, 4, 64, 1024, 3.0},    {"cortex-a72", 2, 7, 32, 1024, 1.5},
-    {"cortex-a53", 1, 8, 32, 512, 1.4},    {"cortex-a55", 1, 4, 32, 256, 1.8},   {"apple-", 4, 4, 64, 4096, 3.2},
-    {"ampere1", 2, 4, 64, 2048, 2.8},      {"", 2, 4, 32, 512, 2.0},
+    {"neoverse-v2", 4, 4, 64, 2048, 3.0}, {"neoverse-v1", 4, 4, 64, 1024, 2.6},
+    {"neoverse-n2", 2, 4, 64, 1024, 2.8}, {"neoverse-n1", 2, 4, 64, 1024, 2.5},
+    {"cortex-a78", 2, 4, 64, 512, 2.6},   {"cortex-a77", 2, 4, 64, 512, 2.6},
+    {"cortex-a76", 2, 4, 64, 512, 2.4},   {"cortex-x", 4, 4, 64, 1024, 3.0},
+    {"cortex-a72", 2, 7, 32, 1024, 1.5},  {"cortex-a53", 1, 8, 32, 512, 1.4},
+    {"cortex-a55", 1, 4, 32, 256, 1.8},   {"apple-", 4, 4, 64, 4096, 3.2},
+    {"ampere1", 2, 4, 64, 2048, 2.8},     {"", 2, 4, 32, 512, 2.0},
 };
 
 Machine describe(const Processor &processor) {

@@ -8,7 +8,8 @@
 
 namespace tenon {
 
-/// The target for an AArch64 triple and an LLVM processor name; "" is the host, or generic where the host is another architecture.
+/// The target for an AArch64 triple and an LLVM processor name; "" is the host, or generic where the host is another
+/// architecture.
 llvm::Expected<std::unique_ptr<Target>> createAArch64Target(const llvm::Triple &triple, llvm::StringRef cpu);
 
 } // namespace tenon

@@ -1,6 +1,7 @@
 //===- X86Target.cpp - x86-64 processors -----------------------------------------------------------------------===//
 //
-// Facts about a processor come from its features (LLVM's tables) and, for what features do not tell, from a table of cores.
+// Facts about a processor come from its features (LLVM's tables) and, for what features do not tell, from a table of
+// cores.
 //
 //===-------------------------------------------------------------------------------------------------------===//
 
@@ -16,19 +17,34 @@ namespace tenon {
 
 namespace {
 
-/// What the compiler's code generator may pick for vector, float and bit arithmetic; the runtime checks each at load. Features beyond these
-/// (cryptography, system instructions) are never selected for what a model computes.
+/// What the compiler's code generator may pick for vector, float and bit arithmetic; the runtime checks each at load.
+/// Features beyond these (cryptography, system instructions) are never selected for what a model computes.
 constexpr const char *codegenFeatures[] = {
-    "sse3",       "ssse3",       "sse4.1",       "sse4.2",      "popcnt",          "cx16",       "sahf",     "movbe",
-    "lzcnt",      "bmi",         "bmi2",         "tbm",         "xop",             "fma4",       "sse4a",    "avx",
-    "f16c",       "fma",         "avx2",         "avxvnni",     "avxvnniint8",     "avxifma",    "avxneconvert",
-    "avx512f",    "avx512cd",    "avx512dq",     "avx512bw",    "avx512vl",        "avx512ifma", "avx512vbmi",
-    "avx512vbmi2", "avx512vnni", "avx512bitalg", "avx512vpopcntdq", "avx512bf16",  "avx512fp16", "gfni",
+    "sse3",         "ssse3",
+    "sse4.1",       "sse4.2",
+    "popcnt",       "cx16",
+    "sahf",         "movbe",
+    "lzcnt",        "bmi",
+    "bmi2",         "tbm",
+    "xop",          "fma4",
+    "sse4a",        "avx",
+    "f16c",         "fma",
+    "avx2",         "avxvnni",
+    "avxvnniint8",  "avxifma",
+    "avxneconvert", "avx512f",
+    "avx512cd",     "avx512dq",
+    "avx512bw",     "avx512vl",
+    "avx512ifma",   "avx512vbmi",
+    "avx512vbmi2",  "avx512vnni",
+    "avx512bitalg", "avx512vpopcntdq",
+    "avx512bf16",   "avx512fp16",
+    "gfni",
 };
 
-/// A core by its LLVM name (a prefix). Pipes: multiply-adds of the widest vectors started per cycle. Sources: Agner Fog, The
-/// microarchitecture of Intel, AMD and VIA CPUs (2025) and Instruction tables; AMD Software Optimization Guides 17h to 1Ah;
-/// Intel Optimization Reference Manual, chapter 2. Gigahertz is a typical sustained rate of server parts.
+/// A core by its LLVM name (a prefix). Pipes: multiply-adds of the widest vectors started per cycle. Sources: Agner
+/// Fog, The microarchitecture of Intel, AMD and VIA CPUs (2025) and Instruction tables; AMD Software Optimization
+/// Guides 17h to 1Ah; Intel Optimization Reference Manual, chapter 2. Gigahertz is a typical sustained rate of server
+/// parts.
 struct Core {
   const char *cpu;
   int64_t fmaPipes, fmaLatency, l1Kib, l2Kib;
@@ -65,7 +81,8 @@ constexpr Core cores[] = {
 
 Machine describe(const Processor &processor) {
   Machine machine;
-  bool avx512 = processor.has("avx512f") && processor.has("avx512vl") && processor.has("avx512bw") && processor.has("avx512dq");
+  bool avx512 =
+      processor.has("avx512f") && processor.has("avx512vl") && processor.has("avx512bw") && processor.has("avx512dq");
   machine.vectorBytes = avx512 ? 64 : processor.has("avx2") ? 32 : 16;
   machine.vectorRegisters = avx512 ? 32 : 16;
   machine.generalRegisters = 15;

@@ -8,7 +8,8 @@
 
 namespace tenon {
 
-/// The target for an x86-64 triple and an LLVM processor name; "" is the host, or x86-64-v2 where the host is another architecture.
+/// The target for an x86-64 triple and an LLVM processor name; "" is the host, or x86-64-v2 where the host is another
+/// architecture.
 llvm::Expected<std::unique_ptr<Target>> createX86Target(const llvm::Triple &triple, llvm::StringRef cpu);
 
 } // namespace tenon

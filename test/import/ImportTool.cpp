@@ -1,7 +1,7 @@
 //===- ImportTool.cpp - the importer alone -------------------------------------------------------------------===//
 //
-// tenon_import_tool model.onnx [--shape NAME=1x3x?] [--dim SYMBOL=8] [--quiet | --json]: prints the nn module as text or as
-// JSON (see moduleJson); or the diagnostics as JSON, and exits 1.
+// tenon_import_tool model.onnx [--shape NAME=1x3x?] [--dim SYMBOL=8] [--quiet | --json]: prints the nn module as text
+// or as JSON (see moduleJson); or the diagnostics as JSON, and exits 1.
 //
 //===------------------------------------------------------------------------------------------------===//
 
@@ -17,13 +17,11 @@
 using namespace tenon;
 
 static llvm::json::Value toJson(const Diagnostic &diagnostic) {
-  return llvm::json::Object{{"severity", severityName(diagnostic.severity)},
-                            {"message", llvm::json::fixUTF8(diagnostic.message)},
-                            {"node", llvm::json::fixUTF8(diagnostic.node)},
-                            {"op_type", llvm::json::fixUTF8(diagnostic.opType)},
-                            {"domain", llvm::json::fixUTF8(diagnostic.domain)},
-                            {"opset", diagnostic.opset},
-                            {"hint", llvm::json::fixUTF8(diagnostic.hint)}};
+  return llvm::json::Object{
+      {"severity", severityName(diagnostic.severity)},    {"message", llvm::json::fixUTF8(diagnostic.message)},
+      {"node", llvm::json::fixUTF8(diagnostic.node)},     {"op_type", llvm::json::fixUTF8(diagnostic.opType)},
+      {"domain", llvm::json::fixUTF8(diagnostic.domain)}, {"opset", diagnostic.opset},
+      {"hint", llvm::json::fixUTF8(diagnostic.hint)}};
 }
 
 template <typename T> static std::string printed(T thing) {
@@ -32,8 +30,8 @@ template <typename T> static std::string printed(T thing) {
   return text;
 }
 
-/// The module as data: a value is a number, a region is {"arguments": [number], "operations": [...]}, an operation has a name,
-/// operands, results, result types as text, attributes and regions. Constants carry their bytes in base64.
+/// The module as data: a value is a number, a region is {"arguments": [number], "operations": [...]}, an operation has
+/// a name, operands, results, result types as text, attributes and regions. Constants carry their bytes in base64.
 class ModuleJson {
 public:
   llvm::json::Value region(mlir::Region &region) {
@@ -50,7 +48,9 @@ public:
 private:
   llvm::DenseMap<mlir::Value, int64_t> numbers;
 
-  int64_t number(mlir::Value value) { return numbers.try_emplace(value, static_cast<int64_t>(numbers.size())).first->second; }
+  int64_t number(mlir::Value value) {
+    return numbers.try_emplace(value, static_cast<int64_t>(numbers.size())).first->second;
+  }
 
   llvm::json::Value elements(mlir::ElementsAttr attribute) {
     llvm::ArrayRef<char> bytes;
@@ -122,8 +122,8 @@ static llvm::json::Value moduleJson(mlir::ModuleOp module) {
     inputs.push_back(main.getArgAttrOfType<mlir::StringAttr>(i, "nn.name").getValue());
   for (unsigned i = 0; i < main.getNumResults(); ++i)
     outputs.push_back(main.getResultAttrOfType<mlir::StringAttr>(i, "nn.name").getValue());
-  return llvm::json::Object{{"inputs", std::move(inputs)}, {"outputs", std::move(outputs)},
-                            {"body", ModuleJson().region(main.getBody())}};
+  return llvm::json::Object{
+      {"inputs", std::move(inputs)}, {"outputs", std::move(outputs)}, {"body", ModuleJson().region(main.getBody())}};
 }
 
 int main(int argc, char **argv) {

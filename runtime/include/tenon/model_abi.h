@@ -66,13 +66,13 @@ typedef struct tenon_tensor_spec {
   const char *name; /* UTF-8, any characters but NUL */
   uint32_t dtype;   /* enum tenon_dtype */
   uint32_t rank;
-  const int64_t *dims;      /* rank entries; -1 where the dimension is dynamic */
-  const int32_t *symbols;   /* rank entries: index into tenon_model.symbols, or -1; equal symbols are equal extents */
+  const int64_t *dims;    /* rank entries; -1 where the dimension is dynamic */
+  const int32_t *symbols; /* rank entries: index into tenon_model.symbols, or -1; equal symbols are equal extents */
 } tenon_tensor_spec;
 
 /* One phase of a kernel over tasks [begin, end). `args` holds 8-byte slots: pointers and extents, laid out as the
- * compiler likes. `scratch` is private to the calling thread, aligned, and at least as large as the size that was passed
- * to `parallel`. Returns a tenon_status; on failure it has stored what went wrong in the slots it was given. */
+ * compiler likes. `scratch` is private to the calling thread, aligned, and at least as large as the size that was
+ * passed to `parallel`. Returns a tenon_status; on failure it has stored what went wrong in the slots it was given. */
 typedef int32_t (*tenon_task_fn)(const int64_t *args, int64_t begin, int64_t end, void *scratch);
 
 /* What the runtime offers to a running model. */
@@ -82,8 +82,8 @@ struct tenon_host {
   uint32_t abi_version;
 
   /* Runs fn over [0, tasks), split statically over the session's threads; returns the first status that is not
-   * TENON_OK in task order, after every task has ended. `kernel` indexes tenon_model.kernels (for profiles). `work` is the
-   * estimated time of all tasks together in nanoseconds of one thread: small work stays on the calling thread. */
+   * TENON_OK in task order, after every task has ended. `kernel` indexes tenon_model.kernels (for profiles). `work` is
+   * the estimated time of all tasks together in nanoseconds of one thread: small work stays on the calling thread. */
   int32_t (*parallel)(tenon_host *host, tenon_task_fn fn, const int64_t *args, int64_t tasks, int64_t work,
                       uint32_t kernel);
 

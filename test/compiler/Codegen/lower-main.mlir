@@ -69,8 +69,9 @@ func.func @main(%x: tensor<4xf32> {nn.name = "x:0"}) -> (tensor<4xf32> {nn.name 
 // CHECK: %[[FAILED:.*]] = llvm.icmp "ne" %{{.*}}, %{{.*}} : !llvm.ptr
 // CHECK: cf.cond_br %[[FAILED]]
 // CHECK: llvm.getelementptr %[[HOST]][32]
-// CHECK: %[[LIFETIMES:.*]] = llvm.mlir.addressof @tenon_lifetimes
-// CHECK: %[[END:.*]] = llvm.call @tenon_pack(%{{.*}}, %[[LIFETIMES]],
+// CHECK: %[[STARTS:.*]] = llvm.mlir.addressof @tenon_conflict_starts
+// CHECK: %[[CONFLICTS:.*]] = llvm.mlir.addressof @tenon_conflicts
+// CHECK: %[[END:.*]] = llvm.call @tenon_pack(%{{.*}}, %[[STARTS]], %[[CONFLICTS]],
 // CHECK: llvm.store %[[END]], %[[TABLE]]
 // CHECK: llvm.func internal @tenon_run(%{{[^:]*}}: !llvm.ptr, %{{[^:]*}}: !llvm.ptr, %[[RUNTABLE:[^:]*]]: !llvm.ptr, %[[MEMORY:[^:]*]]: !llvm.ptr
 // CHECK: %[[POOL:.*]] = llvm.getelementptr %[[RUNTABLE]][16]

@@ -47,17 +47,17 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 // -----
 
-// Where sizes follow from the inputs' extents the plan packs buffers, by their life times; constant sizes join in unless they are small;
+// Where sizes follow from the inputs' extents the plan packs buffers, the larger ones first; constant sizes join in unless they are small;
 // sizes that depend on data come from the host.
 
 // CHECK-LABEL: func.func @main
 // CHECK-SAME: tenon.arena_bytes = 64 : i64
-// CHECK-SAME: tenon.lifetimes = array<i32: 2, 3, 3, 4, 4, 8, 8, 8>
-// CHECK: nn.launch @k(%{{.*}}) {{.*}} {tenon.storage = [{planned = 0 : i64}]}
+// CHECK-SAME: tenon.conflicts = [array<i32>, array<i32>, array<i32: 1>, array<i32: 0, 2>]
 // CHECK: nn.launch @k(%{{.*}}) {{.*}} {tenon.storage = [{planned = 1 : i64}]}
 // CHECK: nn.launch @k(%{{.*}}) {{.*}} {tenon.storage = [{planned = 2 : i64}]}
+// CHECK: nn.launch @k(%{{.*}}) {{.*}} {tenon.storage = [{planned = 3 : i64}]}
 // CHECK: nn.launch @count(%{{.*}}) {tenon.storage = [{arena = 0 : i64}]}
-// CHECK: nn.launch @k2(%{{.*}}) {{.*}} {tenon.storage = [{heap}, {planned = 3 : i64}]}
+// CHECK: nn.launch @k2(%{{.*}}) {{.*}} {tenon.storage = [{heap}, {planned = 0 : i64}]}
 // CHECK: nn.launch @k(%{{.*}}) {{.*}} {tenon.storage = [{output = 0 : i64}]}
 func.func private @k(memref<?xf32>, memref<?xf32>) attributes {nn.kernel, nn.results = 1 : i64}
 func.func private @k2(memref<?xf32>, memref<?xf32>, memref<?xf32>) attributes {nn.kernel, nn.results = 2 : i64}
