@@ -251,13 +251,13 @@ struct InferShapes : impl::InferShapesPassBase<InferShapes> {
     ModuleOp module = getOperation();
     // Types tell which extents are constant, and constants among sizes make types static: until nothing moves.
     for (int round = 0; round < maxRounds; ++round) {
+      for (func::FuncOp function : module.getOps<func::FuncOp>())
+        if (!function.isExternal())
+          unifyArgumentExtents(function);
       refineTypes(module);
       RewritePatternSet patterns(&getContext());
       patterns.add<ResolveDim>(&getContext());
       tensor::CastOp::getCanonicalizationPatterns(patterns, &getContext());
-      for (func::FuncOp function : module.getOps<func::FuncOp>())
-        if (!function.isExternal())
-          unifyArgumentExtents(function);
       bool changed = false;
       GreedyRewriteConfig config;
       if (failed(applyPatternsGreedily(module, std::move(patterns), config, &changed)))

@@ -313,13 +313,14 @@ void emitMicrokernel(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilogue
     finishPartialTile(kernel, shape, epilogue, e.constant(rows), column, tile, e.constant(0), indices);
     return;
   }
-  ukernel::BrgemmOp::create(b, shape, [&](OpBuilder &nested, Location, Value sums, Value row, Value offset, Value mask) {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
-    SmallVector<LaneIndex> place = indices(row);
-    place.push_back({e.add(column, offset), 1});
-    epilogue.emit(sums, place, mask);
-  });
+  ukernel::BrgemmOp::create(b, shape,
+                            [&](OpBuilder &nested, Location, Value sums, Value row, Value offset, Value mask) {
+                              OpBuilder::InsertionGuard guard(b);
+                              b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
+                              SmallVector<LaneIndex> place = indices(row);
+                              place.push_back({e.add(column, offset), 1});
+                              epilogue.emit(sums, place, mask);
+                            });
 }
 
 Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t bytes) {

@@ -112,9 +112,9 @@ private:
   SmallVector<Part> parts;
 };
 
-/// Emits a microkernel and the epilogue of its tile. `indices` gives the contraction's indices but the last for a row of
-/// the tile, `column` is the index of the tile's first column. `tile`: memory for a tile of accumulators, used if the
-/// epilogue is long; may be null if it is not.
+/// Emits a microkernel and the epilogue of its tile. `indices` gives the contraction's indices but the last for a row
+/// of the tile, `column` is the index of the tile's first column. `tile`: memory for a tile of accumulators, used if
+/// the epilogue is long; may be null if it is not.
 void emitMicrokernel(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilogue &epilogue, Value column, Value tile,
                      llvm::function_ref<SmallVector<LaneIndex>(Value row)> indices);
 

@@ -85,8 +85,8 @@ private:
 
   // Inside the phase.
   Value scratchA, scratchB, scratchTile; ///< the last holds a tile, or all tiles of a block if K is summed in parts
-  SmallVector<LaneIndex> batch; ///< indices of `outer`, unless flat
-  Value blockStart;             ///< first row of the block that scratch A holds
+  SmallVector<LaneIndex> batch;          ///< indices of `outer`, unless flat
+  Value blockStart;                      ///< first row of the block that scratch A holds
 
   bool isArgument(Value tensor) { return isa<BlockArgument>(tensor); }
 
@@ -175,8 +175,8 @@ private:
     blockGroups = atLeastOne(e.div(e.constant(columnShare), groupBytes));
     blockGroups = b.createOrFold<arith::MinUIOp>(blockGroups, atLeastOne(groups->count()));
 
-    // A group of B that takes more than its share of the second level is summed in parts of K, so that the tiles of a block find
-    // the part there. Parts are equal, of an even length.
+    // A group of B that takes more than its share of the second level is summed in parts of K, so that the tiles of a
+    // block find the part there. Parts are equal, of an even length.
     int64_t tiles = known(rows->count()).value_or(2);
     if (k && tiles > 1 && *k * groups->width() * bytes > machine.l2Bytes / 4) {
       int64_t parts = llvm::divideCeil(*k * groups->width() * bytes, machine.l2Bytes / 4);

@@ -53,17 +53,18 @@ Tile chooseTile(const Machine &machine, const TileProblem &problem) {
     int64_t columns = vectors * problem.lanes;
     if (vectors > 1 && problem.columns && columns - problem.lanes >= *problem.columns)
       break;
-    for (int64_t rows = 1; rows <= 32 && fitsRegisters(machine, rows, vectors); ++rows) {
+    for (int64_t units = 1; fitsRegisters(machine, units * problem.rowUnit, vectors); ++units) {
+      int64_t rows = units * problem.rowUnit;
       if (problem.rows && rows > *problem.rows)
         break;
-      // Twelve rows of a thousand stand for rows that are not known yet.
+      // Sixteen tiles stand for rows that are not known yet.
       int64_t totalRows = problem.rows.value_or(rows * 16);
-      RowSplit split = splitRows(totalRows, rows);
-      if (problem.rows && split.tall != rows)
+      RowSplit split = splitRows(totalRows / problem.rowUnit, units);
+      if (problem.rows && split.tall != units)
         continue;
-      double rowCycles =
-          split.numTall * stepCycles(machine, laneSteps, rows, vectors) +
-          (split.count - split.numTall) * stepCycles(machine, laneSteps, std::max<int64_t>(rows - 1, 1), vectors);
+      int64_t low = std::max<int64_t>(units - 1, 1) * problem.rowUnit;
+      double rowCycles = split.numTall * stepCycles(machine, laneSteps, rows, vectors) +
+                         (split.count - split.numTall) * stepCycles(machine, laneSteps, low, vectors);
       rowCycles /= totalRows;
       double cycles = rowCycles / columns;
       if (problem.columns) {

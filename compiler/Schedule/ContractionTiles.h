@@ -22,6 +22,7 @@ struct TileProblem {
   int64_t nr = 16;          ///< columns of a packed panel; a multiple of lanes
   std::optional<int64_t> rows, columns;
   bool anyWidth = false; ///< panels are packed by the schedule itself, as wide as the tile
+  int64_t rowUnit = 1;   ///< a tile's rows are a multiple of this; `rows` is one too
 };
 
 /// The tile with the fewest estimated cycles for the whole problem, among those that fit the register file.

@@ -119,12 +119,14 @@ private:
   int64_t lanes = 1, nr = 16;
   Tile tile;
   std::optional<RowTiles> pixels; ///< of one line
+  std::optional<RowTiles> lines;  ///< if tiles are whole lines
   std::optional<ColumnGroups> columns;
   bool copies = false;   ///< A is read from scratch
   bool joined = false;   ///< kernel columns and channels are one run of K
   int64_t pixelStep = 0; ///< from pixel to pixel of A, in elements
   int64_t blockLines = 1, blockTiles = 1;
-  bool inParts = false; ///< sums are kept in scratch while kernel lines are added one after the other
+  int64_t lineTiles = 0; ///< tiles per block, if tiles are whole lines
+  bool inParts = false;  ///< sums are kept in scratch while kernel lines are added one after the other
   Value lineBlocks, tileBlocks, chunks;
   Value slotColumns, slotLines; ///< pixels of a copied line, copied lines per kernel depth
 
@@ -140,6 +142,7 @@ private:
   /// A unit's place.
   struct Unit {
     Value image, depth, group, firstLine, lastLine, firstTile, lastTile, firstGroup, lastGroup;
+    Value firstLineTile, lastLineTile; ///< if tiles are whole lines
     WindowCut depthCut;
     Value copiedLine, copiedColumn; ///< input coordinates of the scratch's first line and pixel
   };
@@ -151,19 +154,40 @@ private:
     bytes = llvm::divideCeil(sum.getIntOrFloatBitWidth(), 8);
     nr = op.getPacking()->getNr();
     lanes = std::min(machine.lanes(bytes), nr);
-    tile = chooseTile(machine, {bytes, lanes, nr, known(shape.output[2]), F, false});
-    pixels.emplace(e, shape.output[2], tile.rows);
+    chooseTiles();
     columns.emplace(e, e.constant(F), tile.vectors, lanes);
 
     bool narrow = registerType(element) != sum;
     bool padded = shape.low[2] != 0 || shape.high[2] != 0;
     bool collide = pixelsCollide();
-    copies = padded || narrow || collide || shape.groups > 1 || !isa<BlockArgument>(op.getInput());
+    bool paddedLines = lines && (shape.low[1] != 0 || shape.high[1] != 0);
+    copies = padded || paddedLines || narrow || collide || shape.groups > 1 || !isa<BlockArgument>(op.getInput());
     int64_t line = std::max<int64_t>(64 / bytes, 1);
     pixelStep = !copies ? C : collide ? (llvm::divideCeil(Cg, line) | 1) * line : Cg;
     joined = shape.dilation[2] == 1 && pixelStep == Cg;
     chooseBlocks();
   }
+
+  /// Pixels of one line; or, where a line is too short to fill a tile, whole lines.
+  void chooseTiles() {
+    std::optional<int64_t> width = known(shape.output[2]), height = known(shape.output[1]);
+    TileProblem problem{bytes, lanes, nr, width, F, false, 1};
+    tile = chooseTile(kernel.machine, problem);
+    pixels.emplace(e, shape.output[2], tile.rows);
+    if (!width || *width == 0 || height == 1 || !known(shape.input[2]))
+      return;
+    problem.rowUnit = *width;
+    problem.rows = height ? std::optional<int64_t>(*height * *width) : std::nullopt;
+    Tile several = chooseTile(kernel.machine, problem);
+    if (several.rows < 2 * *width)
+      return;
+    tile = several;
+    lines.emplace(e, shape.output[1], tile.rows / *width);
+    pixels.emplace(e, shape.output[2], *width);
+  }
+
+  /// Rows of the tallest tile.
+  int64_t tileRows() const { return lines ? tile.rows : pixels->height(); }
 
   /// Whether the pixels of a tile fall on so few sets of the first level of cache that they evict each other; see
   /// rowsCollide in ContractionMatmul.cpp.
@@ -172,7 +196,7 @@ private:
     if (stepBytes % 64 || F < 4 * columns->width())
       return false;
     int64_t distinct = sets / std::gcd(stepBytes / 64, sets);
-    return llvm::divideCeil(pixels->height(), distinct) > 4;
+    return llvm::divideCeil(tileRows(), distinct) > 4;
   }
 
   int64_t span(int64_t d, int64_t positions) const {
@@ -180,27 +204,35 @@ private:
   }
 
   void chooseBlocks() {
-    std::optional<int64_t> tiles = known(pixels->count()), lines = known(shape.output[1]);
+    std::optional<int64_t> tiles = known(pixels->count()), height = known(shape.output[1]);
     // Where extents are not known: a line of an image is taken as eight tiles wide and long enough to split.
     blockTiles = tiles.value_or(wantedTiles);
-    if (lines == 1 && blockTiles > 2 * wantedTiles)
+    if (height == 1 && blockTiles > 2 * wantedTiles)
       blockTiles = std::max<int64_t>(llvm::divideCeil(blockTiles, wantedUnits), wantedTiles / 2);
     blockTiles = std::max<int64_t>(blockTiles, 1);
     bool overlap = copies && shape.window[1] > shape.stride[1];
-    blockLines = std::max<int64_t>(overlap ? 4 : 1, llvm::divideCeil(wantedTiles, blockTiles));
-    blockLines = std::max<int64_t>(std::min(blockLines, lines.value_or(blockLines)), 1);
+    int64_t step = lines ? lines->height() : 1; // lines per tile
+    blockLines = std::max<int64_t>(overlap ? 4 : 1, llvm::divideCeil(wantedTiles, blockTiles) * step);
+    blockLines = std::max<int64_t>(std::min(blockLines, height.value_or(blockLines)), 1);
     auto blockBytes = [&] {
       int64_t width = span(2, blockTiles * pixels->height());
       return shape.window[0] * span(1, blockLines) * width * std::max<int64_t>(pixelStep, 1) * bytes;
     };
-    while (copies && blockBytes() > kernel.machine.l2Bytes / 2 && (blockLines > 1 || blockTiles > 1))
-      (blockLines > 1 ? blockLines : blockTiles) = llvm::divideCeil(blockLines > 1 ? blockLines : blockTiles, 2);
+    while (copies && blockBytes() > kernel.machine.l2Bytes / 2 && (blockLines > step || blockTiles > 1))
+      (blockLines > step ? blockLines : blockTiles) = llvm::divideCeil(blockLines > step ? blockLines : blockTiles, 2);
 
-    lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(blockLines));
+    if (lines) {
+      lineTiles = std::max<int64_t>(blockLines / step, 1);
+      blockLines = lineTiles * step;
+      lineBlocks = b.createOrFold<arith::CeilDivUIOp>(lines->count(), e.constant(lineTiles));
+    } else {
+      lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(blockLines));
+    }
     tileBlocks = b.createOrFold<arith::CeilDivUIOp>(pixels->count(), e.constant(blockTiles));
     slotLines = e.constant(span(1, blockLines));
     slotColumns = e.constant(span(2, blockTiles * pixels->height()));
-    // As in ContractionMatmul.cpp: B is summed in parts where a group of it takes more than its share of the second level.
+    // As in ContractionMatmul.cpp: B is summed in parts where a group of it takes more than its share of the second
+    // level.
     int64_t depthK = shape.window[0] * shape.window[1] * shape.window[2] * Cg;
     inParts = shape.window[1] > 1 && blockLines * blockTiles > 1 &&
               depthK * columns->width() * bytes > kernel.machine.l2Bytes / 4;
@@ -219,7 +251,7 @@ private:
           sum, e.mul(e.mul(e.constant(shape.window[0]), slotLines), e.mul(slotColumns, e.constant(pixelStep))));
     if (inParts || epilogue.isLong()) {
       int64_t tiles = inParts ? blockLines * blockTiles : 1;
-      partTile = plan.reserve(sum, e.constant(tiles * pixels->height() * columns->width()));
+      partTile = plan.reserve(sum, e.constant(tiles * tileRows() * columns->width()));
     }
     SmallVector<Value> places = {chunks,    e.constant(shape.groups), shape.images, shape.output[0], lineBlocks,
                                  tileBlocks};
@@ -245,8 +277,16 @@ private:
     unit.depth = place[3].base;
     unit.firstGroup = e.div(e.mul(place[0].base, columns->count()), chunks);
     unit.lastGroup = e.div(e.mul(e.add(place[0].base, one), columns->count()), chunks);
-    unit.firstLine = e.mul(place[4].base, e.constant(blockLines));
-    unit.lastLine = b.createOrFold<arith::MinUIOp>(e.add(unit.firstLine, e.constant(blockLines)), shape.output[1]);
+    if (lines) {
+      unit.firstLineTile = e.mul(place[4].base, e.constant(lineTiles));
+      unit.lastLineTile =
+          b.createOrFold<arith::MinUIOp>(e.add(unit.firstLineTile, e.constant(lineTiles)), lines->count());
+      unit.firstLine = lines->start(unit.firstLineTile);
+      unit.lastLine = lines->start(unit.lastLineTile);
+    } else {
+      unit.firstLine = e.mul(place[4].base, e.constant(blockLines));
+      unit.lastLine = b.createOrFold<arith::MinUIOp>(e.add(unit.firstLine, e.constant(blockLines)), shape.output[1]);
+    }
     unit.firstTile = e.mul(place[5].base, e.constant(blockTiles));
     unit.lastTile = b.createOrFold<arith::MinUIOp>(e.add(unit.firstTile, e.constant(blockTiles)), pixels->count());
     unit.depthCut = cutWindow(e, shape, 0, unit.depth);
@@ -256,14 +296,32 @@ private:
       Filters filters{column, vectors, wanted};
       if (inParts)
         return emitInParts(unit, filters);
-      countedLoop(b, unit.firstLine, unit.lastLine, one, [&](Value line) {
-        WindowCut lineCut = cutWindow(e, shape, 1, line);
-        pixels->forEach(unit.firstTile, unit.lastTile, [&](Value pixel, int64_t count) {
-          emitMicrokernel(kernel, tileShape(unit, lineCut, pixel, count, filters), epilogue, channelOf(unit, filters),
-                          scratchTile, [&](Value m) { return resultIndices(unit, line, e.add(pixel, m)); });
-        });
+      forEachTile(unit, [&](Value line, Value pixel, int64_t count) {
+        emitMicrokernel(kernel, tileShape(unit, cutLine(line), pixel, count, filters), epilogue,
+                        channelOf(unit, filters), scratchTile,
+                        [&](Value m) { return resultIndices(unit, line, pixel, m); });
       });
     });
+  }
+
+  /// Calls `body` with the first line and pixel of each tile, and the number of its pixels.
+  void forEachTile(const Unit &unit, function_ref<void(Value, Value, int64_t)> body) {
+    if (lines) {
+      int64_t width = pixels->height();
+      return lines->forEach(unit.firstLineTile, unit.lastLineTile,
+                            [&](Value line, int64_t count) { body(line, e.constant(0), count * width); });
+    }
+    countedLoop(b, unit.firstLine, unit.lastLine, e.constant(1), [&](Value line) {
+      pixels->forEach(unit.firstTile, unit.lastTile, [&](Value pixel, int64_t count) { body(line, pixel, count); });
+    });
+  }
+
+  /// The kernel lines inside the image; all of them where tiles are whole lines, which have zeros around them.
+  WindowCut cutLine(Value line) {
+    WindowCut cut = cutWindow(e, shape, 1, line);
+    if (lines)
+      return {e.constant(0), e.constant(shape.window[1]), cut.origin, e.constant(shape.window[1])};
+    return cut;
   }
 
   /// The unit for one group of filters, one kernel line after the other.
@@ -278,24 +336,27 @@ private:
     countedLoop(b, zero, offset(unit.lastLine, firstPixel), e.constant(lanes),
                 [&](Value at) { vector::StoreOp::create(b, zeros, scratchTile, at); });
     countedLoop(b, zero, e.constant(shape.window[1]), one, [&](Value r) {
-      countedLoop(b, unit.firstLine, unit.lastLine, one, [&](Value line) {
-        WindowCut cut = cutWindow(e, shape, 1, line);
+      forEachTile(unit, [&](Value line, Value pixel, int64_t count) {
+        WindowCut cut = cutLine(line);
         Value inside = arith::AndIOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::uge, r, cut.first),
                                              arith::CmpIOp::create(b, arith::CmpIPredicate::ult, r, cut.last));
         auto condition = scf::IfOp::create(b, inside, /*withElseRegion=*/false);
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToStart(condition.thenBlock());
-        pixels->forEach(unit.firstTile, unit.lastTile, [&](Value pixel, int64_t count) {
-          WindowCut single{r, e.add(r, one), cut.origin, one};
-          emitPartialTile(kernel, tileShape(unit, single, pixel, count, filters), scratchTile, offset(line, pixel),
-                          /*add=*/true);
-        });
+        WindowCut single{r, e.add(r, one), cut.origin, one};
+        emitPartialTile(kernel, tileShape(unit, single, pixel, count, filters), scratchTile, offset(line, pixel),
+                        /*add=*/true);
       });
     });
+    ukernel::BrgemmShape tile = tileShape(unit, cutLine(unit.firstLine), firstPixel, 1, filters);
     countedLoop(b, unit.firstLine, unit.lastLine, one, [&](Value line) {
-      ukernel::BrgemmShape tile = tileShape(unit, cutWindow(e, shape, 1, line), firstPixel, 1, filters);
-      finishPartialTile(kernel, tile, epilogue, numPixels, channelOf(unit, filters), scratchTile, offset(line, firstPixel),
-                        [&](Value m) { return resultIndices(unit, line, e.add(firstPixel, m)); });
+      finishPartialTile(kernel, tile, epilogue, numPixels, channelOf(unit, filters), scratchTile,
+                        offset(line, firstPixel), [&](Value m) {
+                          SmallVector<LaneIndex> at = shape.indices(
+                              e, {unit.image}, {{unit.depth}, {line}, {e.add(firstPixel, m)}}, LaneIndex());
+                          at.pop_back();
+                          return at;
+                        });
     });
   }
 
@@ -303,8 +364,12 @@ private:
     return e.add(e.mul(unit.group, e.constant(F)), filters.column);
   }
 
-  SmallVector<LaneIndex> resultIndices(const Unit &unit, Value line, Value pixel) {
-    SmallVector<LaneIndex> all = shape.indices(e, {unit.image}, {{unit.depth}, {line}, {pixel}}, LaneIndex());
+  /// The place of row m of a tile, without the channel.
+  SmallVector<LaneIndex> resultIndices(const Unit &unit, Value line, Value pixel, Value m) {
+    Value width = e.constant(pixels->height());
+    LaneIndex atLine{lines ? e.add(line, e.div(m, width)) : line};
+    LaneIndex atPixel{lines ? e.rem(m, width) : e.add(pixel, m)};
+    SmallVector<LaneIndex> all = shape.indices(e, {unit.image}, {{unit.depth}, atLine, atPixel}, LaneIndex());
     all.pop_back();
     return all;
   }
@@ -316,8 +381,10 @@ private:
     Value top = e.sub(e.mul(unit.firstLine, e.constant(shape.stride[1])), e.constant(shape.low[1]));
     Value below = e.add(e.sub(e.mul(e.sub(unit.lastLine, one), e.constant(shape.stride[1])), e.constant(shape.low[1])),
                         e.constant((shape.window[1] - 1) * shape.dilation[1] + 1));
-    top = b.createOrFold<arith::MaxSIOp>(top, zero);
-    below = b.createOrFold<arith::MinSIOp>(below, shape.input[1]);
+    if (!lines) {
+      top = b.createOrFold<arith::MaxSIOp>(top, zero);
+      below = b.createOrFold<arith::MinSIOp>(below, shape.input[1]);
+    }
     Value firstPixel = pixels->start(unit.firstTile), lastPixel = pixels->start(unit.lastTile);
     Value left = e.sub(e.mul(firstPixel, e.constant(shape.stride[2])), e.constant(shape.low[2]));
     Value width = e.add(e.mul(e.sub(e.sub(lastPixel, firstPixel), one), e.constant(shape.stride[2])),
@@ -334,15 +401,26 @@ private:
       Value slot = e.mul(e.sub(r, unit.depthCut.first), slotLines);
       countedLoop(b, top, below, one, [&](Value line) {
         Value row = e.mul(e.add(slot, e.sub(line, top)), slotColumns);
-        zeroPixels(row, zero, zerosLeft);
-        copyPixels(unit, plane, line, row, zerosLeft, inside);
-        zeroPixels(row, inside, width);
+        auto copyLine = [&] {
+          zeroPixels(row, zero, zerosLeft);
+          copyPixels(unit, plane, line, row, zerosLeft, inside);
+          zeroPixels(row, inside, width);
+        };
+        if (!lines || (shape.low[1] == 0 && shape.high[1] == 0))
+          return copyLine();
+        Value exists = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, line, shape.input[1]);
+        auto condition = scf::IfOp::create(b, exists, /*withElseRegion=*/true);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(condition.thenBlock());
+        copyLine();
+        b.setInsertionPointToStart(condition.elseBlock());
+        zeroPixels(row, zero, width);
       });
     });
   }
 
   void zeroPixels(Value row, Value from, Value to) {
-    if (shape.low[2] == 0 && shape.high[2] == 0)
+    if (sameExtent(from, to))
       return;
     Value step = e.constant(pixelStep);
     ElementEmitter target = kernel.emitter(kernel.machine.lanes(bytes));
@@ -413,8 +491,11 @@ private:
       Value base = e.mul(e.add(e.mul(unit.image, shape.input[0]), depth), plane);
       tileShape.aOffset = e.add(e.add(base, e.mul(inputLine, lineStep)), e.mul(inputPixel, stepOfPixel));
     }
-    for (int64_t m = 0; m < count; ++m)
-      tileShape.rows.push_back(e.constant(m * shape.stride[2] * pixelStep));
+    int64_t width = lines ? pixels->height() : count;
+    for (int64_t m = 0; m < count; ++m) {
+      Value inLine = e.constant(m % width * shape.stride[2] * pixelStep);
+      tileShape.rows.push_back(e.add(inLine, e.mul(e.constant(m / width * shape.stride[1]), lineStep)));
+    }
     tileShape.aStep = e.constant(1);
 
     // The batch: kernel depth, kernel lines and, unless they join with the channels, kernel columns.

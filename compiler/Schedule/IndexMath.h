@@ -77,7 +77,8 @@ LaneIndex linearIndex(ElementEmitter &emitter, llvm::ArrayRef<Value> extents, ll
 /// The indices within `extents` of a linear row-major index.
 SmallVector<LaneIndex> delinearize(ElementEmitter &emitter, llvm::ArrayRef<Value> extents, const LaneIndex &linear);
 
-/// Transposes `rows` (as many vectors as lanes, a power of two): step s exchanges blocks of s lanes between rows s apart.
+/// Transposes `rows` (as many vectors as lanes, a power of two): step s exchanges blocks of s lanes between rows s
+/// apart.
 void transposeTile(ImplicitLocOpBuilder &b, llvm::SmallVectorImpl<Value> &rows);
 
 } // namespace tenon::schedule

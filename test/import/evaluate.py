@@ -44,7 +44,7 @@ def run(operations, environment):
 def checked(op, text, result):
     """The result, after a look at whether its shape and type are those of the op's type."""
     match = re.fullmatch(r"tensor<((?:[0-9?]+x)*)(\w+)>", text)
-    if not match:
+    if match is None:
         return np.asarray(result).astype(TYPES[text])[()]
     result = np.asarray(result)
     extents = match.group(1).split("x")[:-1]
@@ -55,8 +55,9 @@ def checked(op, text, result):
     return result
 
 
-def element_type(op, index=0):
-    return TYPES[re.search(r"(\w+)>?$", op["types"][index].split("x")[-1].split("<")[-1] + ">").group(1)]
+def element_type(op):
+    """The element type of the first result."""
+    return TYPES[re.search(r"(?:x|<|^)([a-z]+\d*)>?$", op["types"][0]).group(1)]
 
 
 def execute(op, operands, environment):
@@ -186,8 +187,8 @@ def shift(left):
 
 
 def compare(attributes, operands, op):
-    functions = [np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal]
-    return functions[int(re.search(r"\d+", str(attributes["predicate"])).group())](*operands)
+    functions = {"eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal}
+    return functions[word(attributes["predicate"])](*operands)
 
 
 def cast(attributes, operands, op):
@@ -231,18 +232,15 @@ def slice_op(attributes, operands, op):
 
 def pad(attributes, operands, op):
     (x,), low, high, value = segments(attributes, operands)
-    mode = ["constant", "edge", "reflect", "wrap"][enum(attributes["mode"])]
+    mode = word(attributes["mode"])
     widths = list(zip(ints(low), ints(high)))
     assert all(before >= 0 and after >= 0 for before, after in widths)
     return np.pad(x, widths, mode, constant_values=value[0]) if mode == "constant" else np.pad(x, widths, mode)
 
 
-def enum(attribute):
-    """The number of an enumeration attribute."""
-    return int(attribute) if not isinstance(attribute, str) else ENUM_NUMBERS[re.search(r"<?(\w+)>?$", attribute).group(1)]
-
-
-ENUM_NUMBERS = {"constant": 0, "edge": 1, "reflect": 2, "wrap": 3}
+def word(attribute):
+    """The name of an enumeration attribute, which is printed as #nn<kind name> or #nn.kind<name>."""
+    return re.search(r"(\w+)>*$", attribute).group(1)
 
 
 def iota(attributes, operands, op):
@@ -262,7 +260,7 @@ def keys(x, a):
 def resize(attributes, operands, op):
     (x,), sizes, scales, roi = segments(attributes, operands)
     rank, dtype = x.ndim, x.dtype
-    mode = ["nearest", "linear", "cubic"][enum(attributes["mode"])]
+    mode = word(attributes["mode"])
     result = x.astype(np.float64) if mode != "nearest" else x
     outside = [np.zeros(size, bool) for size in ints(sizes)]
     for axis in range(rank):
@@ -288,32 +286,32 @@ def resize(attributes, operands, op):
 
 def resize_matrix(attributes, mode, length, size, scale, bounds, outside):
     """Row x: how much each input position counts for result position x."""
-    coordinate = enum(attributes["coordinate"])
-    nearest = enum(attributes["nearest"])
+    coordinate = word(attributes["coordinate"])
+    nearest = {"round_prefer_floor": lambda v: math.ceil(v - 0.5), "round_prefer_ceil": lambda v: math.floor(v + 0.5), "floor": math.floor,
+               "ceil": math.ceil}[word(attributes["nearest"])]
     a = float(attributes.get("cubic_coefficient", -0.75))
     matrix = np.zeros((size, length))
     for x in range(size):
-        if coordinate == 0:
+        if coordinate == "half_pixel":
             source = (x + 0.5) / scale - 0.5
-        elif coordinate == 1:
+        elif coordinate == "half_pixel_symmetric":
             # The result's extent may have been rounded: the window is centered.
             adjusted = length / 2 * (1 - size / (scale * length))
             source = adjusted + (x + 0.5) / scale - 0.5
-        elif coordinate == 2:
+        elif coordinate == "pytorch_half_pixel":
             source = (x + 0.5) / scale - 0.5 if size > 1 else 0.0
-        elif coordinate == 3:
+        elif coordinate == "align_corners":
             source = x * (length - 1) / (scale * length - 1) if size > 1 and scale * length != 1 else 0.0
-        elif coordinate == 4:
+        elif coordinate == "asymmetric":
             source = x / scale
-        elif coordinate == 5:
+        elif coordinate == "tf_half_pixel_for_nn":
             source = (x + 0.5) / scale
         else:
             start, end = bounds
             source = start * (length - 1) + x * (end - start) * (length - 1) / (size - 1) if size > 1 else 0.5 * (start + end) * (length - 1)
             outside[x] = source < 0 or source > length - 1
         if mode == "nearest":
-            whole = [lambda v: math.ceil(v - 0.5), lambda v: math.floor(v + 0.5), math.floor, math.ceil][nearest](source)
-            matrix[x, min(max(whole, 0), length - 1)] = 1
+            matrix[x, min(max(nearest(source), 0), length - 1)] = 1
             continue
         stretch = min(scale, 1.0) if attributes.get("antialias") else 1.0
         reach = (2 if mode == "cubic" else 1) / stretch
@@ -407,16 +405,16 @@ def conv_transpose(attributes, operands, op):
 
 def pool(attributes, operands, op):
     x = operands[0]
-    kind = enum(attributes["kind"])
+    kind = word(attributes["kind"])
     inside = np.ones((1, 1, *x.shape[2:]), np.float64)
-    if kind == 0:
+    if kind == "max":
         lowest = -np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min
         return np.max(np.stack([view for _, view in window_views(x, attributes, lowest)[0]]), 0)
     wide = np.float64 if x.dtype.kind not in "iu" else np.int64
     total = sum(view for _, view in window_views(x.astype(wide), attributes, 0)[0])
-    if kind == 3:
+    if kind == "sum":
         return total.astype(x.dtype)
-    if kind == 2:
+    if kind == "average_include_pad":
         spatial = x.ndim - 2
         pads = attributes["pads"]
         inside = np.pad(inside, [(0, 0), (0, 0), *zip(pads[:spatial], pads[spatial:])], constant_values=1)
@@ -448,20 +446,20 @@ def pool_argmax(attributes, operands, op):
 def reduce(attributes, operands, op):
     x = operands[0]
     axes, keep = tuple(attributes["axes"]), bool(attributes.get("keep_dims"))
-    kind = enum(attributes["kind"])
-    if kind >= 2:
+    kind = word(attributes["kind"])
+    if kind in ("max", "min"):
         lowest = False if x.dtype == np.bool_ else (-np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).min)
         highest = True if x.dtype == np.bool_ else (np.inf if x.dtype.kind not in "iu" else np.iinfo(x.dtype).max)
-        function, start = (np.max, lowest) if kind == 2 else (np.min, highest)
+        function, start = (np.max, lowest) if kind == "max" else (np.min, highest)
         narrow = x.dtype == ml_dtypes.bfloat16
         return function(x.astype(np.float32) if narrow else x, axes, keepdims=keep, initial=start).astype(x.dtype)
-    function = np.sum if kind == 0 else np.prod
+    function = np.sum if kind == "sum" else np.prod
     return function(x.astype(accumulation(x.dtype)), axes, keepdims=keep).astype(x.dtype)
 
 
 def arg_reduce(attributes, operands, op):
     x, axis = operands[0], attributes["axis"]
-    function = np.argmax if enum(attributes["kind"]) == 2 else np.argmin
+    function = np.argmax if word(attributes["kind"]) == "max" else np.argmin
     if x.dtype == ml_dtypes.bfloat16:
         x = x.astype(np.float32)
     if attributes.get("select_last"):
@@ -473,7 +471,7 @@ def arg_reduce(attributes, operands, op):
 
 def cumulative(attributes, operands, op):
     x, axis = operands[0], attributes["axis"]
-    product = enum(attributes["kind"]) == 1
+    product = word(attributes["kind"]) == "prod"
     if attributes.get("reverse"):
         x = np.flip(x, axis)
     result = (np.cumprod if product else np.cumsum)(x.astype(accumulation(x.dtype)), axis).astype(x.dtype)
@@ -518,7 +516,8 @@ def gather_nd(attributes, operands, op):
     return result
 
 
-COMBINE = [lambda old, new: new, lambda old, new: old + new, lambda old, new: old * new, np.maximum, np.minimum]
+COMBINE = {"assign": lambda old, new: new, "add": lambda old, new: old + new, "mul": lambda old, new: old * new,
+           "max": np.maximum, "min": np.minimum}
 
 
 def scatter_elements(attributes, operands, op):
@@ -527,7 +526,7 @@ def scatter_elements(attributes, operands, op):
     for place in np.ndindex(*indices.shape):
         target = list(place)
         target[attributes["axis"]] = int(indices[place])
-        result[tuple(target)] = COMBINE[enum(attributes["kind"])](result[tuple(target)], updates[place])
+        result[tuple(target)] = COMBINE[word(attributes["kind"])](result[tuple(target)], updates[place])
     return result
 
 
@@ -536,7 +535,7 @@ def scatter_nd(attributes, operands, op):
     result = x.copy()
     for place in np.ndindex(*indices.shape[:-1]):
         target = tuple(ints(indices[place]))
-        result[target] = COMBINE[enum(attributes["kind"])](result[target], updates[place])
+        result[target] = COMBINE[word(attributes["kind"])](result[target], updates[place])
     return result
 
 
@@ -572,7 +571,7 @@ def lstm(attributes, operands, op):
                      for i in range(3)]
         weights = recurrent[d].astype(np.float64)
         p = peephole[0][d].astype(np.float64).reshape(3, hidden) if peephole else np.zeros((3, hidden))
-        backward = enum(attributes["direction"]) == 1 or d == 1
+        backward = word(attributes["direction"]) == "reverse" or d == 1
         for item in range(batch):
             count = int(lengths[0][item]) if lengths else steps
             h, c = last_h[d, item], last_c[d, item]

@@ -10,6 +10,7 @@ import pathlib
 import subprocess
 
 import malformed
+import malformed_tensors  # noqa: F401: adds its cases
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -45,11 +45,12 @@ def critical_numbers(target, dtype):
     with np.errstate(all="ignore"):
         numbers = np.sort(all_numbers(target).astype(np.float64))
     numbers = np.unique(numbers[np.isfinite(numbers)])
-    middles = ((numbers[:-1] + numbers[1:]) / 2).astype(dtype)
     largest = numbers[-1]
-    beyond = np.array([largest * 1.0001, largest * 1.004, largest * 2, 1e38, np.inf, np.nan, 0.0, 1e-45, 1e-30])
+    with np.errstate(over="ignore"):
+        middles = ((numbers[:-1] + numbers[1:]) / 2).astype(dtype)
+        beyond = np.array([largest * 1.0001, largest * 1.004, largest * 2, 1e38, np.inf, np.nan, 0.0, 1e-45, 1e-30]).astype(dtype)
     around = [np.nextafter(middles, dtype.type(side)) for side in (np.inf, -np.inf)]
-    return np.concatenate([numbers.astype(dtype), middles, *around, beyond.astype(dtype), -beyond.astype(dtype)])
+    return np.concatenate([numbers.astype(dtype), middles, *around, beyond, -beyond])
 
 
 def round_once(values, target):

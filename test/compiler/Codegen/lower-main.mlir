@@ -12,11 +12,11 @@
 // CHECK-NOT: func.func
 
 // CHECK: llvm.func internal @tenon_plan(%{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %[[TABLE:.*]]: !llvm.ptr) -> i32
-// CHECK: %[[ARENA:.*]] = llvm.mlir.constant(64 : i64)
-// CHECK: llvm.store %[[ARENA]], %[[TABLE]]
 // CHECK: %[[SCRATCH:.*]] = llvm.mlir.constant(32 : i64)
 // CHECK: %[[SLOT:.*]] = llvm.getelementptr %[[TABLE]][8]
 // CHECK: llvm.store %[[SCRATCH]], %[[SLOT]]
+// CHECK: %[[ARENA:.*]] = llvm.mlir.constant(64 : i64)
+// CHECK: llvm.store %[[ARENA]], %[[TABLE]]
 
 // CHECK: llvm.func internal @tenon_run(%[[HOST:.*]]: !llvm.ptr, %[[INPUTS:.*]]: !llvm.ptr, %{{.*}}: !llvm.ptr, %[[MEMORY:.*]]: !llvm.ptr, %[[WEIGHTS:.*]]: !llvm.ptr) -> i32
 // CHECK: llvm.alloca

@@ -72,8 +72,7 @@ func.func @joined_dimensions(%x: tensor<?x6x7x8xf32>, %n: index) -> tensor<?x8x4
 
 // The phases of a transposed convolution in channels-last data are interleaved already: the two transpositions cancel.
 // CHECK-LABEL: @split_dimensions
-//       CHECK:   nn.reshape %{{.*}} : tensor<1x9x8xf32> -> tensor<1x9x2x4xf32>
-//       CHECK:   %[[R:.*]] = nn.reshape %{{.*}} : tensor<1x9x2x4xf32> -> tensor<1x18x4xf32>
+//       CHECK:   %[[R:.*]] = nn.reshape %{{.*}} : tensor<1x9x8xf32> -> tensor<1x18x4xf32>
 //       CHECK:   nn.transpose %[[R]] {permutation = array<i64: 0, 2, 1>} : (tensor<1x18x4xf32>) -> tensor<1x4x18xf32>
 //   CHECK-NOT:   nn.transpose
 func.func @split_dimensions(%x: tensor<1x9x8xf32>) -> tensor<1x4x18xf32> {
