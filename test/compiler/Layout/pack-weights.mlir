@@ -2,7 +2,7 @@
 
 // A constant right-hand side becomes panels, K-major inside, the last one filled with zeros.
 // CHECK-LABEL: func @matmul
-// CHECK: nn.constant dense<{{\[}}{{\[}}[1, 2, 3, 4], [6, 7, 8, 9]], {{\[}}[5, 0, 0, 0], [10, 0, 0, 0]]]> : tensor<2x2x4xi32>
+// CHECK: nn.constant dense<{{\[}}{{\[}}[1, 2, 3, 4, 5, 0, 0, 0], [6, 7, 8, 9, 10, 0, 0, 0]]]> : tensor<1x2x8xi32>
 // CHECK: nn.matmul %arg0, %{{.*}} {packing = #nn.packing<nr = 8, columns = 5>}
 func.func @matmul(%x: tensor<?x2xi32>) -> tensor<?x5xi32> {
   %w = nn.constant dense<[[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]> : tensor<2x5xi32>
