@@ -7,8 +7,9 @@
 
 namespace tenon {
 
-/// Tells the system that `bytes`, which stay valid and unchanged, may leave main memory: the pages of a mapped file go back to
-/// the file. Keeps models that are larger than half the memory compilable. Any thread; a hint, so it cannot fail.
+/// Tells the system that `bytes`, which stay valid and unchanged, may leave main memory: the pages of a mapped file go
+/// back to the file. Keeps models that are larger than half the memory compilable. Any thread; a hint, so it cannot
+/// fail.
 void releasePages(llvm::ArrayRef<char> bytes);
 
 } // namespace tenon
