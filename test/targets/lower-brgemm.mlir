@@ -20,7 +20,9 @@ func.func @tile(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>) {
   %c1 = arith.constant 1 : index
   %c8 = arith.constant 8 : index
   %k = arith.constant 64 : index
-  ukernel.brgemm %a[%c0] rows(%c0, %k) step(%c1), %b[%c0] steps(%c8, %c0) k(%k) {nr = 8 : i64, vectors = 2 : i64} : memref<?xf32>, memref<?xf32> {
+  %c128 = arith.constant 128 : index
+  %c192 = arith.constant 192 : index
+  ukernel.brgemm %a[%c0] rows(%c0, %k, %c128, %c192) step(%c1), %b[%c0] steps(%c8, %c0) k(%k) {nr = 8 : i64, vectors = 2 : i64} : memref<?xf32>, memref<?xf32> {
   ^bb0(%v: vector<4xf32>, %m: index, %n: index):
     %row = arith.muli %m, %c8 : index
     %at = arith.addi %row, %n : index
@@ -32,9 +34,15 @@ func.func @tile(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>) {
 
 // A tile with fewer accumulators than the pipes need in flight is summed in several chains, which are added at the end.
 // CHECK-LABEL: func @chains
-// CHECK: scf.for
-// FMA: %[[SUM:.*]] = arith.addf
-// FMA: vector.store
+// FMA: %[[S:.*]]:8 = scf.for
+// FMA: %[[A:.*]] = arith.addf %{{.*}}#0, %{{.*}}#4
+// FMA: %[[B:.*]] = arith.addf %{{.*}}#1, %{{.*}}#5
+// FMA: %[[C:.*]] = arith.addf %{{.*}}#2, %{{.*}}#6
+// FMA: %[[D:.*]] = arith.addf %{{.*}}#3, %{{.*}}#7
+// FMA: %[[E:.*]] = arith.addf %[[A]], %[[C]]
+// FMA: %[[F:.*]] = arith.addf %[[B]], %[[D]]
+// FMA: %[[SUM:.*]] = arith.addf %[[E]], %[[F]]
+// FMA: vector.store %[[SUM]]
 func.func @chains(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %k: index) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
