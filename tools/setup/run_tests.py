@@ -178,7 +178,8 @@ def run_import(context: Context, folder: pathlib.Path) -> Outcome:
 
 
 def run_script(context: Context, folder: pathlib.Path) -> Outcome:
-    """A program `run.py` that prints `FAILED name: reason` for each failure and ends with `N passed, N failed`."""
+    """A program `run.py` that prints `FAILED name: reason` for each failure, perhaps a line `N expected failures ...`, and
+    ends with `N passed, N failed`."""
     report = context.reports / f"{folder.name}.txt"
     with report.open("w") as output:
         status = context.run([TOOLS / "python", folder / "run.py", *(["--long"] if context.long else [])], stdout=output)
@@ -190,6 +191,7 @@ def run_script(context: Context, folder: pathlib.Path) -> Outcome:
         outcome.failures.append(f"ended with status {status} and without a line `N passed, N failed`")
         return outcome
     outcome.passed = int(count[1])
+    outcome.expected = sum(int(line.split()[0]) for line in lines if re.match(r"\d+ expected failures", line))
     outcome.failures = [line.removeprefix("FAILED ") for line in lines if line.startswith("FAILED ")]
     if len(outcome.failures) != int(count[2]) or (status != 0) != bool(outcome.failures):
         outcome.failures.append(f"says {lines[-1]}, lists {len(outcome.failures)} failures and ended with status {status}")
