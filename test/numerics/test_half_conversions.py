@@ -10,9 +10,8 @@ import ml_dtypes
 import numpy as np
 import onnx
 import pytest
+import tenon
 from onnx import TensorProto, helper
-
-tenon = pytest.importorskip("tenon")
 
 TYPES = {
     "f16": (TensorProto.FLOAT16, np.dtype(np.float16)),
