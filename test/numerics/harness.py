@@ -78,7 +78,7 @@ class Batch:
         assert not problems, f"{len(problems)} problems in {len(self.cases)} cases, {mode}:\n" + "\n".join(problems[:40])
 
     def _outcome(self, cases: list[Case], mode: str, deadline: float) -> list[str]:
-        error, results = _apart(lambda: _compile_and_run(self._model(cases, mode), cases, mode))
+        error, results = apart(lambda: _compile_and_run(self._model(cases, mode), cases, mode))
         if not error:
             return [problem for case in cases for problem in _compare(case, results)]
         if len(cases) == 1:
@@ -117,7 +117,7 @@ def _compile_and_run(model: onnx.ModelProto, cases: list[Case], mode: str) -> di
     return results
 
 
-def _apart(function) -> tuple[str, Any]:
+def apart(function) -> tuple[str, Any]:
     """Calls the function in a forked process; returns what went wrong, and its result."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
