@@ -38,4 +38,18 @@ def MergeEqualKernels : Pass<"tenon-merge-equal-kernels", "::mlir::ModuleOp"> {
   }];
 }
 
+def CountOperations : Pass<"tenon-count-operations", "::mlir::ModuleOp"> {
+  let summary = "Note on every kernel how many floating-point operations its contractions have.";
+  let description = [{
+    After MergeEqualKernels, because equal kernels count once; before scheduling, which leaves loops. `tenon bench` compares the
+    sum with what the processor could do. A kernel with a contraction of unknown extents gets no number.
+
+    ```
+    func.func private @matmul_0(%a: tensor<2x3xf32>, %b: tensor<3x4xf32>) attributes {nn.kernel}
+    ==>
+    func.func private @matmul_0(%a: tensor<2x3xf32>, %b: tensor<3x4xf32>) attributes {nn.kernel, nn.flops = 48}
+    ```
+  }];
+}
+
 #endif // TENON_COMPILER_FUSE_PASSES

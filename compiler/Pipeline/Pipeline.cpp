@@ -92,6 +92,7 @@ void addFuse(OpPassManager &pm, const PipelineOptions &options) {
   form.singleOp = options.reference;
   pm.addPass(fuse::createFormKernels(form));
   pm.addPass(fuse::createMergeEqualKernels());
+  pm.addPass(fuse::createCountOperations());
   check(pm, "Fuse", graphDialects);
 }
 

@@ -1,6 +1,10 @@
 """`tenon bench`: what it reports."""
 
+import onnx
 import pytest
+from onnx import helper
+
+from conftest import make_model
 
 
 def test_report(tenon_json, add_relu):
@@ -23,3 +27,13 @@ def test_text_for_people(tenon, add_relu):
 def test_wrong_requests(tenon, add_relu, arguments, message):
     finished = tenon("bench", add_relu.library, *arguments)
     assert finished.returncode == 2 and message in finished.stderr
+
+
+def test_speed_where_the_operations_are_known(tenon, tenon_json, tmp_path):
+    model = make_model([helper.make_node("MatMul", ["a", "b"], ["y"])], [("a", [64, 96]), ("b", [96, 32])], [("y", [64, 32])])
+    onnx.save(model, tmp_path / "m.onnx")
+    assert tenon("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.so").returncode == 0
+    report, _ = tenon_json("bench", tmp_path / "m.so", "--repeat", 20)
+    assert report["flops"] == 2 * 64 * 96 * 32
+    assert report["gflops"] == pytest.approx(report["flops"] / report["median_ms"] / 1e6)
+    assert 0 < report["peak_percent"] == pytest.approx(100 * report["gflops"] / report["peak_gflops"])
