@@ -134,6 +134,28 @@ struct SinkTransposeBelowReduce : OpRewritePattern<nn::ReduceOp> {
   }
 };
 
+/// matmul(transpose(x), w) is transpose(matmul(x, w)) where the transpose leaves the last dimension in its place and w
+/// is one matrix, if the result is not larger than x: every other dimension of x is one of rows.
+struct SinkTransposeBelowMatmul : OpRewritePattern<nn::MatmulOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(nn::MatmulOp op, PatternRewriter &rewriter) const override {
+    auto transpose = op.getLhs().getDefiningOp<nn::TransposeOp>();
+    if (!transpose || !isOnlyUser(transpose, op) || op.getTransposeLhs() || op.getPacking() ||
+        tensorType(op.getRhs()).getRank() != 2)
+      return failure();
+    ArrayRef<int64_t> permutation = transpose.getPermutation();
+    int64_t rank = permutation.size(), depth = tensorType(op.getLhs()).getDimSize(rank - 1);
+    int64_t columns = tensorType(op).getDimSize(rank - 1);
+    if (permutation.back() != rank - 1 || ShapedType::isDynamic(depth) || ShapedType::isDynamic(columns) ||
+        columns > depth)
+      return failure();
+    Value result = nn::MatmulOp::create(rewriter, op.getLoc(), transpose.getInput(), op.getRhs(),
+                                        /*transpose_lhs=*/false, op.getTransposeRhs(), nn::PackingAttr());
+    rewriter.replaceOpWithNewOp<nn::TransposeOp>(op, op.getType(), result, permutation);
+    return success();
+  }
+};
+
 /// concat(transpose(x), transpose(y)) is transpose(concat(x, y)).
 struct SinkTransposeBelowConcat : OpRewritePattern<nn::ConcatOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -464,9 +486,9 @@ struct SinkMovement : impl::SinkMovementPassBase<SinkMovement> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    patterns.add<SinkTransposeBelowElementwise, SinkTransposeBelowReduce, SinkTransposeBelowConcat,
-                 SinkTransposeBelowSlice, SinkTransposeBelowPad, SinkTransposeBelowReshape, RaiseUnitReshapeAbovePad,
-                 SinkReshapeBelowScalarOp, SinkUnitReshapeBelowElementwise>(context);
+    patterns.add<SinkTransposeBelowElementwise, SinkTransposeBelowReduce, SinkTransposeBelowMatmul,
+                 SinkTransposeBelowConcat, SinkTransposeBelowSlice, SinkTransposeBelowPad, SinkTransposeBelowReshape,
+                 RaiseUnitReshapeAbovePad, SinkReshapeBelowScalarOp, SinkUnitReshapeBelowElementwise>(context);
     nn::ReshapeOp::getCanonicalizationPatterns(patterns, context);
     nn::TransposeOp::getCanonicalizationPatterns(patterns, context);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))

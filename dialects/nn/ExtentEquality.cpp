@@ -37,20 +37,27 @@ OpFoldResult ExtentEquality::extent(Value tensor, int64_t dimension) {
 }
 
 OpFoldResult ExtentEquality::normalize(OpFoldResult size) {
+  auto value = dyn_cast_if_present<Value>(size);
+  if (!value)
+    return size;
+  if (auto known = normalized.find(value); known != normalized.end())
+    return known->second;
   // Each step goes to the operand of an op, so it ends.
-  while (auto value = dyn_cast_if_present<Value>(size)) {
-    if (std::optional<int64_t> constant = getConstantIntValue(value))
-      return builder.getIndexAttr(*constant);
-    auto dim = value.getDefiningOp<tensor::DimOp>();
-    std::optional<int64_t> dimension = dim ? dim.getConstantIndex() : std::nullopt;
-    if (!dimension || *dimension >= cast<RankedTensorType>(dim.getSource().getType()).getRank())
-      return value;
-    OpFoldResult next = extent(dim.getSource(), *dimension);
-    if (next == size)
-      return size;
-    size = next;
+  OpFoldResult result = size;
+  if (std::optional<int64_t> constant = getConstantIntValue(value)) {
+    result = builder.getIndexAttr(*constant);
+  } else if (auto dim = value.getDefiningOp<tensor::DimOp>()) {
+    std::optional<int64_t> dimension = dim.getConstantIndex();
+    if (dimension && *dimension < cast<RankedTensorType>(dim.getSource().getType()).getRank())
+      if (OpFoldResult next = extent(dim.getSource(), *dimension); next != size)
+        result = normalize(next);
+  } else if (auto select = value.getDefiningOp<arith::SelectOp>()) {
+    // The broadcast of two extents that are one.
+    if (equal(OpFoldResult(select.getTrueValue()), OpFoldResult(select.getFalseValue())))
+      result = normalize(OpFoldResult(select.getFalseValue()));
   }
-  return size;
+  normalized[value] = result;
+  return result;
 }
 
 bool ExtentEquality::equal(OpFoldResult lhs, OpFoldResult rhs) {

@@ -39,6 +39,7 @@ private:
   mlir::Block scratch;
   mlir::OpBuilder builder;
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::OpFoldResult> extents;
+  llvm::DenseMap<mlir::Value, mlir::OpFoldResult> normalized;
   llvm::DenseMap<std::pair<mlir::Value, mlir::Value>, bool> answers;
 };
 

@@ -130,3 +130,18 @@ func.func @pad_below_reshape(%x: tensor<?x5xf32>) -> tensor<?x1x7xf32> {
   %1 = nn.reshape %0 [%n, %c1, %c7] : tensor<?x7xf32> -> tensor<?x1x7xf32>
   return %1 : tensor<?x1x7xf32>
 }
+
+// Rows may be in any order; fewer columns than before are cheaper to move.
+// CHECK-LABEL: @rows_of_a_product
+//  CHECK-SAME: (%[[X:.*]]: tensor<?x7x4x16xf32>, %[[W:.*]]: tensor<16x1xf32>
+//       CHECK:   %[[M:.*]] = nn.matmul %[[X]], %[[W]]
+//       CHECK:   nn.transpose %[[M]] {permutation = array<i64: 0, 2, 1, 3>} : (tensor<?x7x4x1xf32>) -> tensor<?x4x7x1xf32>
+//       CHECK:   %[[T:.*]] = nn.transpose %[[X]]
+//       CHECK:   nn.matmul %[[T]]
+func.func @rows_of_a_product(%x: tensor<?x7x4x16xf32>, %w: tensor<16x1xf32>, %v: tensor<16x17xf32>) -> (tensor<?x4x7x1xf32>, tensor<?x4x7x17xf32>) {
+  %0 = nn.transpose %x {permutation = array<i64: 0, 2, 1, 3>} : (tensor<?x7x4x16xf32>) -> tensor<?x4x7x16xf32>
+  %1 = nn.matmul %0, %w : (tensor<?x4x7x16xf32>, tensor<16x1xf32>) -> tensor<?x4x7x1xf32>
+  %2 = nn.transpose %x {permutation = array<i64: 0, 2, 1, 3>} : (tensor<?x7x4x16xf32>) -> tensor<?x4x7x16xf32>
+  %3 = nn.matmul %2, %v : (tensor<?x4x7x16xf32>, tensor<16x17xf32>) -> tensor<?x4x7x17xf32>
+  return %1, %3 : tensor<?x4x7x1xf32>, tensor<?x4x7x17xf32>
+}
