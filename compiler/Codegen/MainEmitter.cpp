@@ -327,31 +327,37 @@ LogicalResult MainEmitter::beforeRegions(Operation *op) {
 /// Copies what goes round a loop to the memory of its carried tensors.
 LogicalResult MainEmitter::emitLoopCarried(scf::WhileOp op, ValueRange sources, SmallVectorImpl<Value> &values, bool) {
   Location loc = op.getLoc();
+  auto storage = op->getAttrOfType<ArrayAttr>(storageAttr);
+  auto copyTensor = [&](Value to, Value from, Value source) {
+    Type element = cast<RankedTensorType>(source.getType()).getElementType();
+    copy(loc, to, from, element, mainExtents.get(source));
+  };
   struct Move {
     Value to, from, source;
   };
   SmallVector<Move> moves;
-  auto storage = op->getAttrOfType<ArrayAttr>(storageAttr);
   unsigned number = 0;
-  // Values that another copy overwrites are saved first.
   for (auto [index, source] : llvm::enumerate(sources)) {
     if (!isTensor(source))
       continue;
     auto where = cast<DictionaryAttr>(storage[number]);
     Value to = materialize(op, number++, source, mainExtents.get(source), {});
     Value from = values[index];
-    Type element = cast<RankedTensorType>(source.getType()).getElementType();
+    values[index] = to;
+    // Fresh memory is filled, and what another copy would overwrite is saved, before any copy to memory in use.
+    if (where.get("heap")) {
+      copyTensor(to, from, source);
+      continue;
+    }
     if (auto scratch = where.getAs<IntegerAttr>("scratch")) {
       Value saved = ir.offset(loc, argument(Arena), scratch.getInt());
-      copy(loc, saved, from, element, mainExtents.get(source));
+      copyTensor(saved, from, source);
       from = saved;
     }
     moves.push_back({to, from, source});
-    values[index] = to;
   }
   for (const Move &move : moves)
-    copy(loc, move.to, move.from, cast<RankedTensorType>(move.source.getType()).getElementType(),
-         mainExtents.get(move.source));
+    copyTensor(move.to, move.from, move.source);
   return success();
 }
 

@@ -171,8 +171,9 @@ void MemoryPlanner::visitWhile(scf::WhileOp op) {
       continue;
     use(value, op.getYieldOp());
     unsigned own = roots[argument].front();
-    // A value that another carried buffer holds is overwritten when that one is copied first.
-    if (llvm::any_of(roots[value], [&](unsigned root) { return root != own && llvm::is_contained(carried, root); }))
+    // Copies are made in order: a value in the buffer of an earlier one is overwritten by then.
+    auto earlier = ArrayRef(carried).take_until([&](unsigned root) { return root == own; });
+    if (llvm::any_of(roots[value], [&](unsigned root) { return llvm::is_contained(earlier, root); }))
       needsScratch.insert(own);
   }
 }

@@ -214,6 +214,37 @@ def test_loops_that_swap_and_shrink(build_model):
             np.testing.assert_array_equal(results[name], value)
 
 
+def test_loops_that_rotate(build_model):
+    # The last carried tensor has a dynamic type: its memory is new each time, but filled from memory that the loop writes.
+    model = build_model("""
+  func.func @main(%x: tensor<4xf32> {nn.name = "x"}, %y: tensor<4xf32> {nn.name = "y"}, %z: tensor<4xf32> {nn.name = "z"}, %t: tensor<i64> {nn.name = "t"})
+      -> (tensor<4xf32> {nn.name = "a"}, tensor<4xf32> {nn.name = "b"}, tensor<4xf32> {nn.name = "c"}, tensor<?xf32> {nn.name = "d"}) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %t64 = tensor.extract %t[] : tensor<i64>
+    %trips = arith.index_cast %t64 : i64 to index
+    %start = tensor.cast %z : tensor<4xf32> to tensor<?xf32>
+    %r:5 = scf.while (%a = %x, %b = %y, %c = %z, %d = %start, %i = %c0)
+        : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<?xf32>, index) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<?xf32>, index) {
+      %go = arith.cmpi ult, %i, %trips : index
+      scf.condition(%go) %a, %b, %c, %d, %i : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<?xf32>, index
+    } do {
+    ^bb0(%a: tensor<4xf32>, %b: tensor<4xf32>, %c: tensor<4xf32>, %d: tensor<?xf32>, %i: index):
+      %old = tensor.cast %a : tensor<4xf32> to tensor<?xf32>
+      %j = arith.addi %i, %c1 : index
+      scf.yield %c, %a, %b, %old, %j : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<?xf32>, index
+    }
+    return %r#0, %r#1, %r#2, %r#3 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<?xf32>
+  }""")
+    a, b, c = numbers(3, 4)
+    d, inputs = c, {"x": a, "y": b, "z": c}
+    for trips in range(5):
+        results = model.run(inputs | {"t": np.array(trips)})
+        for name, value in (("a", a), ("b", b), ("c", c), ("d", d)):
+            np.testing.assert_array_equal(results[name], value)
+        a, b, c, d = c, a, b, a
+
+
 def test_variants_scratch_memory_and_failing_phases(build_model):
     model = build_model("""
   func.func @main(%x: tensor<?xf32> {nn.name = "x", nn.dims = ["n"]}) -> (tensor<?xf32> {nn.name = "y"}) {

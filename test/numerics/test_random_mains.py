@@ -69,7 +69,7 @@ class Program:
         self.lines = []
         scope = [Vector("%s", FIXED, "%c16"), Vector("%d", INPUT, "%n")]
         self.steps = self.block(scope, self.random.randint(6, 16), 0)
-        self.outputs = [self.random.choice(scope[-6:] + scope) for _ in range(self.random.randint(1, 5))]
+        self.outputs = [self.random.choice(scope[-6:] + scope) for _ in range(self.random.randint(3, 8))]
 
     def text(self) -> str:
         results = ", ".join(f'{output.type} {{nn.name = "o{i}"}}' for i, output in enumerate(self.outputs))
@@ -173,7 +173,8 @@ class Program:
     def loop(self, scope, depth) -> Step | None:
         if depth == MAX_DEPTH:
             return None
-        inits = [self.random.choice([vector for vector in scope if vector.length != DATA]) for _ in range(self.random.randint(1, 3))]
+        candidates = [vector for vector in scope if vector.length != DATA]
+        inits = self.random.sample(candidates, min(len(candidates), self.random.randint(2, 4)))
         lengths = [vector.length for vector in inits]
         types = ", ".join([vector.type for vector in inits] + ["index"])
         base, number, go = self.fresh(), self.fresh(), self.fresh()
@@ -184,14 +185,15 @@ class Program:
         carried = [self.with_extent(name, length) for name, length in zip(arguments, lengths)]
         before = scope + carried
         first = self.block(before, self.random.randint(0, 2), depth + 1)
-        forwarded = self.choose(before[len(scope):], lengths)
+        forwarded = self.random.choice([carried, self.choose(before[len(scope):], lengths)])
         self.emit(f"scf.condition({go}) {names(forwarded)}, {number} : {types}\n}} do {{")
         arguments, again, following = [self.fresh() for _ in inits], self.fresh(), self.fresh()
         self.emit("^bb0(" + ", ".join(f"{name}: {vector.type}" for name, vector in zip(arguments, inits)) + f", {again}: index):")
         entered = [self.with_extent(name, length) for name, length in zip(arguments, lengths)]
         after = scope + entered
         second = self.block(after, self.random.randint(1, 5), depth + 1)
-        yielded = self.choose(after[len(scope):], lengths)
+        # Often what was carried in changes its place.
+        yielded = self.choose(after[len(scope):] + self.random.choice([[], entered + entered]), lengths)
         self.emit(f"{following} = arith.addi {again}, %c1 : index")
         self.emit(f"scf.yield {names(yielded)}, {following} : {types}\n}}")
 

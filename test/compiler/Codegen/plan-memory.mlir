@@ -109,29 +109,29 @@ func.func @main(%x: tensor<4xf32>, %y: tensor<?xf32>, %c: tensor<i1>) -> (tensor
 
 // -----
 
-// Loops: a carried tensor has memory of its own for the whole loop; where two change places, one of them needs a second buffer. What
-// is made before the loop and used in it lives until its end.
+// Loops: a carried tensor has memory of its own for the whole loop; copies to it are made in order, so that one whose value is in the
+// memory of an earlier one needs a second buffer. What is made before the loop and used in it lives until its end.
 
 // CHECK-LABEL: func.func @main
 // CHECK: nn.launch @k2(%{{.*}}) {tenon.storage = [{arena = [[BEFORE:.*]] : i64}]}
 // CHECK: scf.while
 // CHECK-NOT: arena = [[BEFORE]] :
-// CHECK: } attributes {{{.*}}tenon.storage = [{arena = {{[0-9]*}} : i64, scratch = {{[0-9]*}} : i64}, {arena = {{[0-9]*}} : i64}]}
+// CHECK: } attributes {{{.*}}tenon.storage = [{arena = {{[0-9]*}} : i64}, {arena = {{[0-9]*}} : i64, scratch = {{[0-9]*}} : i64}, {arena = {{[0-9]*}} : i64}]}
 func.func private @k2(memref<?xf32>, memref<?xf32>, memref<?xf32>) attributes {nn.kernel, nn.results = 1 : i64}
 func.func @main(%x: tensor<4xf32>, %y: tensor<4xf32>, %t: tensor<index>) -> tensor<4xf32> {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
   %trips = tensor.extract %t[] : tensor<index>
   %before = nn.launch @k2(%x, %y) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
-  %r:3 = scf.while (%a = %x, %b = %y, %i = %c0) : (tensor<4xf32>, tensor<4xf32>, index) -> (tensor<4xf32>, tensor<4xf32>, index) {
+  %r:4 = scf.while (%a = %x, %b = %y, %c = %x, %i = %c0) : (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, index) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, index) {
     %go = arith.cmpi ult, %i, %trips : index
-    scf.condition(%go) %a, %b, %i : tensor<4xf32>, tensor<4xf32>, index
+    scf.condition(%go) %a, %b, %c, %i : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, index
   } do {
-  ^bb0(%a: tensor<4xf32>, %b: tensor<4xf32>, %i: index):
+  ^bb0(%a: tensor<4xf32>, %b: tensor<4xf32>, %c: tensor<4xf32>, %i: index):
     %next = nn.launch @k2(%a, %before) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
     %last = nn.launch @k2(%next, %b) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
     %j = arith.addi %i, %c1 : index
-    scf.yield %b, %last, %j : tensor<4xf32>, tensor<4xf32>, index
+    scf.yield %c, %a, %last, %j : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, index
   }
   return %r#0 : tensor<4xf32>
 }
