@@ -116,7 +116,10 @@ void importRange(NodeContext &c) {
   mlir::Type type = elementOf(c.input(0));
   Scalar start = c.scalar(0, "start"), limit = c.scalar(1, "limit"), delta = c.scalar(2, "delta");
   Scalar size = rangeSize(c, start, limit, delta);
-  mlir::Value steps = b.cast(b.make<nn::IotaOp>(b.values({size}), 0), type);
+  // Half floats cannot count far, so they are computed in f32.
+  bool isHalf = type.isF16() || type.isBF16();
+  mlir::Type wide = isHalf ? mlir::Type(b.raw().getF32Type()) : type;
+  mlir::Value steps = b.cast(b.make<nn::IotaOp>(b.values({size}), 0), wide);
   auto isNumber = [&](Scalar item, double number) {
     auto attribute = llvm::dyn_cast_if_present<mlir::Attribute>(item);
     if (auto real = llvm::dyn_cast_if_present<mlir::FloatAttr>(attribute))
@@ -124,10 +127,10 @@ void importRange(NodeContext &c) {
     return attribute && Builder::constant(item) == static_cast<int64_t>(number);
   };
   if (!isNumber(delta, 1))
-    steps = b.make<nn::MulOp>(steps, b.reshape(c.input(2), {}));
+    steps = b.make<nn::MulOp>(steps, b.cast(b.reshape(c.input(2), {}), wide));
   if (!isNumber(start, 0))
-    steps = b.make<nn::AddOp>(steps, b.reshape(c.input(0), {}));
-  c.result(steps);
+    steps = b.make<nn::AddOp>(steps, b.cast(b.reshape(c.input(0), {}), wide));
+  c.result(b.cast(steps, type));
 }
 
 //===----------------------------------------------------------------------===//

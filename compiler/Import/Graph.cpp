@@ -209,6 +209,8 @@ void GraphImporter::dispatch(const onnx::NodeProto &node, const std::string &nam
     const Binding *binding = input.empty() ? nullptr : scope.find(input);
     inputs.push_back(binding ? *binding : Binding());
   }
+  if (schema && !importer && !schema->HasFunction() && !schema->HasContextDependentFunction())
+    fail("operator '" + node.op_type() + "' is not supported");
   if (schema)
     checkNode(node, *schema, inputs);
 

@@ -223,8 +223,15 @@ void importTile(NodeContext &c) {
   mlir::Value input = c.input(0);
   ScalarVector repeats;
   if (c.opset < 6) {
+    // Both are of the input's type, floats mostly.
+    auto whole = [&](int64_t i, const char *what) {
+      return c.b.toIndex(c.scalar(i, what), Builder::Rounding::towardsZero);
+    };
+    std::optional<int64_t> axis = Builder::constant(whole(2, "axis"));
+    if (!axis)
+      fail("the axis must be constant");
     repeats.assign(rankOf(input), c.b.index(1));
-    repeats[c.axis(c.constant(2, "axis"), rankOf(input))] = c.scalar(1, "tiles");
+    repeats[c.axis(*axis, rankOf(input))] = whole(1, "tiles");
   } else {
     repeats = c.scalars(1, "repeats").items;
   }

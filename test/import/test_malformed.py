@@ -28,7 +28,7 @@ def build_folders(build):
 
 
 def run(command):
-    environment = {**os.environ, "ASAN_OPTIONS": "detect_container_overflow=0:allocator_may_return_null=1:detect_leaks=0"}
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_container_overflow=0:allow_user_poisoning=0:allocator_may_return_null=1:detect_leaks=0"}
     return subprocess.run([str(part) for part in command], capture_output=True, text=True, errors="replace", timeout=120,
                           env=environment)
 
