@@ -1,6 +1,9 @@
 """`tenon compile`: artefacts, diagnostics, exit codes, and that a failure leaves nothing behind."""
 
+import json
+import os
 import re
+import signal
 import subprocess
 import time
 
@@ -120,6 +123,30 @@ def test_a_failing_pass_leaves_a_reproducer(tenon, build, tmp_path):
     again = subprocess.run([build / "bin/tenon-opt", *command[1].split()], capture_output=True, text=True)
     assert again.returncode != 0 and "'memref.alloc'" in again.stderr
     assert not (tmp_path / "wrong.so").exists()
+
+
+def crash(process, fifo, feeds):
+    """Sends a segmentation fault to the process when it has opened `fifo`, then feeds a second reader."""
+    writer = os.open(fifo, os.O_WRONLY)
+    process.send_signal(signal.SIGSEGV)
+    if feeds is not None:
+        time.sleep(0.5)
+        os.close(writer)
+        with open(fifo, "w") as again:
+            again.write(feeds)
+    output = process.communicate(timeout=60)
+    return output
+
+
+def test_a_crash_is_tried_again_and_never_a_success(build, tmp_path):
+    os.mkfifo(tmp_path / "model.mlir")
+    process = subprocess.Popen([build / "bin/tenon", "compile", "model.mlir", "-o", "m.so", "--json"], cwd=tmp_path, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    output, errors = crash(process, tmp_path / "model.mlir", "func.func @main() {\n  return\n}\n")
+    assert process.returncode == 70
+    assert errors.startswith("error: internal error: the compiler crashed (segmentation fault)\n")
+    assert "but not when it was run again" in errors and not json.loads(output)["ok"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model.mlir"]
 
 
 def test_ir_and_times_of_passes_are_printed(tenon, add_relu, tmp_path):

@@ -45,6 +45,23 @@ def test_tensor_protos(tenon, add_relu, tmp_path):
     numpy.testing.assert_array_equal(read_outputs(tmp_path / "out")["y/out"], add_relu.expected(X, W))
 
 
+def test_weights_in_a_file_of_their_own(tenon, tmp_path):
+    weights = numpy.arange(12, dtype=numpy.float32).reshape(4, 3)
+    onnx.save(make_model([helper.make_node("MatMul", ["x", "w"], ["y"])], [("x", [2, 4])], [("y", [2, 3])], {"w": weights}), tmp_path / "m.onnx")
+    finished = tenon("compile", tmp_path / "m.onnx", "--weights-file", "-o", tmp_path / "m.so")
+    assert finished.returncode == 0, finished.stderr
+    x = numpy.ones((2, 4), numpy.float32)
+    numpy.save(tmp_path / "x.npy", x)
+    assert tenon("run", tmp_path / "m.so", "-i", tmp_path / "x.npy", "-o", tmp_path / "out").returncode == 0
+    numpy.testing.assert_array_equal(read_outputs(tmp_path / "out")["y"], x @ weights)
+
+    content = bytearray((tmp_path / "m.weights").read_bytes())
+    content[0] ^= 1
+    (tmp_path / "m.weights").write_bytes(content)
+    finished = tenon("run", tmp_path / "m.so", "-i", tmp_path / "x.npy")
+    assert finished.returncode == 1 and "m.weights" in finished.stderr
+
+
 @pytest.mark.parametrize("change", [lambda a: numpy.asfortranarray(a), lambda a: a.astype(">f4")], ids=["fortran", "big-endian"])
 def test_other_orders_of_elements_and_bytes(tenon, add_relu, tmp_path, change):
     numpy.savez(tmp_path / "feeds.npz", **{"x:0": change(X), "w": W})

@@ -2,7 +2,9 @@
 
 #include "tools/tenon/Commands.h"
 #include "tools/tenon/CompileFlags.h"
+#include "tools/tenon/Reproducer.h"
 #include "tools/tenon/Table.h"
+#include "tools/tenon/TemporaryFolder.h"
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -61,7 +63,19 @@ driver::Result compile(const CompileCommandFlags &flags) {
   if (!emit)
     throw UsageError("--emit " + flags.emit + ": expected one of " + driver::emitNames());
   options.emit = *emit;
-  return compileOrExplain(flags.model, options);
+  if (!isSecondTry())
+    return compileOrExplain(flags.model, options);
+
+  // The first try crashed. If this one does not, the crash depends on chance, and its result is not to be trusted.
+  TemporaryFolder folder;
+  options.outputPath = folder.file("output");
+  driver::Result result = compileOrExplain(flags.model, options);
+  if (result.ok()) {
+    result.outcome = driver::Outcome::Internal;
+    result.files.clear();
+    result.diagnostics.emplace_back().message = "the compiler crashed, but not when it was run again";
+  }
+  return result;
 }
 
 int runCompile(const CompileCommandFlags &flags) {

@@ -14,10 +14,11 @@ namespace tenon::cli {
 
 namespace {
 
-// What the signal handler needs, prepared before: it may not allocate.
-std::string reproducerFlag;
-std::vector<char *> reproducerArguments;
-bool isSecondTry = false;
+constexpr char secondTryVariable[] = "TENON_SECOND_TRY";
+
+// What the signal handler needs, prepared before: it may not allocate. Empty: no second try.
+std::string reproducerFlag, secondTryEntry;
+std::vector<char *> secondArguments, secondEnvironment;
 
 void say(const char *text) { [[maybe_unused]] ssize_t written = write(STDERR_FILENO, text, std::strlen(text)); }
 
@@ -28,8 +29,8 @@ void handleCrash(int signal) {
       : signal == SIGFPE  ? "arithmetic"
                           : "signal");
   say(")\n");
-  if (!isSecondTry) {
-    execv("/proc/self/exe", reproducerArguments.data());
+  if (!secondArguments.empty()) {
+    execve("/proc/self/exe", secondArguments.data(), secondEnvironment.data());
     say("the second try that writes a reproducer could not be started\n");
   }
   _exit(exitInternal);
@@ -56,18 +57,23 @@ void explainReproducer(const std::string &path) {
     std::fprintf(stderr, "this is a fault of the compiler; no reproducer could be written\n");
 }
 
+bool isSecondTry() { return std::getenv(secondTryVariable) != nullptr; }
+
 void installCrashHandler(int argc, char **argv) {
-  // Only compilations are tried again.
-  bool compiles = argc > 1 && std::strcmp(argv[1], "compile") == 0;
-  isSecondTry = !compiles;
+  bool compiles = argc > 1 && std::strcmp(argv[1], "compile") == 0 && !isSecondTry();
   for (int i = 1; i < argc; ++i)
-    isSecondTry |= std::strncmp(argv[i], "--reproducer", 12) == 0;
-  if (!isSecondTry) {
+    compiles &= std::strncmp(argv[i], "--reproducer", 12) != 0;
+  if (compiles) {
     reproducerFlag = "--reproducer=" + newReproducerPath();
-    reproducerArguments.assign(argv, argv + argc);
+    secondTryEntry = std::string(secondTryVariable) + "=1";
+    secondArguments.assign(argv, argv + argc);
     // Before the model's name, which a "--" may precede.
-    reproducerArguments.insert(reproducerArguments.begin() + 2, reproducerFlag.data());
-    reproducerArguments.push_back(nullptr);
+    secondArguments.insert(secondArguments.begin() + 2, reproducerFlag.data());
+    secondArguments.push_back(nullptr);
+    for (char **entry = environ; *entry; ++entry)
+      secondEnvironment.push_back(*entry);
+    secondEnvironment.push_back(secondTryEntry.data());
+    secondEnvironment.push_back(nullptr);
   }
   for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) {
     struct sigaction action = {};

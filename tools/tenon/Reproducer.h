@@ -18,9 +18,12 @@ std::string newReproducerPath();
 /// Says on stderr what to run, if the file was written.
 void explainReproducer(const std::string &path);
 
-/// From now on a crash of this process ends with exit code 70, after a second try that writes a reproducer. `arguments`
-/// are those of main. Does nothing but set the exit code when the arguments already ask for a reproducer.
+/// From now on a crash of this process ends with exit code 70; a compilation is tried a second time before, with a
+/// reproducer. The arguments are those of main.
 void installCrashHandler(int argc, char **argv);
+
+/// Whether this process is the second try: whatever it achieves, the compilation has failed.
+bool isSecondTry();
 
 } // namespace tenon::cli
 
