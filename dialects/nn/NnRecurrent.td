@@ -14,11 +14,21 @@ def NN_LstmOp : NN_InferredOp<"lstm", [AttrSizedOperandSegments]> {
         i = f(X_i + h . R_i^T + P_i * c)      f = f(X_f + h . R_f^T + P_f * c)     (or 1 - i with input_forget)
         c' = f * c + i * g(X_c + h . R_c^T)   o = f(X_o + h . R_o^T + P_o * c')    h' = o * h(c')
 
-    `clip` > 0 bounds the arguments of the activations. `recurrent`[D, H, 4 * H] is ONNX's R with its last two dimensions swapped, so that the gates of one
-    state element lie side by side; `initial_h`, `initial_c`[D, B, H];
-    `peephole`[D, 3 * H] (i, o, f); `lengths`[B]: beyond its length a batch item gives zeros and keeps its last state. The reverse
-    direction starts at the last valid step. Results: `sequence`[T, D, B, H], `last_h`, `last_c`[D, B, H].
-    `activations` has three entries per direction (f, g, h), `alpha` and `beta` likewise.
+    `recurrent`[D, 4 * H, H]; `initial_h`, `initial_c`[D, B, H]; `peephole`[D, 3 * H] (i, o, f); `lengths`[B]: beyond its length a batch
+    item gives zeros and keeps its last state. D is 2 for `bidirectional`, else 1; the reverse direction starts at the last valid
+    step. Results: `sequence`[T, D, B, H], `last_h`, `last_c`[D, B, H]. `activations` has three entries per direction (f, g, h),
+    numbers of the enumeration Activation; `alpha` and `beta` likewise. `clip` (0 by default: none) bounds the arguments of the activations,
+    `input_forget` is off by default.
+
+    - C1: projected and recurrent have rank 3.
+    - C2: all operands have the shapes above and one element type (lengths i32).
+    - C3: activations, alpha and beta have 3 * D entries, activations are known.
+
+    From ONNX LSTM (1, 7, 14, 22).
+    - Valid: `nn.lstm forward, %x, %r, %h, %c {activations = array<i32: 0, 1, 1>, alpha = array<f32: 0.0, 0.0, 0.0>, beta = array<f32: 0.0, 0.0,
+      0.0>} : (tensor<10x2x32xf32>, tensor<1x32x8xf32>, tensor<1x2x8xf32>, tensor<1x2x8xf32>) -> (tensor<10x1x2x8xf32>, tensor<1x2x8xf32>,
+      tensor<1x2x8xf32>)`
+    - Invalid: the same with projected of `tensor<10x2x24xf32>` (C2: 4 * 8 = 32 numbers for each step)
   }];
   let arguments = (ins NN_FloatTensor:$projected, NN_FloatTensor:$recurrent, NN_FloatTensor:$initial_h,
                        NN_FloatTensor:$initial_c, Optional<NN_FloatTensor>:$peephole,

@@ -8,9 +8,18 @@ include "dialects/nn/NnBase.td"
 def NN_ReduceOp : NN_InferredOp<"reduce"> {
   let summary = "reduction over axes";
   let description = [{
-    `axes` are distinct, ascending and not negative; `keep_dims` leaves extents of 1 in their place. f16 and bf16 are
-    accumulated in f32. The empty reduction gives 0, 1, the lowest or the highest value (infinities for floats). `max` and `min`
-    are NaN if an element is. Booleans reduce with `max` (any) and `min` (all).
+        result[i...] = kind over the elements of input whose indices outside `axes` are i...
+
+    `keep_dims` (off by default) leaves extents of 1 in place of the axes. f16 and bf16 are accumulated in f32, integers wrap. The empty reduction gives 0
+    (sum), 1 (prod), the lowest (max) or the highest value (min; infinities for floats). `max` and `min` are NaN if an element is. Booleans
+    reduce with `max` (any) and `min` (all). The order of a sum is not decided here.
+
+    - C1: axes lie in [0, rank) and ascend.
+    - C2: booleans reduce with max or min.
+
+    From ONNX ReduceSum, ReduceProd, ReduceMax, ReduceMin (1, 11, 12, 13, 18, 20) and, by composition, ReduceMean, ReduceL1, Softmax and others.
+    - Valid: `nn.reduce sum, %x {axes = array<i64: 1>, keep_dims} : (tensor<?x5x7xf32>) -> tensor<?x1x7xf32>`
+    - Invalid: the same with `array<i64: 1, 0>` (C1)
   }];
   let arguments = (ins NN_ReduceKindAttr:$kind, NN_Tensor:$input, DenseI64ArrayAttr:$axes, UnitAttr:$keep_dims);
   let results = (outs NN_Tensor:$result);
@@ -19,7 +28,19 @@ def NN_ReduceOp : NN_InferredOp<"reduce"> {
 
 def NN_ArgReduceOp : NN_InferredOp<"arg_reduce"> {
   let summary = "index of the largest (`max`) or smallest (`min`) element along an axis";
-  let description = [{The first such index, or the last with `select_last`. NaN counts as the extreme.}];
+  let description = [{
+        result[i...] = the position j along `axis` where input[i... with i[axis] = j] is the extreme
+
+    `kind` is max or min. The first such position, or the last with `select_last`. NaN counts as the extreme. `keep_dims` as in `nn.reduce`
+    (both off by default).
+
+    - C1: 0 <= axis < rank.
+    - C2: kind is max or min.
+
+    From ONNX ArgMax, ArgMin (1, 11, 12, 13).
+    - Valid: `nn.arg_reduce max, %x {axis = 1 : i64} : (tensor<?x5xf32>) -> tensor<?xi64>`
+    - Invalid: `nn.arg_reduce sum, ...` (C2)
+  }];
   let arguments = (ins NN_ReduceKindAttr:$kind, NN_NumberTensor:$input, I64Attr:$axis, UnitAttr:$keep_dims,
                        UnitAttr:$select_last);
   let results = (outs RankedTensorOf<[I64]>:$result);
@@ -28,7 +49,18 @@ def NN_ArgReduceOp : NN_InferredOp<"arg_reduce"> {
 
 def NN_CumulativeOp : NN_InferredOp<"cumulative"> {
   let summary = "running sum or product along an axis";
-  let description = [{`exclusive` leaves out the element itself; `reverse` runs from the end. `kind` is sum or prod.}];
+  let description = [{
+        result[i...] = kind over j <= i[axis] of input[i... with i[axis] = j]
+
+    `exclusive` leaves out j = i[axis] itself; `reverse` runs from the end, over j >= i[axis] (both off by default). `kind` is sum or prod.
+
+    - C1: 0 <= axis < rank.
+    - C2: kind is sum or prod.
+
+    From ONNX CumSum (11, 14), CumProd (26).
+    - Valid: `nn.cumulative sum, %x {axis = 0 : i64} : (tensor<?xf32>) -> tensor<?xf32>`
+    - Invalid: `nn.cumulative max, ...` (C2)
+  }];
   let arguments = (ins NN_ReduceKindAttr:$kind, NN_NumberTensor:$input, I64Attr:$axis, UnitAttr:$exclusive,
                        UnitAttr:$reverse);
   let results = (outs NN_NumberTensor:$result);
@@ -38,7 +70,16 @@ def NN_CumulativeOp : NN_InferredOp<"cumulative"> {
 def NN_TopKOp : NN_InferredOp<"top_k"> {
   let summary = "the k largest or smallest elements along an axis, and their indices";
   let description = [{
-    Sorted from the extreme on; equal elements keep the order of their indices. `k` is not above the extent of the axis.
+        input[A..., D, B...] -> values[A..., k, B...], indices[A..., k, B...]     D and k are at `axis`
+
+    Sorted from the largest (with `smallest`, off by default, the smallest) on; equal elements keep the order of their indices.
+
+    - C1: 0 <= axis < rank.
+    - C2: k is not above D (undefined where that is only seen at run time).
+
+    From ONNX TopK (1, 10, 11, 24); `sorted = 0` may sort as well.
+    - Valid: `nn.top_k %x, %k {axis = 1 : i64} : (tensor<?x5xf32>, index) -> (tensor<?x?xf32>, tensor<?x?xi64>)`
+    - Invalid: `k` = 6 on `tensor<?x5xf32>` (C2)
   }];
   let arguments = (ins NN_NumberTensor:$input, Index:$k, I64Attr:$axis, UnitAttr:$smallest);
   let results = (outs NN_NumberTensor:$values, RankedTensorOf<[I64]>:$indices);
