@@ -75,6 +75,12 @@ void installCrashHandler(int argc, char **argv) {
     secondEnvironment.push_back(secondTryEntry.data());
     secondEnvironment.push_back(nullptr);
   }
+  // A stack that has overflowed cannot run the handler.
+  static char handlerStack[64 * 1024];
+  stack_t stack = {};
+  stack.ss_sp = handlerStack;
+  stack.ss_size = sizeof(handlerStack);
+  sigaltstack(&stack, nullptr);
   for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT}) {
     struct sigaction action = {};
     action.sa_handler = handleCrash;
