@@ -264,6 +264,28 @@ Value ScratchPlan::view(Value scratch, size_t number) {
   return memref::ViewOp::create(e.builder(), type, scratch, part.offset, ValueRange(part.count));
 }
 
+bool scratchIsPlanned(Kernel &kernel, const ScratchPlan &plan) {
+  return known(plan.bytes()) || !kernel.function->hasAttr("nn.data_dependent");
+}
+
+SmallVector<LaneIndex> broadcastBatch(ElementEmitter &e, ArrayRef<Value> mine, ArrayRef<Value> outer,
+                                      ArrayRef<LaneIndex> batch) {
+  ImplicitLocOpBuilder &b = e.builder();
+  SmallVector<LaneIndex> indices;
+  for (auto [d, extent] : llvm::enumerate(mine)) {
+    size_t from = outer.size() - mine.size() + d;
+    if (known(extent) == 1) {
+      indices.push_back({e.constant(0)});
+    } else if (known(extent) || extent == outer[from]) {
+      indices.push_back(batch[from]);
+    } else {
+      Value repeats = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, extent, e.constant(1));
+      indices.push_back({arith::SelectOp::create(b, repeats, e.constant(0), batch[from].base)});
+    }
+  }
+  return indices;
+}
+
 void emitPartialTile(Kernel &kernel, const ukernel::BrgemmShape &shape, Value partial, Value offset, bool add) {
   ImplicitLocOpBuilder &b = kernel.builder;
   ElementEmitter e = kernel.emitter(1);
@@ -344,7 +366,7 @@ bool scheduleContraction(Kernel &kernel) {
   if (!root)
     return false;
   if (auto matmul = dyn_cast<nn::MatmulOp>(root))
-    return scheduleMatmul(kernel, matmul);
+    return scheduleDot(kernel, matmul) || scheduleMatmul(kernel, matmul);
   auto convolution = cast<nn::ConvOp>(root);
   return scheduleDepthwise(kernel, convolution) || scheduleConvolution(kernel, convolution);
 }

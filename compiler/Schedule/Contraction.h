@@ -112,6 +112,14 @@ private:
   SmallVector<Part> parts;
 };
 
+/// Whether the runtime can know the size of scratch ahead: it is known now, or the shape plan computes it. A kernel whose extents
+/// depend on data has the attribute nn.data_dependent.
+bool scratchIsPlanned(Kernel &kernel, const ScratchPlan &plan);
+
+/// Indices of an operand's batch dimensions (`mine` are their extents) for the result's, under broadcasting.
+SmallVector<LaneIndex> broadcastBatch(ElementEmitter &e, llvm::ArrayRef<Value> mine, llvm::ArrayRef<Value> outer,
+                                      llvm::ArrayRef<LaneIndex> batch);
+
 /// Emits a microkernel and the epilogue of its tile. `indices` gives the contraction's indices but the last for a row
 /// of the tile, `column` is the index of the tile's first column. `tile`: memory for a tile of accumulators, used if
 /// the epilogue is long; may be null if it is not.
@@ -132,6 +140,11 @@ bool scheduleMatmul(Kernel &kernel, nn::MatmulOp op);
 bool scheduleConvolution(Kernel &kernel, nn::ConvOp op);
 bool scheduleDepthwise(Kernel &kernel, nn::ConvOp op);
 bool schedulePack(Kernel &kernel, nn::PackOp op);
+/// Few rows (known, or `few` says so) times a transposed right-hand side that is read where it is.
+bool scheduleDot(Kernel &kernel, nn::MatmulOp op, bool few = false);
+
+/// Rows up to which packing a square of B (log2(lanes) shuffles for each of its vectors) costs more than it saves.
+inline constexpr int64_t mostDotRows = 4;
 
 } // namespace tenon::schedule
 

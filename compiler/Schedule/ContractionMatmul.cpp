@@ -28,21 +28,29 @@ namespace {
 /// Tasks below which columns are split too: enough for the static partition of a dozen threads.
 constexpr int64_t wantedTasks = 16;
 /// Rows up to which an unpacked B is read where it is.
-constexpr int64_t fewRows = 2;
+constexpr int64_t mostFewRows = 2;
 
 std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
 
 class MatmulSchedule {
 public:
   MatmulSchedule(Kernel &kernel, nn::MatmulOp op)
-      : kernel(kernel), op(op), b(kernel.builder), e(kernel.emitter(1)), epilogue(kernel, op.getResult()) {}
+      : kernel(kernel), op(op), b(kernel.builder), e(kernel.emitter(1)), epilogue(kernel, op.getResult()), plan(e) {}
 
-  bool run() {
+  /// With `few` the caller knows that there are few rows.
+  bool run(bool few = false) {
     if (!epilogue.isPointwise())
       return false;
     readProblem();
+    fewRows = few || (known(M) && *known(M) <= mostFewRows);
     choose();
-    emitPhase();
+    planScratch();
+    if (!scratchIsPlanned(kernel, plan))
+      return false;
+    if (!fewRows && hasFewVariant())
+      emitVariants();
+    else
+      emitPhase();
     kernel.setPath("brgemm");
     return true;
   }
@@ -61,7 +69,7 @@ private:
   int64_t bytes = 4;
   Value M, K, N;            ///< M counts the rows of the whole batch if `flat`
   SmallVector<Value> outer; ///< the result's extents before M and N
-  bool flat = false, flatEpilogue = false;
+  bool flat = false, flatEpilogue = false, fewRows = false;
 
   // The choices.
   Source a = Source::direct, bSource = Source::packed;
@@ -82,6 +90,9 @@ private:
     Value columns;     ///< how many are wanted; null: all
     Value packedGroup; ///< the group at the start of scratch B
   };
+
+  ScratchPlan plan;
+  size_t partA = 0, partB = 0, partTile = 0;
 
   // Inside the phase.
   Value scratchA, scratchB, scratchTile; ///< the last holds a tile, or all tiles of a block if K is summed in parts
@@ -123,10 +134,10 @@ private:
     } else {
       if (columns)
         lanes = std::min<int64_t>(most, llvm::PowerOf2Ceil(std::max<int64_t>(*columns, 1)));
-      bool few = known(M) && *known(M) <= fewRows;
-      bSource = few && isArgument(op.getRhs()) && !op.getTransposeRhs() ? Source::direct : Source::scratch;
+      bSource = fewRows && isArgument(op.getRhs()) && !op.getTransposeRhs() ? Source::direct : Source::scratch;
     }
-    TileProblem problem{bytes, lanes, nr, known(M), columns, bSource != Source::packed};
+    std::optional<int64_t> rowCount = fewRows && !known(M) ? mostFewRows : known(M);
+    TileProblem problem{bytes, lanes, nr, rowCount, columns, bSource != Source::packed};
     tile = chooseTile(kernel.machine, problem);
     rows.emplace(e, M, tile.rows);
     groups.emplace(e, N, tile.vectors, lanes);
@@ -167,13 +178,16 @@ private:
                                                : machine.l2Bytes / 2;
     Value rowBytes = atLeastOne(e.mul(K, e.constant(bytes * rows->height())));
     blockTiles = atLeastOne(e.div(e.constant(share), rowBytes));
-    blockTiles = b.createOrFold<arith::MinUIOp>(blockTiles, atLeastOne(rows->count()));
+    // Without a bound from unknown extents, scratch has the same size for all of them.
+    if (known(M))
+      blockTiles = b.createOrFold<arith::MinUIOp>(blockTiles, atLeastOne(rows->count()));
     Value groupBytes = atLeastOne(e.mul(K, e.constant(bytes * groups->width())));
     // Packed here: half of the second level. Packed before: what stays in a share of the third level, which is taken as
     // four times the second.
     int64_t columnShare = bSource == Source::scratch ? machine.l2Bytes / 2 : machine.l2Bytes * 4;
     blockGroups = atLeastOne(e.div(e.constant(columnShare), groupBytes));
-    blockGroups = b.createOrFold<arith::MinUIOp>(blockGroups, atLeastOne(groups->count()));
+    if (known(N))
+      blockGroups = b.createOrFold<arith::MinUIOp>(blockGroups, atLeastOne(groups->count()));
 
     // A group of B that takes more than its share of the second level is summed in parts of K, so that the tiles of a
     // block find the part there. Parts are equal, of an even length.
@@ -189,13 +203,27 @@ private:
     chunks = b.createOrFold<arith::MinUIOp>(parts, atLeastOne(groups->count()));
   }
 
+  /// Whether the run time chooses between packing B and reading it where it is.
+  bool hasFewVariant() {
+    return !known(M) && !op.getPacking() && isArgument(op.getRhs()) && isArgument(op.getLhs()) && !op.getTransposeLhs() &&
+           !kernel.function->hasAttr("nn.data_dependent") && (!op.getTransposeRhs() || isa<FloatType>(sum));
+  }
+
+  void emitVariants() {
+    int64_t most = op.getTransposeRhs() ? mostDotRows : mostFewRows;
+    Value few = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, M, e.constant(most));
+    auto choice = scf::IfOp::create(b, few, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(choice.thenBlock());
+    if (!op.getTransposeRhs() || !scheduleDot(kernel, op, /*few=*/true))
+      MatmulSchedule(kernel, op).run(/*few=*/true);
+    b.setInsertionPointToStart(choice.elseBlock());
+    emitPhase();
+  }
+
   bool needsTile() { return partK || epilogue.isLong(); }
 
-  void emitPhase() {
-    Value batches = product(e, outer), tiles = rows->count();
-    Value tasks = e.mul(e.mul(batches, chunks), tiles);
-    ScratchPlan plan(e);
-    size_t partA = 0, partB = 0, partTile = 0;
+  void planScratch() {
     if (a == Source::scratch)
       partA = plan.reserve(sum, e.mul(e.mul(blockTiles, e.constant(rows->height())), lda));
     if (bSource == Source::scratch)
@@ -204,6 +232,11 @@ private:
       Value tiles = partK ? blockTiles : e.constant(1);
       partTile = plan.reserve(sum, e.mul(tiles, e.constant(rows->height() * groups->width())));
     }
+  }
+
+  void emitPhase() {
+    Value batches = product(e, outer), tiles = rows->count();
+    Value tasks = e.mul(e.mul(batches, chunks), tiles);
     Value products = e.mul(e.mul(e.mul(batches, M), N), K);
     kernel.phase(tasks, contractionWork(kernel, e, products, bytes), plan.bytes(), kernel.canFail(),
                  [&](Value begin, Value end, Value scratch, Value status) {
@@ -291,23 +324,9 @@ private:
   /// Indices of an operand's dimensions before the matrix for the batch at hand.
   SmallVector<LaneIndex> outerIndices(Value operand, int64_t matrixRank) {
     ArrayRef<Value> mine = kernel.extents(operand).drop_back(matrixRank);
-    SmallVector<LaneIndex> indices;
-    for (auto [d, extent] : llvm::enumerate(mine)) {
-      if (flat) {
-        indices.push_back({e.constant(0)});
-        continue;
-      }
-      size_t from = outer.size() - mine.size() + d;
-      if (known(extent) == 1)
-        indices.push_back({e.constant(0)});
-      else if (known(extent) || extent == outer[from])
-        indices.push_back(batch[from]);
-      else
-        indices.push_back(
-            {arith::SelectOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, extent, e.constant(1)),
-                                     e.constant(0), batch[from].base)});
-    }
-    return indices;
+    if (flat)
+      return SmallVector<LaneIndex>(mine.size(), LaneIndex{e.constant(0)});
+    return broadcastBatch(e, mine, outer, batch);
   }
 
   /// Where the matrix of the batch at hand starts in an operand's buffer.

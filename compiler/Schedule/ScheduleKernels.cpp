@@ -15,10 +15,8 @@ namespace {
 
 /// The first schedule that takes the kernel, from the most to the least special.
 void schedule(Kernel &kernel) {
-  // Scratch is sized by the shape plan; where extents depend on data, contractions do without packing.
-  bool canPack = !kernel.function->hasAttr("nn.data_dependent");
-  if (!scheduleSequential(kernel) && (kernel.reference || ((!canPack || !scheduleContraction(kernel)) &&
-                                                           !scheduleRows(kernel) && !scheduleTranspose(kernel))))
+  if (!scheduleSequential(kernel) && (kernel.reference || (!scheduleContraction(kernel) && !scheduleRows(kernel) &&
+                                                           !scheduleInterleave(kernel) && !scheduleTranspose(kernel))))
     scheduleMap(kernel);
   kernel.finish();
 }
