@@ -155,10 +155,28 @@ struct ExpandExtFOfHalf : OpRewritePattern<arith::ExtFOp> {
   bool hasHalfConversion;
 };
 
+/// Comparisons are those of the same numbers in f32.
+struct WidenCompareOfHalves : OpRewritePattern<arith::CmpFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::CmpFOp op, PatternRewriter &rewriter) const override {
+    Type element = getElementTypeOrSelf(op.getLhs().getType());
+    if (!element.isF16() && !element.isBF16())
+      return failure();
+    auto shaped = dyn_cast<ShapedType>(op.getLhs().getType());
+    Type single = shaped ? Type(shaped.clone(rewriter.getF32Type())) : rewriter.getF32Type();
+    Value lhs = arith::ExtFOp::create(rewriter, op.getLoc(), single, op.getLhs());
+    Value rhs = arith::ExtFOp::create(rewriter, op.getLoc(), single, op.getRhs());
+    rewriter.replaceOpWithNewOp<arith::CmpFOp>(op, op.getPredicate(), lhs, rhs);
+    return success();
+  }
+};
+
 } // namespace
 
 void populateHalfConversionPatterns(RewritePatternSet &patterns, bool hasHalfConversion) {
   patterns.add<ExpandTruncFToHalf, ExpandExtFOfHalf>(patterns.getContext(), hasHalfConversion);
+  patterns.add<WidenCompareOfHalves>(patterns.getContext());
 }
 
 } // namespace tenon::codegen

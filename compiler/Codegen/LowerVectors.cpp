@@ -1,12 +1,13 @@
 //===- LowerVectors.cpp - vector ops of higher rank and composite vector ops are taken apart -----------------===//
 //
 // Expects: the vector dialect on memrefs. Guarantees: what LowerToLlvm can convert; strided views are plain pointers
-// and offsets; conversions of 16-bit floats that would call a library of the compiler's (not libc nor libm) are integer
-// arithmetic.
+// and offsets; 16-bit floats are moved as integers, and their conversions and comparisons that would call a library of
+// the compiler's (not libc nor libm) are integer arithmetic.
 //
 //===-----------------------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/HalfConversion.h"
+#include "compiler/Codegen/HalfStorage.h"
 #include "compiler/Codegen/MaskLowering.h"
 #include "compiler/Codegen/Passes.h"
 #include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
@@ -82,6 +83,7 @@ struct LowerVectorsPass : impl::LowerVectorsBase<LowerVectorsPass> {
 
   void runOnOperation() override {
     hoistAllocas(getOperation());
+    moveHalvesAsIntegers(getOperation());
     // Folding is left to LLVM: it would only be tried on every op here.
     GreedyRewriteConfig config;
     config.enableFolding(false).enableConstantCSE(false).setRegionSimplificationLevel(

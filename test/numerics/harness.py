@@ -27,6 +27,8 @@ import tenon
 MODES = ("static", "dynamic", "reference")
 OPSET = 21
 ML_OPSET = 3
+# Another processor level than this machine's, such as x86-64-v2, for a run by hand.
+CPU = os.environ.get("TENON_NUMERICS_CPU")
 # Searching for the cases at fault is not worth more.
 SEARCH_SECONDS = 60
 RUN_LIMIT_SECONDS = 120
@@ -108,7 +110,7 @@ def _compile_and_run(model: onnx.ModelProto, cases: list[Case], mode: str) -> di
     feeds = {key: value for case in cases for key, value in case.inputs.items()}
     with tempfile.TemporaryDirectory(prefix="tenon-numerics-") as folder:
         library = os.path.join(folder, "model.so")
-        tenon.compile(model, library, reference=mode == "reference")
+        tenon.compile(model, library, reference=mode == "reference", cpu=CPU)
         results = tenon.load(library, threads=1).run(feeds)
         again = tenon.load(library, threads=2).run(feeds)
     for name, value in results.items():

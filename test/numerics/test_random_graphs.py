@@ -7,7 +7,7 @@ import pytest
 
 import graphs
 import tenon
-from harness import apart, difference
+from harness import CPU, apart, difference
 
 # A seed names its graph for good.
 SEEDS = range(40)
@@ -19,7 +19,7 @@ def check(seed: int, mode: str, folder) -> None:
     graph = graphs.RandomGraph(seed, NODES)
 
     def run():
-        library = tenon.compile(graph.model(mode == "dynamic"), os.path.join(folder, "model.so"), reference=mode == "reference")
+        library = tenon.compile(graph.model(mode == "dynamic"), os.path.join(folder, "model.so"), reference=mode == "reference", cpu=CPU)
         results = tenon.load(library, threads=1).run(graph.feeds)
         again = tenon.load(library, threads=2).run(graph.feeds)
         assert all(value.tobytes() == again[name].tobytes() for name, value in results.items()), "other bits with two threads"

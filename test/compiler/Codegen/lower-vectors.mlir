@@ -67,3 +67,34 @@ llvm.func @half(%x: f32, %y: f64, %h: f16) -> f64 {
   %10 = arith.addf %9, %2 : f64
   llvm.return %10 : f64
 }
+
+// What is only moved is moved as integers: LLVM would keep 16-bit floats in f32 registers.
+// CHECK-LABEL: llvm.func @moved
+// CHECK: %[[A:.*]] = vector.load %{{.*}} : memref<?xi16>, vector<8xi16>
+// CHECK: %[[B:.*]] = vector.maskedload %{{.*}} : memref<?xi16>, vector<8xi1>, vector<8xi16> into vector<8xi16>
+// CHECK: %[[C:.*]] = arith.select %{{.*}}, %[[A]], %[[B]] : vector<8xi1>, vector<8xi16>
+// CHECK: vector.store %[[C]], %{{.*}} : memref<?xi16>, vector<8xi16>
+llvm.func @moved(%p: !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>, %mask: vector<8xi1>) {
+  %m = builtin.unrealized_conversion_cast %p : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<?xbf16>
+  %c0 = arith.constant 0 : index
+  %one = arith.constant dense<1.0> : vector<8xbf16>
+  %a = vector.load %m[%c0] : memref<?xbf16>, vector<8xbf16>
+  %b = vector.maskedload %m[%c0], %mask, %one : memref<?xbf16>, vector<8xi1>, vector<8xbf16> into vector<8xbf16>
+  %c = arith.select %mask, %a, %b : vector<8xi1>, vector<8xbf16>
+  vector.store %c, %m[%c0] : memref<?xbf16>, vector<8xbf16>
+  llvm.return
+}
+
+// Numbers are compared in f32, and an op that has them as numbers gets them by a bitcast.
+// CHECK-LABEL: llvm.func @compared
+// HARD: %[[L:.*]] = arith.bitcast %{{.*}} : i16 to f16
+// HARD: arith.extf {{.*}} : f16 to f32
+// CHECK: arith.cmpf olt, %{{.*}}, %{{.*}} : f32
+llvm.func @compared(%p: !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>) -> i1 {
+  %m = builtin.unrealized_conversion_cast %p : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)> to memref<?xf16>
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f16
+  %a = memref.load %m[%c0] : memref<?xf16>
+  %less = arith.cmpf olt, %a, %zero : f16
+  llvm.return %less : i1
+}
