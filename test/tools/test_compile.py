@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -125,26 +126,35 @@ def test_a_failing_pass_leaves_a_reproducer(tenon, build, tmp_path):
     assert not (tmp_path / "wrong.so").exists()
 
 
-def crash(process, fifo, feeds):
-    """Sends a segmentation fault to the process when it has opened `fifo`, then feeds a second reader."""
-    writer = os.open(fifo, os.O_WRONLY)
-    process.send_signal(signal.SIGSEGV)
-    if feeds is not None:
-        time.sleep(0.5)
-        os.close(writer)
-        with open(fifo, "w") as again:
-            again.write(feeds)
-    output = process.communicate(timeout=60)
-    return output
+def wait_until_open(process, path, argument):
+    """Waits until the process, started or executed again with `argument`, has opened `path`."""
+    folder = pathlib.Path(f"/proc/{process.pid}")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            if argument in (folder / "cmdline").read_text() and any(fd.readlink() == path for fd in (folder / "fd").iterdir()):
+                return
+        except FileNotFoundError:
+            pass  # A descriptor that was closed meanwhile.
+        time.sleep(0.01)
+    raise TimeoutError(f"{path} was not opened")
 
 
 def test_a_crash_is_tried_again_and_never_a_success(build, tmp_path):
-    os.mkfifo(tmp_path / "model.mlir")
+    model = tmp_path / "model.mlir"
+    os.mkfifo(model)
+    # Open for both directions, so that neither side ever waits or sees an end before there is one.
+    pipe = os.open(model, os.O_RDWR)
     process = subprocess.Popen([build / "bin/tenon", "compile", "model.mlir", "-o", "m.so", "--json"], cwd=tmp_path, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    output, errors = crash(process, tmp_path / "model.mlir", "func.func @main() {\n  return\n}\n")
+    wait_until_open(process, model, "compile")
+    process.send_signal(signal.SIGSEGV)
+    assert process.stderr.readline() == "error: internal error: the compiler crashed (segmentation fault)\n"
+    wait_until_open(process, model, "--reproducer")
+    os.write(pipe, b"func.func @main() {\n  return\n}\n")
+    os.close(pipe)
+    output, errors = process.communicate(timeout=60)
     assert process.returncode == 70
-    assert errors.startswith("error: internal error: the compiler crashed (segmentation fault)\n")
     assert "but not when it was run again" in errors and not json.loads(output)["ok"]
     assert [path.name for path in tmp_path.iterdir()] == ["model.mlir"]
 
