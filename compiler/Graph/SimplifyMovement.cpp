@@ -98,7 +98,8 @@ private:
 template <typename Op> struct DropIdentity : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
-    if (tensorType(op.getInput()).getRank() != static_cast<int64_t>(op.getSizes().size()))
+    // Types that differ say as much without asking how extents are computed.
+    if (tensorType(op.getInput()).getShape() != tensorType(op).getShape())
       return failure();
     nn::ExtentEquality extents(op.getContext());
     for (auto [dimension, size] : llvm::enumerate(op.getSizes()))
@@ -412,6 +413,8 @@ struct ReduceOfUnitDimensions : OpRewritePattern<nn::ReduceOp> {
 struct DropWholeSlice : OpRewritePattern<nn::SliceOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(nn::SliceOp op, PatternRewriter &rewriter) const override {
+    if (tensorType(op.getInput()).getShape() != tensorType(op).getShape())
+      return failure();
     nn::ExtentEquality extents(op.getContext());
     for (int64_t dimension = 0; dimension < tensorType(op).getRank(); ++dimension)
       if (!isConstantIntValue(op.getOffsets()[dimension], 0) || !isConstantIntValue(op.getSteps()[dimension], 1) ||

@@ -342,8 +342,12 @@ struct SinkReshapeBelowScalarOp : RewritePattern {
 /// For a reshape that only adds or drops dimensions of extent 1: the input dimension that each result dimension is, or
 /// -1.
 std::optional<SmallVector<int64_t>> unitReshapeMap(nn::ReshapeOp reshape) {
-  nn::ExtentEquality extents(reshape.getContext());
   RankedTensorType from = tensorType(reshape.getInput()), to = tensorType(reshape);
+  auto notUnit = [](int64_t extent) { return extent != 1; };
+  if (llvm::to_vector(llvm::make_filter_range(from.getShape(), notUnit)) !=
+      llvm::to_vector(llvm::make_filter_range(to.getShape(), notUnit)))
+    return std::nullopt;
+  nn::ExtentEquality extents(reshape.getContext());
   SmallVector<int64_t> map;
   int64_t next = 0;
   auto skipUnits = [&] {
