@@ -1,9 +1,8 @@
-//===- Passes.h - the Layout stage: nn to nn, data and weights in the order that kernels like
-//-----------------------===//
+//===- Passes.h - the Layout stage: nn to nn, data and weights in the order that kernels like --===//
 //
 // See Passes.td for what each pass does and why it stands where it does.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===------------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_LAYOUT_PASSES_H
 #define TENON_COMPILER_LAYOUT_PASSES_H

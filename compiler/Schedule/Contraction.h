@@ -1,5 +1,4 @@
-//===- Contraction.h - what schedules of matrix products and convolutions share
-//--------------------------------------===//
+//===- Contraction.h - what schedules of matrix products and convolutions share ----------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_CONTRACTION_H
 #define TENON_COMPILER_SCHEDULE_CONTRACTION_H
@@ -112,8 +111,8 @@ private:
   SmallVector<Part> parts;
 };
 
-/// Whether the runtime can know the size of scratch ahead: it is known now, or the shape plan computes it. A kernel whose extents
-/// depend on data has the attribute nn.data_dependent.
+/// Whether the runtime can know the size of scratch ahead: it is known now, or the shape plan computes it. A kernel
+/// whose extents depend on data has the attribute nn.data_dependent.
 bool scratchIsPlanned(Kernel &kernel, const ScratchPlan &plan);
 
 /// Indices of an operand's batch dimensions (`mine` are their extents) for the result's, under broadcasting.

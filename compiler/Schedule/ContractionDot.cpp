@@ -1,10 +1,10 @@
-//===- ContractionDot.cpp - a few rows times a transposed right-hand side -------------------------------------------===//
+//===- ContractionDot.cpp - a few rows times a transposed right-hand side ----------------------===//
 //
 // Rows of both operands are contiguous along K, and there are too few of them to pay for packing: each result is the
-// product of two rows. As many columns as there are lanes are summed at a time, each in a vector of its own; the vectors are then
-// transposed and added, which leaves a vector of results for the epilogue.
+// product of two rows. As many columns as there are lanes are summed at a time, each in a vector of its own; the
+// vectors are then transposed and added, which leaves a vector of results for the epilogue.
 //
-//===-------------------------------------------------------------------------------------------------------------===//
+//===------------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Contraction.h"
 #include "compiler/Schedule/IndexMath.h"
@@ -34,8 +34,9 @@ public:
     sum = accumulatorType(element);
     lanes = kernel.machine.lanes(llvm::divideCeil(sum.getIntOrFloatBitWidth(), 8));
     few |= known(M) && *known(M) <= mostDotRows;
-    if (!few || known(N) == 1 || !op.getTransposeRhs() || op.getTransposeLhs() || op.getPacking() || !isa<FloatType>(sum) || lanes < 2 ||
-        !isa<BlockArgument>(op.getLhs()) || !isa<BlockArgument>(op.getRhs()) || !epilogue.isPointwise())
+    if (!few || known(N) == 1 || !op.getTransposeRhs() || op.getTransposeLhs() || op.getPacking() ||
+        !isa<FloatType>(sum) || lanes < 2 || !isa<BlockArgument>(op.getLhs()) || !isa<BlockArgument>(op.getRhs()) ||
+        !epilogue.isPointwise())
       return false;
     outer = SmallVector<Value>(result.drop_back(2));
     emitPhase();
@@ -61,20 +62,21 @@ private:
     places.push_back(blocks);
     Value products = e.mul(e.mul(product(e, outer), M), e.mul(N, K));
     Value work = contractionWork(kernel, e, products, sum.getIntOrFloatBitWidth() / 8);
-    kernel.phase(product(e, places), work, e.constant(0), kernel.canFail(), [&](Value begin, Value end, Value, Value status) {
-      e.setStatus(status);
-      countedLoop(b, begin, end, e.constant(1), [&](Value task) {
-        SmallVector<LaneIndex> batch = delinearize(e, places, {task});
-        Value first = e.mul(batch.pop_back_val().base, e.constant(groupsPerTask));
-        Value last = b.createOrFold<arith::MinUIOp>(e.add(first, e.constant(groupsPerTask)), groups.count());
-        groups.forEach(first, last, [&](Value column, int64_t, Value columns) {
-          Value mask;
-          if (columns)
-            mask = vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()), columns);
-          countedLoop(b, e.constant(0), M, e.constant(1), [&](Value row) { emitGroup(batch, row, column, mask); });
+    kernel.phase(
+        product(e, places), work, e.constant(0), kernel.canFail(), [&](Value begin, Value end, Value, Value status) {
+          e.setStatus(status);
+          countedLoop(b, begin, end, e.constant(1), [&](Value task) {
+            SmallVector<LaneIndex> batch = delinearize(e, places, {task});
+            Value first = e.mul(batch.pop_back_val().base, e.constant(groupsPerTask));
+            Value last = b.createOrFold<arith::MinUIOp>(e.add(first, e.constant(groupsPerTask)), groups.count());
+            groups.forEach(first, last, [&](Value column, int64_t, Value columns) {
+              Value mask;
+              if (columns)
+                mask = vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()), columns);
+              countedLoop(b, e.constant(0), M, e.constant(1), [&](Value row) { emitGroup(batch, row, column, mask); });
+            });
+          });
         });
-      });
-    });
   }
 
   /// One row times as many columns as there are lanes; columns past the last one repeat it.

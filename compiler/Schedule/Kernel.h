@@ -93,8 +93,8 @@ void scheduleMap(Kernel &kernel);
 /// Returns false (and emits nothing) if the body is not of that form.
 bool scheduleRows(Kernel &kernel);
 
-/// A transposition that makes two or three channels the last dimension, or takes them from there. Returns false if the body
-/// is something else.
+/// A transposition that makes two or three channels the last dimension, or takes them from there. Returns false if the
+/// body is something else.
 bool scheduleInterleave(Kernel &kernel);
 
 /// A transposition that moves the last dimension. Returns false if the body is something else.
