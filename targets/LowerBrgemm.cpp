@@ -1,4 +1,4 @@
-//===- LowerBrgemm.cpp - ukernel.brgemm to loops over vectors ----------------------------------===//
+//===- LowerBrgemm.cpp - ukernel.brgemm to loops over vectors ------------------------------===//
 //
 // Expects tiles whose accumulators fit the register file (the schedule's choice). Gives a nest of scf.for over the
 // batch and over k that carries the accumulators as 1-D vectors, and the epilogue once per accumulator.
@@ -7,7 +7,7 @@
 //  - an element of A is loaded and broadcast (x86: one instruction, or part of the multiply-add);
 //  - a vector of A along k is loaded and its lanes are factors (NEON's multiply-add by element).
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "dialects/ukernel/Ukernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -1,4 +1,4 @@
-//===- LowerUkernels.h - microkernels to vector code, from facts about the machine -------------===//
+//===- LowerUkernels.h - microkernels to vector code, from facts about the machine ---------===//
 
 #ifndef TENON_TARGETS_LOWERUKERNELS_H
 #define TENON_TARGETS_LOWERUKERNELS_H

@@ -1,4 +1,4 @@
-//===- Processor.cpp - what LLVM and the host know of a processor ------------------------------===//
+//===- Processor.cpp - what LLVM and the host know of a processor --------------------------===//
 
 #include "targets/Processor.h"
 #include "targets/Target.h"

@@ -1,8 +1,8 @@
-//===- Processor.h - what LLVM and the host know of a processor --------------------------------===//
+//===- Processor.h - what LLVM and the host know of a processor ----------------------------===//
 //
 // Shared by the targets: the features of a processor by its LLVM name, and the caches of the host.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_TARGETS_PROCESSOR_H
 #define TENON_TARGETS_PROCESSOR_H

@@ -1,8 +1,8 @@
-//===- Registry.cpp - the table of architectures, and targets by name --------------------------===//
+//===- Registry.cpp - the table of architectures, and targets by name ----------------------===//
 //
 // Supporting another architecture is a folder beside this file and a row in the table.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "targets/Registry.h"
 #include "mlir/Pass/PassOptions.h"

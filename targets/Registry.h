@@ -1,4 +1,4 @@
-//===- Registry.h - targets by name ------------------------------------------------------------===//
+//===- Registry.h - targets by name --------------------------------------------------------===//
 
 #ifndef TENON_TARGETS_REGISTRY_H
 #define TENON_TARGETS_REGISTRY_H

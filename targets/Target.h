@@ -1,9 +1,9 @@
-//===- Target.h - the only thing the stages see of a target ------------------------------------===//
+//===- Target.h - the only thing the stages see of a target --------------------------------===//
 //
 // Facts about a processor that decisions are made from, and the lowering of what only the target knows how to do. No
 // stage asks for a target's name.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_TARGETS_TARGET_H
 #define TENON_TARGETS_TARGET_H

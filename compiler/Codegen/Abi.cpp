@@ -1,4 +1,4 @@
-//===- Abi.cpp - the model ABI as generated code sees it ----------------------------------------------===//
+//===- Abi.cpp - the model ABI as generated code sees it -----------------------------------===//
 
 #include "compiler/Codegen/Abi.h"
 

@@ -1,9 +1,9 @@
-//===- Abi.h - the model ABI as generated code sees it -------------------------------------------------===//
+//===- Abi.h - the model ABI as generated code sees it -------------------------------------===//
 //
 // Offsets and types of runtime/include/tenon/model_abi.h, and calls through the host table. The layout is the same on
 // all 64-bit targets: it is taken from the header at hand.
 //
-//===----------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_ABI_H
 #define TENON_COMPILER_CODEGEN_ABI_H

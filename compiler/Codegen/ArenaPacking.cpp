@@ -1,9 +1,9 @@
-//===- ArenaPacking.cpp - buffers with life times packed into little memory -----------------------------===//
+//===- ArenaPacking.cpp - buffers with life times packed into little memory ----------------===//
 //
 // One algorithm, twice: for the compiler and as code of the model. Both move a candidate up past everything it meets:
 // an offset between the candidate and the end of a buffer that it meets would meet that buffer too.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/ArenaPacking.h"
 

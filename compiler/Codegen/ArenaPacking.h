@@ -1,11 +1,11 @@
-//===- ArenaPacking.h - buffers with life times packed into little memory ------------------------------===//
+//===- ArenaPacking.h - buffers with life times packed into little memory ------------------===//
 //
 // Greedy by size, Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020), section 4.2:
 // the largest buffer first, each at the lowest offset where it meets no buffer that is alive at the same time. Done by
 // the compiler where sizes are constants. Where they follow from the inputs' extents the compiler decides the order, by
 // estimates, and who is alive with whom; offsets are found by the model's plan.
 //
-//===----------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_ARENAPACKING_H
 #define TENON_COMPILER_CODEGEN_ARENAPACKING_H

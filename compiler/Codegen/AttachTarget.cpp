@@ -1,9 +1,9 @@
-//===- AttachTarget.cpp - functions say what processor they are for -------------------------------------------===//
+//===- AttachTarget.cpp - functions say what processor they are for ------------------------===//
 //
 // Expects: llvm.func functions. Guarantees: every defined one has the processor, its features, no unwinding, no frame
 // pointer, and IEEE denormals; the module has the triple.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/Passes.h"
 #include "llvm/ADT/StringExtras.h"

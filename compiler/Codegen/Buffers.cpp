@@ -1,4 +1,4 @@
-//===- Buffers.cpp - memrefs made of pointers --------------------------------------------------------------===//
+//===- Buffers.cpp - memrefs made of pointers ----------------------------------------------===//
 
 #include "compiler/Codegen/Buffers.h"
 

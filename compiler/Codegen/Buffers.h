@@ -1,4 +1,4 @@
-//===- Buffers.h - memrefs made of pointers -------------------------------------------------------------===//
+//===- Buffers.h - memrefs made of pointers ------------------------------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_BUFFERS_H
 #define TENON_COMPILER_CODEGEN_BUFFERS_H

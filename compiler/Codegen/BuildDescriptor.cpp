@@ -1,10 +1,10 @@
-//===- BuildDescriptor.cpp - the model's descriptor, its names and its manifest ---------------------------===//
+//===- BuildDescriptor.cpp - the model's descriptor, its names and its manifest ------------===//
 //
 // Expects: what LowerMain leaves. Guarantees: one external constant with the descriptor; all it points to is internal,
 // but the weights: an external declaration that Emit defines. It is Emit that puts weights into a file of their own,
 // and changes the descriptor's fields about them then.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/Abi.h"
 #include "compiler/Codegen/Manifest.h"

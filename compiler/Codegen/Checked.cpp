@@ -1,4 +1,4 @@
-//===- Checked.cpp - arithmetic of shapes that never traps nor wraps unseen -------------------------------===//
+//===- Checked.cpp - arithmetic of shapes that never traps nor wraps unseen ----------------===//
 
 #include "compiler/Codegen/Checked.h"
 

@@ -1,4 +1,4 @@
-//===- Checked.h - arithmetic of shapes that never traps nor wraps unseen -------------------------------===//
+//===- Checked.h - arithmetic of shapes that never traps nor wraps unseen ------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_CHECKED_H
 #define TENON_COMPILER_CODEGEN_CHECKED_H

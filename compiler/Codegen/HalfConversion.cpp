@@ -1,9 +1,9 @@
-//===- HalfConversion.cpp - conversions to and from 16-bit floats in integer arithmetic -------------------------===//
+//===- HalfConversion.cpp - conversions to and from 16-bit floats in integer arithmetic ----===//
 //
 // f32 to f16 follows F. Giesen's float_to_half_fast3_rtne, f16 to f32 his half_to_float_fast5 (public domain,
 // https://gist.github.com/rygorous/2156668), both by selects so that vectors work.
 //
-//===-------------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/HalfConversion.h"
 

@@ -1,4 +1,4 @@
-//===- HalfConversion.h - conversions to and from 16-bit floats in integer arithmetic -----------------------===//
+//===- HalfConversion.h - conversions to and from 16-bit floats in integer arithmetic ------===//
 
 #ifndef TENON_COMPILER_CODEGEN_HALFCONVERSION_H
 #define TENON_COMPILER_CODEGEN_HALFCONVERSION_H

@@ -1,10 +1,10 @@
-//===- HalfStorage.cpp - 16-bit floats are moved as integers -------------------------------------------------===//
+//===- HalfStorage.cpp - 16-bit floats are moved as integers -------------------------------===//
 //
 // LLVM has no registers for bf16 on most processors, nor for f16 on some: there it keeps such values as f32, and a mere
 // selection or shuffle of them becomes calls of conversions that neither libc nor libm has. Integers have no such
 // trouble.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/HalfStorage.h"
 

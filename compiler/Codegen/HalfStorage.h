@@ -1,4 +1,4 @@
-//===- HalfStorage.h - 16-bit floats are moved as integers ---------------------------------------------------===//
+//===- HalfStorage.h - 16-bit floats are moved as integers ---------------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_HALFSTORAGE_H
 #define TENON_COMPILER_CODEGEN_HALFSTORAGE_H

@@ -1,9 +1,9 @@
-//===- LowerMain.cpp - main becomes the functions plan and run -----------------------------------------------===//
+//===- LowerMain.cpp - main becomes the functions plan and run -----------------------------===//
 //
 // Expects: what PlanMemory leaves. Guarantees: no op of nn, tensor or func is left in the module; what the descriptor
 // needs is in module attributes.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/MainEmitter.h"
 #include "compiler/Codegen/Names.h"

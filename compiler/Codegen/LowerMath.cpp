@@ -1,10 +1,10 @@
-//===- LowerMath.cpp - math ops without an LLVM intrinsic call the C library ----------------------------------===//
+//===- LowerMath.cpp - math ops without an LLVM intrinsic call the C library ---------------===//
 //
 // Expects: math ops on scalars and vectors of f16, bf16, f32, f64 in llvm.func bodies.
 // Guarantees: those of the table are calls; the rest has intrinsics (LowerToLlvm). The library's functions are exact to
 // an ulp or so where the expansions of upstream (expm1(x) as exp(x) - 1) lose all digits near zero.
 //
-//===------------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

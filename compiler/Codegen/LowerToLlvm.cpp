@@ -1,9 +1,9 @@
-//===- LowerToLlvm.cpp - bodies of functions in the LLVM dialect ----------------------------------------------===//
+//===- LowerToLlvm.cpp - bodies of functions in the LLVM dialect ---------------------------===//
 //
 // Expects: llvm.func with scf, cf, arith, math, index, ub, one-dimensional vector and memref ops, and casts between
 // pointers' descriptors and memrefs. Guarantees: LLVM dialect only.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/Buffers.h"
 #include "compiler/Codegen/Passes.h"

@@ -1,10 +1,10 @@
-//===- LowerVectors.cpp - vector ops of higher rank and composite vector ops are taken apart -----------------===//
+//===- LowerVectors.cpp - vector ops of higher rank and composite vector ops are taken apart --===//
 //
 // Expects: the vector dialect on memrefs. Guarantees: what LowerToLlvm can convert; strided views are plain pointers
 // and offsets; 16-bit floats are moved as integers, and their conversions and comparisons that would call a library of
 // the compiler's (not libc nor libm) are integer arithmetic.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/HalfConversion.h"
 #include "compiler/Codegen/HalfStorage.h"

@@ -1,9 +1,9 @@
-//===- MainEmitter.cpp - emits the run function of a model --------------------------------------------------===//
+//===- MainEmitter.cpp - emits the run function of a model ---------------------------------===//
 //
 // Expects: main as PlanMemory leaves it.
 // Guarantees: host->output is called once per output; whatever fails ends the function with a status.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/MainEmitter.h"
 

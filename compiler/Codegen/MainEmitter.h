@@ -1,4 +1,4 @@
-//===- MainEmitter.h - emits the run function of a model ---------------------------------------------------===//
+//===- MainEmitter.h - emits the run function of a model -----------------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_MAINEMITTER_H
 #define TENON_COMPILER_CODEGEN_MAINEMITTER_H

@@ -1,4 +1,4 @@
-//===- Manifest.cpp - what `tenon inspect` shows of a compiled model -------------------------------------------===//
+//===- Manifest.cpp - what `tenon inspect` shows of a compiled model -----------------------===//
 
 #include "compiler/Codegen/Manifest.h"
 

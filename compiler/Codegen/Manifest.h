@@ -1,4 +1,4 @@
-//===- Manifest.h - what `tenon inspect` shows of a compiled model ------------------------------------------===//
+//===- Manifest.h - what `tenon inspect` shows of a compiled model -------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_MANIFEST_H
 #define TENON_COMPILER_CODEGEN_MANIFEST_H

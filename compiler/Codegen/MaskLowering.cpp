@@ -1,4 +1,4 @@
-//===- MaskLowering.cpp - masks of the first lanes ---------------------------------------------------------------===//
+//===- MaskLowering.cpp - masks of the first lanes -----------------------------------------===//
 
 #include "compiler/Codegen/MaskLowering.h"
 

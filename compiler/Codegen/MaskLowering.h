@@ -1,4 +1,4 @@
-//===- MaskLowering.h - masks of the first lanes -------------------------------------------------------------===//
+//===- MaskLowering.h - masks of the first lanes -------------------------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_MASKLOWERING_H
 #define TENON_COMPILER_CODEGEN_MASKLOWERING_H

@@ -1,10 +1,10 @@
-//===- MemoryPlan.cpp - where the tensors of main live -----------------------------------------------------===//
+//===- MemoryPlan.cpp - where the tensors of main live -------------------------------------===//
 //
 // In this order: life times; outputs that a launch can write directly; results written over operands that die; constant
 // offsets for constant sizes; offsets from the model's plan for sizes that follow from the inputs' extents; the heap
 // for the rest.
 //
-//===----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/MemoryPlan.h"
 

@@ -1,11 +1,11 @@
-//===- MemoryPlan.h - where the tensors of main live -------------------------------------------------------===//
+//===- MemoryPlan.h - where the tensors of main live ---------------------------------------===//
 //
 // A buffer is memory that some op of main fills. A tensor value may stand for one of several buffers (the result of
 // scf.if) and several values for one buffer (views). Time is the number of an op in a walk of main, regions included; a
 // buffer lives from the op that makes it to the last op that may read it. What is used in a loop and made outside lives
 // until the loop's end.
 //
-//===----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_MEMORYPLAN_H
 #define TENON_COMPILER_CODEGEN_MEMORYPLAN_H

@@ -1,4 +1,4 @@
-//===- Names.h - attributes and symbols that Codegen's passes and the stages around them agree on -----===//
+//===- Names.h - attributes and symbols that Codegen's passes and the stages around them agree on --===//
 
 #ifndef TENON_COMPILER_CODEGEN_NAMES_H
 #define TENON_COMPILER_CODEGEN_NAMES_H

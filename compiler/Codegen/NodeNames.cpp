@@ -1,4 +1,4 @@
-//===- NodeNames.cpp - names of ONNX nodes out of locations ----------------------------------------------===//
+//===- NodeNames.cpp - names of ONNX nodes out of locations --------------------------------===//
 
 #include "compiler/Codegen/NodeNames.h"
 

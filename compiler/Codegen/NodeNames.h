@@ -1,4 +1,4 @@
-//===- NodeNames.h - names of ONNX nodes out of locations -----------------------------------------------===//
+//===- NodeNames.h - names of ONNX nodes out of locations ----------------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_NODENAMES_H
 #define TENON_COMPILER_CODEGEN_NODENAMES_H

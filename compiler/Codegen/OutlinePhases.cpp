@@ -1,4 +1,4 @@
-//===- OutlinePhases.cpp - phases become task functions, kernels the functions that start them --------------===//
+//===- OutlinePhases.cpp - phases become task functions, kernels the functions that start them --===//
 //
 // Expects: kernel functions as docs/architecture.md has them after Schedule, without ukernel ops but phases.
 // Guarantees: of each kernel `k` there are @k_kernel, one task function per phase with its body, and, where the scratch
@@ -8,7 +8,7 @@
 // that the kernel computes are computed again in the body (they are a few integer operations and tell LLVM more than a
 // loaded number would), except results of scf.if, which the kernel stores to slots of their own.
 //
-//===----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/Buffers.h"
 #include "compiler/Codegen/Names.h"

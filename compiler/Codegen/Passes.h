@@ -1,9 +1,9 @@
-//===- Passes.h - from scheduled kernels to the LLVM dialect -----------------------------------------===//
+//===- Passes.h - from scheduled kernels to the LLVM dialect -------------------------------===//
 //
 // What each pass does is in Passes.td; what goes in and comes out in docs/architecture.md, "After Schedule" and "After
 // Codegen".
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_PASSES_H
 #define TENON_COMPILER_CODEGEN_PASSES_H

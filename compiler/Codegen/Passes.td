@@ -1,4 +1,4 @@
-//===- Passes.td - from scheduled kernels to the LLVM dialect -----------------------------------------===//
+//===- Passes.td - from scheduled kernels to the LLVM dialect ------------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_PASSES
 #define TENON_COMPILER_CODEGEN_PASSES

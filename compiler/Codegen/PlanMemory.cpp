@@ -1,11 +1,11 @@
-//===- PlanMemory.cpp - decides where every tensor of main lives --------------------------------------------===//
+//===- PlanMemory.cpp - decides where every tensor of main lives ---------------------------===//
 //
 // Expects: @main as docs/architecture.md has it after Fuse; kernels as OutlinePhases leaves them.
 // Guarantees: every op of @main that makes a tensor says where it lives (Passes.td); extents of every tensor are values
 // of
 // @main that MainExtents finds.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/MemoryPlan.h"
 #include "compiler/Codegen/Names.h"

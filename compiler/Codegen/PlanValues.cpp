@@ -1,4 +1,4 @@
-//===- PlanValues.cpp - which values of main are known before it runs -------------------------------------===//
+//===- PlanValues.cpp - which values of main are known before it runs ----------------------===//
 
 #include "compiler/Codegen/PlanValues.h"
 

@@ -1,4 +1,4 @@
-//===- PlanValues.h - which values of main are known before it runs --------------------------------------===//
+//===- PlanValues.h - which values of main are known before it runs ------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_PLANVALUES_H
 #define TENON_COMPILER_CODEGEN_PLANVALUES_H

@@ -1,4 +1,4 @@
-//===- RegionEmitter.cpp - copies structured code into an LLVM function with early returns -------------===//
+//===- RegionEmitter.cpp - copies structured code into an LLVM function with early returns --===//
 
 #include "compiler/Codegen/RegionEmitter.h"
 

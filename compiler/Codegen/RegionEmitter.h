@@ -1,10 +1,10 @@
-//===- RegionEmitter.h - copies structured code into an LLVM function with early returns ---------------===//
+//===- RegionEmitter.h - copies structured code into an LLVM function with early returns ---===//
 //
 // Kernels and main are structured (scf.if, scf.while), but their LLVM functions return early when something fails. A
 // RegionEmitter walks a structured function and appends to an llvm.func block by block. Subclasses say how ops are
 // emitted; what they say nothing about is copied.
 //
-//===----------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_REGIONEMITTER_H
 #define TENON_COMPILER_CODEGEN_REGIONEMITTER_H

@@ -1,11 +1,11 @@
-//===- RegionExtents.cpp - extents of tensors that cross regions become values ----------------------------===//
+//===- RegionExtents.cpp - extents of tensors that cross regions become values -------------===//
 //
 //   %r = scf.if %c -> tensor<?xf32> { yield %a } else { yield %b }
 //     ==>
 //   %r:2 = scf.if %c -> (tensor<?xf32>, index) { yield %a, %extentOfA } else { yield %b, %extentOfB }
 //          {tenon.result_extents = [[1]]}
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/PlanValues.h"
 

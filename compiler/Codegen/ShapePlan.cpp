@@ -1,10 +1,10 @@
-//===- ShapePlan.cpp - the function that computes everything that depends on extents only -----------------===//
+//===- ShapePlan.cpp - the function that computes everything that depends on extents only --===//
 //
 // The function computes everything in one block: nothing in it has side effects but the stores to the table, and what
 // is wrong with a shape is collected and reported at its end, the first fault in main's order. Buffers are packed after
 // that.
 //
-//===----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/ShapePlan.h"
 

@@ -1,9 +1,9 @@
-//===- ShapePlan.h - the function that computes everything that depends on extents only ------------------===//
+//===- ShapePlan.h - the function that computes everything that depends on extents only ----===//
 //
 // Values of main are asked for one by one; each that is asked for gets a slot of the plan table and the code that
 // computes it.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_SHAPEPLAN_H
 #define TENON_COMPILER_CODEGEN_SHAPEPLAN_H

@@ -1,4 +1,4 @@
-//===- SizeEstimate.cpp - what a size may be when its extents are unknown -----------------------------------===//
+//===- SizeEstimate.cpp - what a size may be when its extents are unknown ------------------===//
 
 #include "compiler/Codegen/SizeEstimate.h"
 

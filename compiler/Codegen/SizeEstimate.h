@@ -1,4 +1,4 @@
-//===- SizeEstimate.h - what a size may be when its extents are unknown ------------------------------------===//
+//===- SizeEstimate.h - what a size may be when its extents are unknown --------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_SIZEESTIMATE_H
 #define TENON_COMPILER_CODEGEN_SIZEESTIMATE_H

@@ -1,9 +1,9 @@
-//===- WeightTable.cpp - which constant lies where in the weight section ---------------------------------===//
+//===- WeightTable.cpp - which constant lies where in the weight section -------------------===//
 //
 // Equal bytes are found without reading all of them: resources that share a hash of their size, first and last bytes
 // are compared in full, and few others are touched.
 //
-//===--------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Codegen/WeightTable.h"
 

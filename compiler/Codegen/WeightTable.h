@@ -1,4 +1,4 @@
-//===- WeightTable.h - which constant lies where in the weight section ---------------------------------===//
+//===- WeightTable.h - which constant lies where in the weight section ---------------------===//
 
 #ifndef TENON_COMPILER_CODEGEN_WEIGHTTABLE_H
 #define TENON_COMPILER_CODEGEN_WEIGHTTABLE_H

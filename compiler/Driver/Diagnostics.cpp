@@ -1,4 +1,4 @@
-//===- Diagnostics.cpp - MLIR's diagnostics as ours -------------------------------------------------------===//
+//===- Diagnostics.cpp - MLIR's diagnostics as ours ----------------------------------------===//
 
 #include "compiler/Driver/Diagnostics.h"
 #include "mlir/IR/Location.h"

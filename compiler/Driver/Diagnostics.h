@@ -1,4 +1,4 @@
-//===- Diagnostics.h - MLIR's diagnostics as ours ---------------------------------------------------------===//
+//===- Diagnostics.h - MLIR's diagnostics as ours ------------------------------------------===//
 
 #ifndef TENON_COMPILER_DRIVER_DIAGNOSTICS_H
 #define TENON_COMPILER_DRIVER_DIAGNOSTICS_H

@@ -1,4 +1,4 @@
-//===- Driver.cpp - from an ONNX file to an artefact --------------------------------------------------------===//
+//===- Driver.cpp - from an ONNX file to an artefact ---------------------------------------===//
 
 #include "compiler/Driver/Driver.h"
 #include "compiler/Driver/Diagnostics.h"

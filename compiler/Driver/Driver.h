@@ -1,10 +1,10 @@
-//===- Driver.h - from an ONNX file to an artefact ---------------------------------------------------------===//
+//===- Driver.h - from an ONNX file to an artefact -----------------------------------------===//
 //
 // The only entry for tools: import, all stages in order, emission. Plain data and the standard library only, so that
 // programs with and without exceptions use it. Nothing here prints, except what options ask for (IR, times), which goes
 // to stderr.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_DRIVER_DRIVER_H
 #define TENON_COMPILER_DRIVER_DRIVER_H

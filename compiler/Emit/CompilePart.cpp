@@ -1,4 +1,4 @@
-//===- CompilePart.cpp - one part of a module to machine code ------------------------------------------===//
+//===- CompilePart.cpp - one part of a module to machine code ------------------------------===//
 
 #include "compiler/Emit/CompilePart.h"
 #include "compiler/Emit/Descriptor.h"

@@ -1,4 +1,4 @@
-//===- CompilePart.h - one part of a module to machine code --------------------------------------------===//
+//===- CompilePart.h - one part of a module to machine code --------------------------------===//
 
 #ifndef TENON_COMPILER_EMIT_COMPILEPART_H
 #define TENON_COMPILER_EMIT_COMPILEPART_H

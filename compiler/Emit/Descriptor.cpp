@@ -1,4 +1,4 @@
-//===- Descriptor.cpp - the descriptor as a constant of LLVM IR -----------------------------------------===//
+//===- Descriptor.cpp - the descriptor as a constant of LLVM IR ----------------------------===//
 
 #include "compiler/Emit/Descriptor.h"
 #include "compiler/Support/Weights.h"

@@ -1,9 +1,9 @@
-//===- Descriptor.h - the descriptor as a constant of LLVM IR -------------------------------------------===//
+//===- Descriptor.h - the descriptor as a constant of LLVM IR ------------------------------===//
 //
 // Codegen writes the descriptor as a global of the shape that runtime/include/tenon/model_abi.h gives to tenon_model.
 // Where the weights are is filled in here; what the C header says is read from here.
 //
-//===----------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_EMIT_DESCRIPTOR_H
 #define TENON_COMPILER_EMIT_DESCRIPTOR_H

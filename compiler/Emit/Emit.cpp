@@ -1,4 +1,4 @@
-//===- Emit.cpp - from the LLVM dialect to files --------------------------------------------------------===//
+//===- Emit.cpp - from the LLVM dialect to files -------------------------------------------===//
 
 #include "compiler/Emit/Emit.h"
 #include "compiler/Emit/CompilePart.h"

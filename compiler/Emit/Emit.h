@@ -1,11 +1,11 @@
-//===- Emit.h - from the LLVM dialect to files ----------------------------------------------------===//
+//===- Emit.h - from the LLVM dialect to files ---------------------------------------------===//
 //
 // Expects: what Codegen leaves, see docs/architecture.md: plain llvm.func functions that say what processor they are
 // for, globals with the descriptor among them, and the weights as the attribute `tenon.weights`. Guarantees: the same
 // module, target and options give the same bytes, whatever the number of threads; an output is complete or absent;
 // everything but the descriptor is hidden.
 //
-//===----------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_EMIT_EMIT_H
 #define TENON_COMPILER_EMIT_EMIT_H

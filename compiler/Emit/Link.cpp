@@ -1,9 +1,9 @@
-//===- Link.cpp - objects to a shared library or to one object -------------------------------------------===//
+//===- Link.cpp - objects to a shared library or to one object -----------------------------===//
 //
 // LLD runs inside this process. It keeps state in globals, so links take turns; it writes its output beside its name
 // and renames.
 //
-//===----------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Emit/Link.h"
 #include "lld/Common/Driver.h"

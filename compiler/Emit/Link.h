@@ -1,4 +1,4 @@
-//===- Link.h - objects to a shared library or to one object ---------------------------------------------===//
+//===- Link.h - objects to a shared library or to one object -------------------------------===//
 
 #ifndef TENON_COMPILER_EMIT_LINK_H
 #define TENON_COMPILER_EMIT_LINK_H

@@ -1,4 +1,4 @@
-//===- OptimizeModule.cpp - LLVM's passes before code generation ---------------------------------------===//
+//===- OptimizeModule.cpp - LLVM's passes before code generation ---------------------------===//
 
 #include "compiler/Emit/CompilePart.h"
 #include "llvm/Analysis/AliasAnalysis.h"

@@ -1,4 +1,4 @@
-//===- ScratchFile.cpp - files that vanish ---------------------------------------------------------------===//
+//===- ScratchFile.cpp - files that vanish -------------------------------------------------===//
 
 #include "compiler/Emit/ScratchFile.h"
 #include "llvm/Support/Errno.h"

@@ -1,4 +1,4 @@
-//===- ScratchFile.h - files that vanish -----------------------------------------------------------------===//
+//===- ScratchFile.h - files that vanish ---------------------------------------------------===//
 
 #ifndef TENON_COMPILER_EMIT_SCRATCHFILE_H
 #define TENON_COMPILER_EMIT_SCRATCHFILE_H

@@ -1,9 +1,9 @@
-//===- SplitModule.cpp - parts of a module that compile side by side ----------------------------------===//
+//===- SplitModule.cpp - parts of a module that compile side by side -----------------------===//
 //
 // Functions are distributed by size, largest first, each to the part that is smallest so far. What is used across parts
 // gets external linkage; symbols are unique in the module, so they are unique in the program that the parts make.
 //
-//===----------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Emit/SplitModule.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"

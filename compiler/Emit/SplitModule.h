@@ -1,4 +1,4 @@
-//===- SplitModule.h - parts of a module that compile side by side ------------------------------------===//
+//===- SplitModule.h - parts of a module that compile side by side -------------------------===//
 
 #ifndef TENON_COMPILER_EMIT_SPLITMODULE_H
 #define TENON_COMPILER_EMIT_SPLITMODULE_H

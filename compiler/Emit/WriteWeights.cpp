@@ -1,11 +1,11 @@
-//===- WriteWeights.cpp - the weights as an object or as a file -----------------------------------------===//
+//===- WriteWeights.cpp - the weights as an object or as a file ----------------------------===//
 //
 // The object is written by hand because LLVM's writers want all bytes in memory first. It is the smallest that linkers
 // take:
 //
 //   header | weights | symbol table | names of symbols | names of sections | section headers
 //
-//===----------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Emit/WriteWeights.h"
 #include "compiler/Support/ReleasePages.h"

@@ -1,4 +1,4 @@
-//===- WriteWeights.h - the weights as an object or as a file -------------------------------------------===//
+//===- WriteWeights.h - the weights as an object or as a file ------------------------------===//
 
 #ifndef TENON_COMPILER_EMIT_WRITEWEIGHTS_H
 #define TENON_COMPILER_EMIT_WRITEWEIGHTS_H

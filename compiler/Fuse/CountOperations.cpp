@@ -1,9 +1,9 @@
-//===- CountOperations.cpp - how much arithmetic a kernel has ------------------------------------------===//
+//===- CountOperations.cpp - how much arithmetic a kernel has ------------------------------===//
 //
 // Expects: kernels of nn ops. Guarantees: `nn.flops` on every kernel whose contractions have static extents: twice the
 // number of multiply-adds, the measure that is compared with a processor's peak. Other ops count nothing.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Fuse/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"

@@ -1,10 +1,9 @@
-//===- FormKernels.cpp - outline groups of ops into kernel functions
-//------------------------------------------------------===//
+//===- FormKernels.cpp - outline groups of ops into kernel functions -----------------------===//
 //
 // Expects: @main of nn ops with inferred shapes. Guarantees: @main holds launches, views, constants, scalars and
 // control flow; every kernel function has attribute nn.kernel, tensors before scalars, and no tensor.dim.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Fuse/Groups.h"
 #include "compiler/Fuse/Passes.h"

@@ -1,10 +1,9 @@
-//===- Groups.cpp - grow groups of ops along producer-consumer edges
-//----------------------------------------------------===//
+//===- Groups.cpp - grow groups of ops along producer-consumer edges -----------------------===//
 //
 // Two groups merge along an edge if the consumer computes on the producer's iteration space (so that nothing is
 // computed twice) and no path leads from the producer to the consumer through a third place (so that an order exists).
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Fuse/Groups.h"
 

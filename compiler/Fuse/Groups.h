@@ -1,5 +1,4 @@
-//===- Groups.h - which ops of a block become one kernel
-//-----------------------------------------------------------------===//
+//===- Groups.h - which ops of a block become one kernel -----------------------------------===//
 
 #ifndef TENON_COMPILER_FUSE_GROUPS_H
 #define TENON_COMPILER_FUSE_GROUPS_H

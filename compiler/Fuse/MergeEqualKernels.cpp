@@ -1,5 +1,4 @@
-//===- MergeEqualKernels.cpp - one function for kernels that compute the same
-//------------------------------------------------===//
+//===- MergeEqualKernels.cpp - one function for kernels that compute the same --------------===//
 
 #include "compiler/Fuse/Passes.h"
 

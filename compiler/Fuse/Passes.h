@@ -1,5 +1,4 @@
-//===- Passes.h - passes of the Fuse stage
-//------------------------------------------------------------------------------===//
+//===- Passes.h - passes of the Fuse stage -------------------------------------------------===//
 
 #ifndef TENON_COMPILER_FUSE_PASSES_H
 #define TENON_COMPILER_FUSE_PASSES_H

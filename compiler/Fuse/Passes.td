@@ -1,4 +1,4 @@
-//===- Passes.td - ops become kernels ---------------------------------------------------------------------------------===//
+//===- Passes.td - ops become kernels ------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_FUSE_PASSES
 #define TENON_COMPILER_FUSE_PASSES

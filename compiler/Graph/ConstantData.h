@@ -1,9 +1,9 @@
-//===- ConstantData.h - bytes of constants, read in place and made anew -----------------------------------===//
+//===- ConstantData.h - bytes of constants, read in place and made anew --------------------===//
 //
 // What the evaluator computes on: a tensor type and its bytes as they lie in memory at run time (booleans one byte).
 // Constants are read without copying, except booleans kept as dense elements; a splat is one element.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_GRAPH_CONSTANTDATA_H
 #define TENON_COMPILER_GRAPH_CONSTANTDATA_H

@@ -1,4 +1,4 @@
-//===- DecomposeConvTranspose.cpp - transposed convolutions as convolutions ---------------------------------===//
+//===- DecomposeConvTranspose.cpp - transposed convolutions as convolutions ----------------===//
 //
 // Expects filters with static extents. With stride s, result position o (counted before the low pad is cut off) is o =
 // q * s + phase, and
@@ -16,7 +16,7 @@
 // as a convolutional layer?", 2016), with all parameters. Following elementwise ops with constants go before the
 // interleaving, where they can be fused.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/Matching.h"
 #include "compiler/Graph/Passes.h"

@@ -1,10 +1,10 @@
-//===- EvaluateContraction.cpp - small contractions and pools on constants -------------------------------===//
+//===- EvaluateContraction.cpp - small contractions and pools on constants -----------------===//
 //
 // The formulas of dialects/nn/NnContraction.td as loops, for models that compute with constants. Floats are accumulated
 // in double and rounded once, integers in 64 bits and wrapped. Contractions above a number of products stay for run
 // time.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/Evaluator.h"
 #include "compiler/Graph/NumberFormat.h"

@@ -1,9 +1,9 @@
-//===- EvaluateElementwise.cpp - elementwise ops on constants ---------------------------------------------===//
+//===- EvaluateElementwise.cpp - elementwise ops on constants ------------------------------===//
 //
 // Operands are loaded in chunks of up to 1024 elements as the number type of their element type, computed on and
 // stored. What each op means is said in dialects/nn/NnElementwise.td.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/Evaluator.h"
 #include "compiler/Graph/NumberFormat.h"

@@ -1,8 +1,8 @@
-//===- EvaluateMovement.cpp - data movement and indexing on constants -------------------------------------===//
+//===- EvaluateMovement.cpp - data movement and indexing on constants ----------------------===//
 //
 // Every op here is one or a few strided copies: an element goes where the op's formula in dialects/nn says.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/Evaluator.h"
 #include "compiler/Graph/NumberFormat.h"

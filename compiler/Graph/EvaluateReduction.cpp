@@ -1,9 +1,9 @@
-//===- EvaluateReduction.cpp - reductions on constants ----------------------------------------------------===//
+//===- EvaluateReduction.cpp - reductions on constants -------------------------------------===//
 //
 // Elements are visited in row-major order. Floats of up to 32 bits are accumulated in double and rounded once, f64 in
 // double, integers in 64 bits and wrapped.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/Evaluator.h"
 #include "compiler/Graph/NumberFormat.h"

@@ -1,8 +1,8 @@
-//===- Evaluator.cpp - nn ops computed at compile time ----------------------------------------------------===//
+//===- Evaluator.cpp - nn ops computed at compile time -------------------------------------===//
 //
 // Reads operands, infers static result types and hands the op to the part that covers its family.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/Evaluator.h"
 #include "dialects/nn/Nn.h"

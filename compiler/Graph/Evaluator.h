@@ -1,4 +1,4 @@
-//===- Evaluator.h - nn ops computed at compile time ------------------------------------------------------===//
+//===- Evaluator.h - nn ops computed at compile time ---------------------------------------===//
 //
 // A native interpreter of single nn ops on constants: elementwise ops, data movement, indexing, reductions
 // and small contractions. Arithmetic is strict IEEE in fixed order; transcendental functions are computed in double and
@@ -6,7 +6,7 @@
 // transcendental functions in f64) stays for run time; see
 // docs/decisions/0006-constants-are-folded-by-a-native-evaluator.md.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_GRAPH_EVALUATOR_H
 #define TENON_COMPILER_GRAPH_EVALUATOR_H

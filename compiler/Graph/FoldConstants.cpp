@@ -1,9 +1,9 @@
-//===- FoldConstants.cpp - compute ops whose operands are constants ---------------------------------------===//
+//===- FoldConstants.cpp - compute ops whose operands are constants ------------------------===//
 //
 // Expects sizes of movement ops as constants. Guarantees that no op covered by the evaluator has constant operands
 // only, but for results above the limits.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/FoldConstants.h"
 #include "compiler/Graph/ConstantData.h"

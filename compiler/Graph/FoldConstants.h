@@ -1,4 +1,4 @@
-//===- FoldConstants.h - constant folding as patterns for other passes --------------------------------------===//
+//===- FoldConstants.h - constant folding as patterns for other passes ---------------------===//
 
 #ifndef TENON_COMPILER_GRAPH_FOLDCONSTANTS_H
 #define TENON_COMPILER_GRAPH_FOLDCONSTANTS_H

@@ -1,11 +1,11 @@
-//===- FoldIntoWeights.cpp - constant factors and biases move into the weights -----------------------------===//
+//===- FoldIntoWeights.cpp - constant factors and biases move into the weights -------------===//
 //
 // Expects constants folded and movement simplified. Products with constants before and after contractions with constant
 // weights become products of the weights, which FoldConstants then computes; biases come last and are one. This
 // reassociates: results differ from the unfolded model by rounding, as every runtime's folding of batch normalization
 // does.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/ConstantData.h"
 #include "compiler/Graph/FoldConstants.h"

@@ -1,9 +1,9 @@
-//===- FoldPadding.cpp - pads become the pads of convolutions and pools ------------------------------------===//
+//===- FoldPadding.cpp - pads become the pads of convolutions and pools --------------------===//
 //
 // Expects pad amounts as constants. A pad of zeros in spatial dimensions before a convolution, of zeros before a sum or
 // average that counts its padding, or of the lowest value before a maximum is what those ops do by themselves.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/Matching.h"
 #include "compiler/Graph/Passes.h"

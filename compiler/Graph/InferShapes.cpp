@@ -1,10 +1,10 @@
-//===- InferShapes.cpp - static types and extents as values of the inputs ---------------------------------===//
+//===- InferShapes.cpp - static types and extents as values of the inputs ------------------===//
 //
 // Expects a module of functions over tensors as Import leaves it. Guarantees that no nn op's type can be inferred more
 // precisely, that no `tensor.dim` reads the result of an op whose extents can be computed, and that arguments with
 // equal names in `nn.dims` have the same extents. The types of functions follow.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/Passes.h"
 #include "dialects/nn/Nn.h"

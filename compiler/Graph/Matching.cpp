@@ -1,8 +1,8 @@
-//===- Matching.cpp - questions patterns ask about values --------------------------------------------------===//
+//===- Matching.cpp - questions patterns ask about values ----------------------------------===//
 //
 // See Matching.h.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/Matching.h"
 #include "compiler/Graph/ConstantData.h"

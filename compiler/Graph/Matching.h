@@ -1,4 +1,4 @@
-//===- Matching.h - questions patterns ask about values ----------------------------------------------------===//
+//===- Matching.h - questions patterns ask about values ------------------------------------===//
 
 #ifndef TENON_COMPILER_GRAPH_MATCHING_H
 #define TENON_COMPILER_GRAPH_MATCHING_H

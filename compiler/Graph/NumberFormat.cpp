@@ -1,8 +1,8 @@
-//===- NumberFormat.cpp - conversions between element types -------------------------------------------------===//
+//===- NumberFormat.cpp - conversions between element types --------------------------------===//
 //
 // See NumberFormat.h.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/NumberFormat.h"
 #include "llvm/ADT/bit.h"

@@ -1,10 +1,10 @@
-//===- NumberFormat.h - elements of any type as numbers to compute with, and back --------------------------===//
+//===- NumberFormat.h - elements of any type as numbers to compute with, and back ----------===//
 //
 // Elements are loaded as float, double, int64_t or uint64_t and stored rounded to nearest even (floats), wrapped
 // (integers from integers) or truncated and saturated (integers from floats; NaN becomes 0), each in one rounding: the
 // conversions nn.cast promises, on every host the same.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_GRAPH_NUMBERFORMAT_H
 #define TENON_COMPILER_GRAPH_NUMBERFORMAT_H

@@ -1,8 +1,8 @@
-//===- Passes.h - the Graph stage: nn to nn, independent of the target ------------------------------------===//
+//===- Passes.h - the Graph stage: nn to nn, independent of the target ---------------------===//
 //
 // See Passes.td for what each pass does and why it stands where it does.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_GRAPH_PASSES_H
 #define TENON_COMPILER_GRAPH_PASSES_H

@@ -1,4 +1,4 @@
-//===- Passes.td - passes of the Graph stage -------------------------------------------------*- tablegen -*-===//
+//===- Passes.td - passes of the Graph stage -------------------------------------------------*- tablegen -* --===//
 
 #ifndef TENON_COMPILER_GRAPH_PASSES
 #define TENON_COMPILER_GRAPH_PASSES

@@ -1,9 +1,9 @@
-//===- RecognizeLookup.cpp - products with one-hot rows are table lookups ---------------------------------===//
+//===- RecognizeLookup.cpp - products with one-hot rows are table lookups ------------------===//
 //
 // Expects constants folded. A matrix product whose left-hand side is `x == 0, 1, ..., N-1` picks a row of the
 // right-hand side: it becomes a gather. An x outside [0, N) picks a row of zeros, as the product would.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/ConstantData.h"
 #include "compiler/Graph/Matching.h"

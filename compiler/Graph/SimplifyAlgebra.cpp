@@ -1,9 +1,9 @@
-//===- SimplifyAlgebra.cpp - cheaper forms of elementwise ops --------------------------------------------===//
+//===- SimplifyAlgebra.cpp - cheaper forms of elementwise ops ------------------------------===//
 //
 // Expects constants folded. Every rewrite gives the same bits for every operand, signed zeros, infinities and NaN
 // included, unless its comment says what it may change.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/ConstantData.h"
 #include "compiler/Graph/Matching.h"

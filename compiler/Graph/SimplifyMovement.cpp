@@ -1,9 +1,9 @@
-//===- SimplifyMovement.cpp - fewer and cheaper movements of data ------------------------------------------===//
+//===- SimplifyMovement.cpp - fewer and cheaper movements of data --------------------------===//
 //
 // Expects static types where they can be (InferShapes). Rewrites reshape, transpose, broadcast, slice, concat, pad,
 // gather and trivial reductions into fewer or cheaper ones; elements are the same bits.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/ConstantData.h"
 #include "compiler/Graph/Matching.h"

@@ -1,10 +1,10 @@
-//===- SinkMovement.cpp - elementwise ops before reshapes and transposes ------------------------------------===//
+//===- SinkMovement.cpp - elementwise ops before reshapes and transposes -------------------===//
 //
 // Expects movement simplified. An elementwise op behind a reshape or transpose of a contraction, reduction or other
 // elementwise op is moved before it, so that producer and consumer can be fused and movements meet and cancel. The
 // number of elements moved never grows.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Graph/ConstantData.h"
 #include "compiler/Graph/Matching.h"

@@ -1,8 +1,8 @@
-//===- Activation.cpp - activation functions as primitive nn ops ------------------------------------------===//
+//===- Activation.cpp - activation functions as primitive nn ops ---------------------------===//
 //
 // Formulas follow the ONNX reference; where it is not stable (Softplus), an equal form that is.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
 

@@ -1,8 +1,8 @@
-//===- Body.h - regions under construction --------------------------------------------------*- C++ -*-===//
+//===- Body.h - regions under construction -------------------------------------------------===//
 //
 // A region is made before the operation that holds it, because the operation's types follow from what is in the region.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_IMPORT_BODY_H
 #define TENON_COMPILER_IMPORT_BODY_H

@@ -1,8 +1,8 @@
-//===- Builder.cpp - checked construction of nn ops ------------------------------------------------===//
+//===- Builder.cpp - checked construction of nn ops ----------------------------------------===//
 //
 // Creation, verification, extents and frequent tensor ops; scalars are in Scalars.cpp. See Builder.h.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Builder.h"
 

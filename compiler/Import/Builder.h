@@ -1,10 +1,10 @@
-//===- Builder.h - checked construction of nn ops and of index arithmetic ------------------*- C++ -*-===//
+//===- Builder.h - checked construction of nn ops and of index arithmetic ------------------===//
 //
 // The only way importers make IR. MLIR's release library checks nothing, so every op's result types are inferred with
 // errors caught, its invariants verified at once, and a fault becomes an ImportError. Extents of every tensor are known
 // as attributes or index values; scalar arithmetic is folded and numbered, so equal extents are the same SSA value.
 //
-//===--------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_IMPORT_BUILDER_H
 #define TENON_COMPILER_IMPORT_BUILDER_H

@@ -1,9 +1,9 @@
-//===- ControlFlow.cpp - If, Loop and Scan ----------------------------------------------------------------------===//
+//===- ControlFlow.cpp - If, Loop and Scan -------------------------------------------------===//
 //
 // Subgraphs become regions of scf.if and scf.while; they read tensors from outside directly. A branch whose condition
 // is known is imported in place. Carried tensors keep their rank; their extents may change.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Body.h"
 #include "compiler/Import/Registry.h"

@@ -1,8 +1,8 @@
-//===- Convolution.cpp - Conv and ConvTranspose ------------------------------------------------------------===//
+//===- Convolution.cpp - Conv and ConvTranspose --------------------------------------------===//
 //
 // Biases become an addition; pads that depend on extents known at run time become an nn.pad.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
 #include "compiler/Import/Window.h"

@@ -1,8 +1,8 @@
-//===- DataFolder.cpp - mapped files, and external data confined to a folder ---------------------===//
+//===- DataFolder.cpp - mapped files, and external data confined to a folder ---------------===//
 //
 // See DataFolder.h.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/DataFolder.h"
 

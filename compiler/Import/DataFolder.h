@@ -1,9 +1,9 @@
-//===- DataFolder.h - mapped files, and external data confined to a folder ----------------*- C++ -*-===//
+//===- DataFolder.h - mapped files, and external data confined to a folder -----------------===//
 //
 // Files are mapped read-only and never copied. External data must be a regular file with one name below the model's
 // folder; links of any kind are refused, because a model is untrusted and may name any path.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_IMPORT_DATAFOLDER_H
 #define TENON_COMPILER_IMPORT_DATAFOLDER_H

@@ -1,9 +1,9 @@
-//===- Einsum.cpp - Einsum as products of matrices ---------------------------------------------------------------===//
+//===- Einsum.cpp - Einsum as products of matrices -----------------------------------------===//
 //
 // Operands are contracted from left to right; each step is one nn.matmul (or nn.mul where nothing is summed) between
 // transposes and reshapes. Labels that an operand repeats take its diagonal; ellipses broadcast.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
 

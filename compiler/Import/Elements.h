@@ -1,9 +1,9 @@
-//===- Elements.h - ONNX tensors as MLIR attributes ----------------------------------------*- C++ -*-===//
+//===- Elements.h - ONNX tensors as MLIR attributes ----------------------------------------===//
 //
 // TensorProto -> ElementsAttr for every element type of the nn dialect and every encoding. Tensors up to 1 KiB are
 // dense elements; larger ones are dense_resource over the message's or the mapped file's own bytes.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_IMPORT_ELEMENTS_H
 #define TENON_COMPILER_IMPORT_ELEMENTS_H

@@ -1,8 +1,8 @@
-//===- Elementwise.cpp - arithmetic, comparison, logic, conversion ----------------------------------------===//
+//===- Elementwise.cpp - arithmetic, comparison, logic, conversion -------------------------===//
 //
 // Operators that are one nn op, or a few, per element; activations are in Activation.cpp.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
 

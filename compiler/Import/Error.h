@@ -1,9 +1,9 @@
-//===- Error.h - how importers report what is wrong ---------------------------------------*- C++ -*-===//
+//===- Error.h - how importers report what is wrong ----------------------------------------===//
 //
 // Inside the importer a fault of the model is an exception, which the node loop turns into a Diagnostic with the node's
 // name. It never crosses a frame of MLIR's: no importer throws inside a callback that MLIR calls.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_IMPORT_ERROR_H
 #define TENON_COMPILER_IMPORT_ERROR_H

@@ -1,8 +1,8 @@
-//===- Generators.cpp - constants, shapes, ranges and masks ------------------------------------------------------===//
+//===- Generators.cpp - constants, shapes, ranges and masks --------------------------------===//
 //
 // Operators whose result does not come from a tensor's elements.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
 

@@ -1,8 +1,8 @@
-//===- Graph.cpp - nodes, functions and subgraphs of an ONNX model --------------------------------------===//
+//===- Graph.cpp - nodes, functions and subgraphs of an ONNX model -------------------------===//
 //
 // See Graph.h. The main graph's inputs and outputs are in Main.cpp.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Graph.h"
 

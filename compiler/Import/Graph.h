@@ -1,10 +1,10 @@
-//===- Graph.h - graphs, functions and scopes of an ONNX model -----------------------------*- C++ -*-===//
+//===- Graph.h - graphs, functions and scopes of an ONNX model -----------------------------===//
 //
 // Walks the nodes of a graph in order and calls each one's importer. Model-local functions, and operators that have no
 // importer but a function body in their schema, are imported in place: their bodies get a scope of their own, so
 // nothing is renamed or copied.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_IMPORT_GRAPH_H
 #define TENON_COMPILER_IMPORT_GRAPH_H

@@ -1,9 +1,9 @@
-//===- Import.cpp - reading an ONNX file ------------------------------------------------------------------===//
+//===- Import.cpp - reading an ONNX file ---------------------------------------------------===//
 //
 // Parses the message within its limits, imports the main graph, and turns every exception into a diagnostic. See
 // Import.h.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Import.h"
 

@@ -1,9 +1,9 @@
-//===- Import.h - ONNX models become nn modules ---------------------------------------------*- C++ -*-===//
+//===- Import.h - ONNX models become nn modules --------------------------------------------===//
 //
 // The only door to the importer, free of ONNX's types so that callers are built without exceptions. Operator versions,
 // defaults, functions and shape arithmetic are resolved behind it and nowhere else.
 //
-//===--------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_IMPORT_IMPORT_H
 #define TENON_COMPILER_IMPORT_IMPORT_H

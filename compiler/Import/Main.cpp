@@ -1,8 +1,8 @@
-//===- Main.cpp - the main graph as a function ----------------------------------------------------------===//
+//===- Main.cpp - the main graph as a function ---------------------------------------------===//
 //
 // Versions, functions, inputs with their symbolic dimensions and pins, and outputs of a model. See Graph.h.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Elements.h"
 #include "compiler/Import/Graph.h"

@@ -1,8 +1,8 @@
-//===- Movement.cpp - shapes and data movement ---------------------------------------------------------------===//
+//===- Movement.cpp - shapes and data movement ---------------------------------------------===//
 //
 // Reshape and its kin, Transpose, Concat, Expand, Tile, blocks of pixels; slices and pads are in Slicing.cpp.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
 #include "compiler/Import/RuntimeAxes.h"

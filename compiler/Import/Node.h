@@ -1,10 +1,10 @@
-//===- Node.h - a node on its way into nn --------------------------------------------------*- C++ -*-===//
+//===- Node.h - a node on its way into nn --------------------------------------------------===//
 //
 // What an importer sees of its node: inputs as values, attributes with defaults, the operator set, and where results
 // go. Number and types of inputs have been checked against the schema before an importer runs; ranks and extents have
 // not.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_IMPORT_NODE_H
 #define TENON_COMPILER_IMPORT_NODE_H

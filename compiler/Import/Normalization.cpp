@@ -1,8 +1,8 @@
-//===- Normalization.cpp - normalizations as reductions and elementwise ops ------------------------------------===//
+//===- Normalization.cpp - normalizations as reductions and elementwise ops ----------------===//
 //
 // f16 and bf16 are computed in f32 where stash_type asks for it; a wider type is never narrowed.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
 

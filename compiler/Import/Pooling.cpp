@@ -1,8 +1,8 @@
-//===- Pooling.cpp - pooling over windows and over all positions --------------------------------------------===//
+//===- Pooling.cpp - pooling over windows and over all positions ---------------------------===//
 //
 // Windows with pads known only at run time become an nn.pad and a pool without pads.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
 #include "compiler/Import/Window.h"

@@ -1,9 +1,9 @@
-//===- Quantization.cpp - quantized operators in plain arithmetic ------------------------------------------------===//
+//===- Quantization.cpp - quantized operators in plain arithmetic --------------------------===//
 //
 // QuantizeLinear and DequantizeLinear are elementwise; integer products are nn.matmul and nn.conv on i32 with the zero
 // points taken off first.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
 #include "compiler/Import/Window.h"

@@ -1,8 +1,8 @@
-//===- Reduction.cpp - reductions, selections and scans along axes -------------------------------------------===//
+//===- Reduction.cpp - reductions, selections and scans along axes -------------------------===//
 //
 // ReduceX, Softmax and its kin, ArgMax, CumSum, TopK.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
 #include "compiler/Import/RuntimeAxes.h"

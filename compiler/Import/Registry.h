@@ -1,8 +1,8 @@
-//===- Registry.h - operators and their importers ------------------------------------------*- C++ -*-===//
+//===- Registry.h - operators and their importers ------------------------------------------===//
 //
 // One table from operator to importer. Each family of operators adds its rows.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_IMPORT_REGISTRY_H
 #define TENON_COMPILER_IMPORT_REGISTRY_H

@@ -1,8 +1,8 @@
-//===- Resize.cpp - Resize and Upsample ---------------------------------------------------------------------===//
+//===- Resize.cpp - Resize and Upsample ----------------------------------------------------===//
 //
 // Result extents and scales become one index and one f32 per dimension, whichever of the two the model gives.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
 

@@ -1,9 +1,9 @@
-//===- RuntimeAxes.h - axes that are known at run time only ----------------------------------*- C++ -*-===//
+//===- RuntimeAxes.h - axes that are known at run time only --------------------------------===//
 //
 // Operators may take their axes as a tensor. Its length, and so the rank of the result, is known; which axes they are
 // is one i1 per dimension, and extents and offsets become selections.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_IMPORT_RUNTIMEAXES_H
 #define TENON_COMPILER_IMPORT_RUNTIMEAXES_H

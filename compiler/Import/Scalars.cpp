@@ -1,9 +1,9 @@
-//===- Scalars.cpp - index arithmetic of the importer, and tensors of scalars -------------------------===//
+//===- Scalars.cpp - index arithmetic of the importer, and tensors of scalars --------------===//
 //
 // Everything folds where its operands are known; what remains is numbered, so that the same computation is the same
 // value. See Builder.h.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Builder.h"
 #include "compiler/Import/Elements.h"

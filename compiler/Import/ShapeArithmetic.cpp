@@ -1,9 +1,9 @@
-//===- ShapeArithmetic.cpp - operators on tensors whose elements are scalars -----------------------------------===//
+//===- ShapeArithmetic.cpp - operators on tensors whose elements are scalars ---------------===//
 //
 // Computes a node on the scalars of its inputs, where these are known one by one: shapes become index arithmetic in
 // main instead of small tensors. What it cannot do is left to the operator's importer.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Node.h"
 #include "mlir/Dialect/Traits.h"

@@ -1,8 +1,8 @@
-//===- Slicing.cpp - Slice, Split and Pad ------------------------------------------------------------------===//
+//===- Slicing.cpp - Slice, Split and Pad --------------------------------------------------===//
 //
 // Bounds are clamped in index arithmetic, which folds where they are known.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
 #include "compiler/Import/RuntimeAxes.h"

@@ -1,8 +1,8 @@
-//===- Window.h - attributes of operators with sliding windows ------------------------------*- C++ -*-===//
+//===- Window.h - attributes of operators with sliding windows -----------------------------===//
 //
 // Kernel, strides, dilations and every form of padding of convolutions and pooling, checked and with defaults.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_IMPORT_WINDOW_H
 #define TENON_COMPILER_IMPORT_WINDOW_H

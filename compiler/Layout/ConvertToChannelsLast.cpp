@@ -1,11 +1,11 @@
-//===- ConvertToChannelsLast.cpp - channels last around convolutions and pools -----------------===//
+//===- ConvertToChannelsLast.cpp - channels last around convolutions and pools -------------===//
 //
 // Expects inferred shapes. One walk in program order: a convolution or pool takes its input without the transposition
 // in front of it (or gets one), and its result is followed by the inverse; every op behind such a transposition is
 // rewritten to work on what is in front of it, if that does not make more transpositions of full-size tensors than it
 // saves. Leaves transposed constants and transpositions of few elements to the passes that fold and simplify movement.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Layout/Passes.h"
 #include "compiler/Layout/ReshapeSegments.h"

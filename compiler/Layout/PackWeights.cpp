@@ -1,9 +1,9 @@
-//===- PackWeights.cpp - right-hand sides and filters in panels --------------------------------===//
+//===- PackWeights.cpp - right-hand sides and filters in panels ----------------------------===//
 //
 // Expects convolutions in their final layout. Gives every channels-last convolution, and every matrix product with a
 // constant (or large) right-hand side of known extents, a packed one.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Layout/PackedConstant.h"
 #include "compiler/Layout/Passes.h"

@@ -1,8 +1,8 @@
-//===- PackedConstant.cpp - constants rearranged when the model is compiled --------------------===//
+//===- PackedConstant.cpp - constants rearranged when the model is compiled ----------------===//
 //
 // Bytes are moved, never interpreted: packing is the same for every element type.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Layout/PackedConstant.h"
 

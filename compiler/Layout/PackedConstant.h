@@ -1,4 +1,4 @@
-//===- PackedConstant.h - constants rearranged when the model is compiled ----------------------===//
+//===- PackedConstant.h - constants rearranged when the model is compiled ------------------===//
 
 #ifndef TENON_COMPILER_LAYOUT_PACKEDCONSTANT_H
 #define TENON_COMPILER_LAYOUT_PACKEDCONSTANT_H

@@ -2,7 +2,7 @@
 //
 // See Passes.td for what each pass does and why it stands where it does.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_LAYOUT_PASSES_H
 #define TENON_COMPILER_LAYOUT_PASSES_H

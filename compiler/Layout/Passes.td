@@ -1,4 +1,4 @@
-//===- Passes.td - passes of the Layout stage ------------------------------------------------*- tablegen -*-===//
+//===- Passes.td - passes of the Layout stage ------------------------------------------------*- tablegen -* --===//
 
 #ifndef TENON_COMPILER_LAYOUT_PASSES
 #define TENON_COMPILER_LAYOUT_PASSES

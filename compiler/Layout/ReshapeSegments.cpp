@@ -1,10 +1,10 @@
-//===- ReshapeSegments.cpp - which dimensions of a reshape belong together ---------------------===//
+//===- ReshapeSegments.cpp - which dimensions of a reshape belong together -----------------===//
 //
 // Equal extents are matched from both ends; what is left in the middle has as many elements on both sides, because the
 // whole has. A middle of known extents is cut where running products agree. So is one with a single unknown extent on
 // each side beside equal known products: the two unknown extents are equal then.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Layout/ReshapeSegments.h"
 

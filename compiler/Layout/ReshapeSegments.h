@@ -1,4 +1,4 @@
-//===- ReshapeSegments.h - which dimensions of a reshape belong together -----------------------===//
+//===- ReshapeSegments.h - which dimensions of a reshape belong together -------------------===//
 
 #ifndef TENON_COMPILER_LAYOUT_RESHAPESEGMENTS_H
 #define TENON_COMPILER_LAYOUT_RESHAPESEGMENTS_H

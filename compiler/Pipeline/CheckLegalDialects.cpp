@@ -1,8 +1,8 @@
-//===- CheckLegalDialects.cpp - finds ops that a stage left behind ------------------------------------------===//
+//===- CheckLegalDialects.cpp - finds ops that a stage left behind -------------------------===//
 //
 // Expects: any module. Guarantees: it is unchanged and holds ops of the named dialects only.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Pipeline/Passes.h"
 #include "llvm/ADT/SmallPtrSet.h"

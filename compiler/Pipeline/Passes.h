@@ -1,4 +1,4 @@
-//===- Passes.h - passes of the pipeline itself -----------------------------------------------------------===//
+//===- Passes.h - passes of the pipeline itself --------------------------------------------===//
 
 #ifndef TENON_COMPILER_PIPELINE_PASSES_H
 #define TENON_COMPILER_PIPELINE_PASSES_H

@@ -1,4 +1,4 @@
-//===- Passes.td - passes of the pipeline itself ------------------------------------------------------===//
+//===- Passes.td - passes of the pipeline itself -------------------------------------------===//
 
 #ifndef TENON_COMPILER_PIPELINE_PASSES
 #define TENON_COMPILER_PIPELINE_PASSES

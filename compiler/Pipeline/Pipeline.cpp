@@ -1,9 +1,9 @@
-//===- Pipeline.cpp - the order of everything ----------------------------------------------------------===//
+//===- Pipeline.cpp - the order of everything ----------------------------------------------===//
 //
 // Each function is one stage; its comment says what goes in and what comes out, and its last pass checks that. No stage
 // asks for a target's name: what depends on the processor comes from Target.h.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Pipeline/Pipeline.h"
 

@@ -1,4 +1,4 @@
-//===- Pipeline.h - the order of everything ------------------------------------------------------------===//
+//===- Pipeline.h - the order of everything ------------------------------------------------===//
 
 #ifndef TENON_COMPILER_PIPELINE_PIPELINE_H
 #define TENON_COMPILER_PIPELINE_PIPELINE_H

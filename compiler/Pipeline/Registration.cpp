@@ -1,4 +1,4 @@
-//===- Registration.cpp - dialects and passes of all stages -----------------------------------------------===//
+//===- Registration.cpp - dialects and passes of all stages --------------------------------===//
 
 #include "compiler/Codegen/Passes.h"
 #include "compiler/Fuse/Passes.h"

@@ -1,11 +1,10 @@
-//===- ApproximateMath.cpp - polynomials for f32 transcendental functions
-//-------------------------------------------------===//
+//===- ApproximateMath.cpp - polynomials for f32 transcendental functions ------------------===//
 //
 // Expects: math ops on f32 scalars or vectors in scheduled kernels. Guarantees: straight-line arithmetic with the error
 // bounds said at each function (test/numerics checks them against f64); NaN, infinities and overflow as in the C
 // library. Scalars get the same code as vectors, so a value does not depend on the lane it is computed in.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Passes.h"
 

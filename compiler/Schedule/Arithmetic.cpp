@@ -1,9 +1,9 @@
-//===- Arithmetic.cpp - elementwise ops, conversions and reductions on registers -----------------------------===//
+//===- Arithmetic.cpp - elementwise ops, conversions and reductions on registers -----------===//
 //
 // Expects: operands are scalars or vectors of registerType. Guarantees: the semantics written in NnElementwise.td; f16
 // and bf16 are computed in f32 and rounded after every op, as the standard's reference does.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Elements.h"
 

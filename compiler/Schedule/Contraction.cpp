@@ -1,9 +1,9 @@
-//===- Contraction.cpp - what schedules of matrix products and convolutions share --------------===//
+//===- Contraction.cpp - what schedules of matrix products and convolutions share ----------===//
 //
 // Expects: one contraction in the body; what follows it is pointwise. Guarantees: each result element is stored once,
 // from the accumulator's register (or, for a long epilogue, from a tile of accumulators in the first level of cache).
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Contraction.h"
 

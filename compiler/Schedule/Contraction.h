@@ -1,4 +1,4 @@
-//===- Contraction.h - what schedules of matrix products and convolutions share ----------------===//
+//===- Contraction.h - what schedules of matrix products and convolutions share ------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_CONTRACTION_H
 #define TENON_COMPILER_SCHEDULE_CONTRACTION_H

@@ -1,10 +1,10 @@
-//===- ContractionDot.cpp - a few rows times a transposed right-hand side ----------------------===//
+//===- ContractionDot.cpp - a few rows times a transposed right-hand side ------------------===//
 //
 // Rows of both operands are contiguous along K, and there are too few of them to pay for packing: each result is the
 // product of two rows. As many columns as there are lanes are summed at a time, each in a vector of its own; the
 // vectors are then transposed and added, which leaves a vector of results for the epilogue.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Contraction.h"
 #include "compiler/Schedule/IndexMath.h"

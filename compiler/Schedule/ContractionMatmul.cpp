@@ -1,4 +1,4 @@
-//===- ContractionMatmul.cpp - matrix products as loops around ukernel.brgemm ------------------===//
+//===- ContractionMatmul.cpp - matrix products as loops around ukernel.brgemm --------------===//
 //
 // One phase. Its tasks are row tiles, times chunks of columns where there are few row tiles, times the batch; a task
 // range is worked through in blocks that keep A in the second level of cache while B streams by, panel by panel.
@@ -11,7 +11,7 @@
 //
 // With one right-hand side for the whole batch, the batch's rows are rows of one product.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Contraction.h"
 #include "compiler/Schedule/IndexMath.h"

@@ -1,9 +1,9 @@
-//===- ContractionPack.cpp - right-hand sides into panels at run time --------------------------===//
+//===- ContractionPack.cpp - right-hand sides into panels at run time ----------------------===//
 //
 // A task is a band of k over a few panels, so that a line of the input is read as one run and every panel is written
 // front to back.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Contraction.h"
 #include "compiler/Schedule/IndexMath.h"

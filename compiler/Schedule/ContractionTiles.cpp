@@ -1,4 +1,4 @@
-//===- ContractionTiles.cpp - register tiles of matrix products, by formula --------------------===//
+//===- ContractionTiles.cpp - register tiles of matrix products, by formula ----------------===//
 
 #include "compiler/Schedule/ContractionTiles.h"
 

@@ -1,4 +1,4 @@
-//===- ContractionTiles.h - register tiles of matrix products, by formula ----------------------===//
+//===- ContractionTiles.h - register tiles of matrix products, by formula ------------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_CONTRACTIONTILES_H
 #define TENON_COMPILER_SCHEDULE_CONTRACTIONTILES_H

@@ -1,4 +1,4 @@
-//===- Convolution.cpp - convolutions as loops around ukernel.brgemm ---------------------------===//
+//===- Convolution.cpp - convolutions as loops around ukernel.brgemm -----------------------===//
 //
 // Expects a packed filter and channels-last data; one to three spatial dimensions are brought to three (depth, height,
 // width).
@@ -12,7 +12,7 @@
 // around them. The copy also serves inputs that are computed in this kernel, narrow floats, groups (whose channels
 // become contiguous) and pixels that fall on the same sets of the cache.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Convolution.h"
 

@@ -1,4 +1,4 @@
-//===- Convolution.h - the shape of a channels-last convolution, in three spatial dimensions ---===//
+//===- Convolution.h - the shape of a channels-last convolution, in three spatial dimensions --===//
 
 #ifndef TENON_COMPILER_SCHEDULE_CONVOLUTION_H
 #define TENON_COMPILER_SCHEDULE_CONVOLUTION_H

@@ -1,4 +1,4 @@
-//===- ConvolutionDepthwise.cpp - convolutions with one channel per group ----------------------===//
+//===- ConvolutionDepthwise.cpp - convolutions with one channel per group ------------------===//
 //
 // Expects channels-last data and a filter packed as [1, ceil(C / nr), K, nr]: for a vector of channels, the weights of
 // all kernel positions lie one after the other.
@@ -8,7 +8,7 @@
 // all pixels. Kernel lines outside the image are left out by the range of the loop; the few pixels whose window leaves
 // the image sideways are done one by one with a range of kernel columns.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Convolution.h"
 

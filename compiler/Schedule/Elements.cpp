@@ -1,9 +1,9 @@
-//===- Elements.cpp - bindings, memory access and the walk down an expression -------------------------------===//
+//===- Elements.cpp - bindings, memory access and the walk down an expression --------------===//
 //
 // Expects: operands of every emitted op are bound to buffers or have defining nn ops in the kernel body.
 // Guarantees: no memory outside a tensor is touched for lanes that the mask switches off.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Elements.h"
 
@@ -189,9 +189,10 @@ Value ElementEmitter::perLane(Type elementType, ArrayRef<LaneIndex> indices,
 namespace {
 /// Where the lanes of an access lie, in elements.
 struct Address {
-  Value base;         // of lane 0
-  int64_t stride = 0; // between lanes
-  Value lanes = {};   // or one offset per lane
+  Value base;          // of lane 0
+  int64_t stride = 0;  // between lanes
+  Value lanes = {};    // or one offset per lane
+  Value advances = {}; // i1: whether the stride holds or all lanes are at the base; null: it holds
 };
 } // namespace
 
@@ -201,10 +202,16 @@ static Address linearize(ElementEmitter &emitter, Buffer buffer, ArrayRef<Value>
   bool general = false;
   int64_t staticStride = 0, inner = 1;
   bool innerKnown = true;
+  Value advances;
   for (size_t d = indices.size(); d-- > 0;) {
-    general |= static_cast<bool>(indices[d].lanes);
+    if (indices[d].advances && innerKnown && inner == 1 && staticStride == 0 && !advances) {
+      advances = indices[d].advances;
+      staticStride = 1;
+    } else {
+      general |= static_cast<bool>(indices[d].lanes);
+    }
     if (indices[d].stride != 0) {
-      general |= !innerKnown;
+      general |= !innerKnown || advances;
       staticStride += indices[d].stride * inner;
     }
     std::optional<int64_t> extent = constantValue(extents[d]);
@@ -217,7 +224,7 @@ static Address linearize(ElementEmitter &emitter, Buffer buffer, ArrayRef<Value>
       base = emitter.add(d == 0 ? base : emitter.mul(base, extents[d]), indices[d].base);
     if (buffer.offset)
       base = emitter.add(buffer.offset, base);
-    return {base, staticStride};
+    return {base, staticStride, {}, advances};
   }
   auto type = VectorType::get({emitter.lanes()}, b.getIndexType());
   Value lanes;
@@ -244,7 +251,18 @@ Value ElementEmitter::load(Type elementType, Buffer buffer, ArrayRef<Value> exte
   } else {
     auto type = VectorType::get({laneCount}, stored);
     auto zero = [&] { return arith::ConstantOp::create(b, b.getZeroAttr(type)); };
-    if (!address.lanes && address.stride == 1) {
+    if (address.advances) {
+      auto choice = scf::IfOp::create(b, type, address.advances, /*withElseRegion=*/true);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(choice.thenBlock());
+      Value run = mask ? Value(vector::MaskedLoadOp::create(b, type, buffer.memref, address.base, mask, zero()))
+                       : Value(vector::LoadOp::create(b, type, buffer.memref, address.base));
+      scf::YieldOp::create(b, run);
+      b.setInsertionPointToStart(choice.elseBlock());
+      Value one = memref::LoadOp::create(b, buffer.memref, address.base);
+      scf::YieldOp::create(b, splat(one));
+      loaded = choice.getResult(0);
+    } else if (!address.lanes && address.stride == 1) {
       loaded = mask ? Value(vector::MaskedLoadOp::create(b, type, buffer.memref, address.base, mask, zero()))
                     : Value(vector::LoadOp::create(b, type, buffer.memref, address.base));
     } else {
@@ -317,7 +335,14 @@ SmallVector<LaneIndex> ElementEmitter::broadcastIndices(Value operand, ArrayRef<
       } else {
         Value lanes = laneVector(index);
         Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(lanes.getType()));
-        result.push_back({Value(), 0, arith::SelectOp::create(b, repeats, zeros, lanes)});
+        LaneIndex mapped{Value(), 0, arith::SelectOp::create(b, repeats, zeros, lanes)};
+        if (index.stride == 1 || index.advances) {
+          Value once = arith::ConstantIntOp::create(b, 0, 1);
+          Value advances = index.advances ? index.advances : arith::ConstantIntOp::create(b, 1, 1);
+          mapped.base = arith::SelectOp::create(b, repeats, constant(0), index.base);
+          mapped.advances = b.createOrFold<arith::SelectOp>(repeats, once, advances);
+        }
+        result.push_back(mapped);
       }
     }
   }

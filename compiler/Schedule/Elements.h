@@ -1,11 +1,11 @@
-//===- Elements.h - values of tensor expressions, one group of lanes at a time --------------------------===//
+//===- Elements.h - values of tensor expressions, one group of lanes at a time -------------===//
 //
 // The heart of scheduling: every nn op that has a pointwise definition (its element at an index, in terms of its
 // operands' elements) is emitted through an ElementEmitter. A schedule decides loops, lanes and where results are
 // stored; the emitter follows the expression from a result down to buffers. With one lane and no approximations the
 // same definitions are the reference lowering.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_ELEMENTS_H
 #define TENON_COMPILER_SCHEDULE_ELEMENTS_H
@@ -28,7 +28,8 @@ using mlir::Value;
 struct LaneIndex {
   Value base;
   int64_t stride = 0;
-  Value lanes = {}; ///< vector<L x index>; then base and stride mean nothing
+  Value lanes = {};    ///< vector<L x index>; then base and stride mean nothing
+  Value advances = {}; ///< i1, beside `lanes`: they are base + l if it is true, else all base
 
   bool isUniform() const { return !lanes && stride == 0; }
   bool operator==(const LaneIndex &other) const {

@@ -1,4 +1,4 @@
-//===- ElementsMovement.cpp - pointwise definitions of shape, movement and indexing ops ------------------------===//
+//===- ElementsMovement.cpp - pointwise definitions of shape, movement and indexing ops ----===//
 
 #include "compiler/Schedule/IndexMath.h"
 

@@ -1,8 +1,8 @@
-//===- ElementsReduction.cpp - pointwise definitions of reductions, windows and contractions ---------------------===//
+//===- ElementsReduction.cpp - pointwise definitions of reductions, windows and contractions --===//
 //
 // An element of these ops is a loop over other elements. Fast schedules replace the hot ones; these are the reference.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/IndexMath.h"
 

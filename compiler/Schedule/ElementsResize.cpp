@@ -1,9 +1,9 @@
-//===- ElementsResize.cpp - pointwise definition of nn.resize ----------------------------------------------------===//
+//===- ElementsResize.cpp - pointwise definition of nn.resize ------------------------------===//
 //
 // ONNX Resize: a result coordinate is mapped to the input, then interpolated from neighbours in each resized dimension.
 // Coordinates are computed in f64, so that whole numbers come out whole.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/IndexMath.h"
 

@@ -1,4 +1,4 @@
-//===- IndexMath.cpp - loops that carry values, linear indices ------------------------------------------------===//
+//===- IndexMath.cpp - loops that carry values, linear indices -----------------------------===//
 
 #include "compiler/Schedule/IndexMath.h"
 

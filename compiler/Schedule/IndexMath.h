@@ -1,4 +1,4 @@
-//===- IndexMath.h - arithmetic on indices of one or of many lanes ------------------------------------------===//
+//===- IndexMath.h - arithmetic on indices of one or of many lanes -------------------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_INDEXMATH_H
 #define TENON_COMPILER_SCHEDULE_INDEXMATH_H

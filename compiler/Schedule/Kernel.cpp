@@ -1,5 +1,4 @@
-//===- Kernel.cpp - buffers, extents and phases of a kernel being scheduled
-//----------------------------------------===//
+//===- Kernel.cpp - buffers, extents and phases of a kernel being scheduled ----------------===//
 
 #include "compiler/Schedule/Kernel.h"
 

@@ -1,5 +1,4 @@
-//===- Kernel.h - a kernel function while it is being scheduled
-//----------------------------------------------------===//
+//===- Kernel.h - a kernel function while it is being scheduled ----------------------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_KERNEL_H
 #define TENON_COMPILER_SCHEDULE_KERNEL_H
@@ -78,6 +77,13 @@ Value product(ElementEmitter &emitter, llvm::ArrayRef<Value> extents);
 /// Whether two extents are known to be equal.
 bool sameExtent(Value lhs, Value rhs);
 bool sameExtents(llvm::ArrayRef<Value> lhs, llvm::ArrayRef<Value> rhs);
+
+/// A transposition without the dimensions that are known to have one element: they move no data.
+struct Permutation {
+  SmallVector<int64_t> dims; ///< as nn.transpose's: dimension d of the result is dimension dims[d] of the input
+  SmallVector<Value> from, to;
+};
+Permutation withoutUnitDimensions(Kernel &kernel, nn::TransposeOp op);
 
 /// A loop over [from, to) in steps of `emitter.lanes()`, then the rest: masked where the machine has masks, else one by
 /// one. `body` gets the emitter to use (its mask is set) and the position of lane 0.

@@ -1,5 +1,4 @@
-//===- Passes.h - passes of the Schedule stage
-//-----------------------------------------------------------------------===//
+//===- Passes.h - passes of the Schedule stage ---------------------------------------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_PASSES_H
 #define TENON_COMPILER_SCHEDULE_PASSES_H

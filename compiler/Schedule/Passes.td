@@ -1,4 +1,4 @@
-//===- Passes.td - kernel bodies become loops, vectors and microkernels -------------------------------------------------===//
+//===- Passes.td - kernel bodies become loops, vectors and microkernels --------------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_PASSES
 #define TENON_COMPILER_SCHEDULE_PASSES

@@ -1,10 +1,9 @@
-//===- Recurrent.cpp - LSTM sequences
-//----------------------------------------------------------------------------------===//
+//===- Recurrent.cpp - LSTM sequences ------------------------------------------------------===//
 //
 // One task per direction and batch item runs the whole sequence with state and gates in scratch. A step is a
 // vector-matrix product, gates side by side on the lanes (several accumulators in flight), then the cell on lanes.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/IndexMath.h"
 #include "compiler/Schedule/Sequential.h"

@@ -1,9 +1,9 @@
-//===- ScheduleInterleave.cpp - transpositions between planes and pixels of two or three channels ===//
+//===- ScheduleInterleave.cpp - transpositions between planes and pixels of two or three channels --===//
 //
 // A vector of each plane becomes as many vectors of pixels, or the other way round, by shuffles of two vectors at a
 // time: for an image of three channels two for each vector stored.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Contraction.h"
 #include "compiler/Schedule/IndexMath.h"
@@ -41,15 +41,13 @@ namespace {
 /// One transposition. `joins`: lines of planes become pixels; else pixels become lines.
 class Interleave {
 public:
-  Interleave(Kernel &kernel, nn::TransposeOp op, bool joins)
-      : kernel(kernel), b(kernel.builder), e(kernel.emitter(1)), joins(joins), permutation(op.getPermutation()),
+  Interleave(Kernel &kernel, nn::TransposeOp op, const Permutation &moves, bool joins)
+      : kernel(kernel), b(kernel.builder), e(kernel.emitter(1)), joins(joins), permutation(moves.dims),
         source(kernel.argumentBuffer(cast<BlockArgument>(op.getInput()))), target(kernel.resultBuffer(0)),
-        from(kernel.extents(op.getInput())), to(kernel.extents(op.getResult())) {
-    auto type = cast<RankedTensorType>(op.getInput().getType());
-    last = type.getRank() - 1;
-    element = type.getElementType();
+        from(moves.from), to(moves.to), element(cast<RankedTensorType>(op.getInput().getType()).getElementType()) {
+    last = from.size() - 1;
     int64_t channelDim = joins ? permutation[last] : last; // of the input
-    channels = type.getDimSize(channelDim);
+    channels = *getConstantIntValue(OpFoldResult(from[channelDim]));
     channel = llvm::find(permutation, channelDim) - permutation.begin();
     line = joins ? last - 1 : last;
     lanes = std::min<int64_t>(kernel.machine.lanes(element.getIntOrFloatBitWidth() / 8), 16);
@@ -83,7 +81,7 @@ private:
   ImplicitLocOpBuilder &b;
   ElementEmitter e;
   bool joins;
-  ArrayRef<int64_t> permutation;
+  SmallVector<int64_t> permutation;
   Buffer source, target;
   SmallVector<Value> from, to;
   Type element;
@@ -149,17 +147,23 @@ private:
 
 bool scheduleInterleave(Kernel &kernel) {
   auto op = kernel.ops().size() == 1 ? dyn_cast<nn::TransposeOp>(kernel.ops().front()) : nn::TransposeOp();
-  if (!op || op.getPermutation().size() < 2 || !isa<BlockArgument>(op.getInput()))
+  if (!op || !isa<BlockArgument>(op.getInput()) ||
+      cast<RankedTensorType>(op.getInput().getType()).getElementType().isInteger(1))
     return false;
-  ArrayRef<int64_t> permutation = op.getPermutation();
-  auto type = cast<RankedTensorType>(op.getInput().getType());
-  int64_t last = type.getRank() - 1;
+  Permutation moves = withoutUnitDimensions(kernel, op);
+  int64_t last = moves.dims.size() - 1;
+  if (last < 1)
+    return false;
+  auto isFew = [&](int64_t inputDim) {
+    std::optional<int64_t> channels = getConstantIntValue(OpFoldResult(moves.from[inputDim]));
+    return channels == 2 || channels == 3;
+  };
   // The run along a line is last in one of the two and last but one in the other, where the channels follow it.
-  bool joins = permutation[last - 1] == last, splits = permutation[last] == last - 1;
-  int64_t channels = type.getDimSize(joins ? permutation[last] : last);
-  if (joins == splits || channels < 2 || channels > 3 || type.getElementType().isInteger(1))
+  bool joins = moves.dims[last - 1] == last && isFew(moves.dims[last]);
+  bool splits = moves.dims[last] == last - 1 && isFew(last);
+  if (!joins && !splits)
     return false;
-  Interleave(kernel, op, joins).emitPhase();
+  Interleave(kernel, op, moves, joins).emitPhase();
   kernel.setPath("vector");
   return true;
 }

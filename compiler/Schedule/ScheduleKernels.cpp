@@ -1,5 +1,4 @@
-//===- ScheduleKernels.cpp - choose and run a schedule for every kernel
-//--------------------------------------------------===//
+//===- ScheduleKernels.cpp - choose and run a schedule for every kernel --------------------===//
 
 #include "compiler/Schedule/Kernel.h"
 #include "compiler/Schedule/Passes.h"

@@ -1,10 +1,9 @@
-//===- ScheduleMap.cpp - results element by element along the last dimension
-//-----------------------------------------===//
+//===- ScheduleMap.cpp - results element by element along the last dimension ---------------===//
 //
 // Expects: every op of the body has a pointwise definition. Guarantees: each result element is computed and stored
 // once; tasks are runs of rows (or of elements where there is one row). A concatenation is one sweep per operand.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/IndexMath.h"
 #include "compiler/Schedule/Kernel.h"

@@ -1,5 +1,4 @@
-//===- ScheduleRows.cpp - reductions and elementwise ops over common rows
-//--------------------------------------------------===//
+//===- ScheduleRows.cpp - reductions and elementwise ops over common rows ------------------===//
 //
 // A row is the set of positions that one reduced value comes from. Dependent reductions need one pass over the row each
 // (softmax: maximum, sum, result); independent ones share a pass. Lanes run along the last dimension: inside the row if
@@ -8,7 +7,7 @@
 // Expects: all reductions have the same input extents, axes and keep_dims; other ops are elementwise or broadcasts.
 // Guarantees: each input element is read once per pass, each result written once.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/IndexMath.h"
 #include "compiler/Schedule/Kernel.h"

@@ -1,10 +1,9 @@
-//===- Sequential.cpp - ops whose results depend on the order of steps
-//---------------------------------------------------===//
+//===- Sequential.cpp - ops whose results depend on the order of steps ---------------------===//
 //
 // Expects: one such op in the body, its operands any expressions over arguments. Guarantees: the order that the op's
 // description gives.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Sequential.h"
 

@@ -1,5 +1,4 @@
-//===- Sequential.h - schedules of single ops with an order of steps
-//------------------------------------------------------===//
+//===- Sequential.h - schedules of single ops with an order of steps -----------------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_SEQUENTIAL_H
 #define TENON_COMPILER_SCHEDULE_SEQUENTIAL_H

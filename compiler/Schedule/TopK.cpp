@@ -1,10 +1,9 @@
-//===- TopK.cpp - the k extreme elements of each line
-//--------------------------------------------------------------------===//
+//===- TopK.cpp - the k extreme elements of each line --------------------------------------===//
 //
 // A bottom-up merge sort of the line's indices, stable, so that equal elements keep the order of their indices: O(n log
 // n) whatever k is. Scratch holds two index lists of the line's length.
 //
-//===---------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/IndexMath.h"
 #include "compiler/Schedule/Sequential.h"

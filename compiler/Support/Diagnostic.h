@@ -1,9 +1,9 @@
-//===- Diagnostic.h - what is said to the user about a model ------------------------------*- C++ -*-===//
+//===- Diagnostic.h - what is said to the user about a model -------------------------------===//
 //
 // One finding about a model or an input: what is wrong, where, and what to do about it. Stages append diagnostics to a
 // list; the driver prints them as text or as JSON.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_SUPPORT_DIAGNOSTIC_H
 #define TENON_COMPILER_SUPPORT_DIAGNOSTIC_H

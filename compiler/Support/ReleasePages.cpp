@@ -1,4 +1,4 @@
-//===- ReleasePages.cpp - memory that will hardly be read again -----------------------------------------===//
+//===- ReleasePages.cpp - memory that will hardly be read again ----------------------------===//
 
 #include "compiler/Support/ReleasePages.h"
 #include <cstdint>

@@ -1,4 +1,4 @@
-//===- ReleasePages.h - memory that will hardly be read again -------------------------------------------===//
+//===- ReleasePages.h - memory that will hardly be read again ------------------------------===//
 
 #ifndef TENON_COMPILER_SUPPORT_RELEASEPAGES_H
 #define TENON_COMPILER_SUPPORT_RELEASEPAGES_H

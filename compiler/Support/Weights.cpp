@@ -1,4 +1,4 @@
-//===- Weights.cpp - the constants of a compiled model, between Codegen and Emit -------------------===//
+//===- Weights.cpp - the constants of a compiled model, between Codegen and Emit -----------===//
 
 #include "compiler/Support/Weights.h"
 #include "mlir/IR/Builders.h"

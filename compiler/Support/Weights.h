@@ -1,4 +1,4 @@
-//===- Weights.h - the constants of a compiled model, between Codegen and Emit ---------------------===//
+//===- Weights.h - the constants of a compiled model, between Codegen and Emit -------------===//
 //
 // After Codegen the module attribute `tenon.weights` says what the weight section holds:
 //
@@ -9,7 +9,7 @@
 // zero. An element takes the bytes it takes at run time (booleans one byte). Values are attributes of builtin or
 // resource kind whose bytes are read when the section is written, never before.
 //
-//===----------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_COMPILER_SUPPORT_WEIGHTS_H
 #define TENON_COMPILER_SUPPORT_WEIGHTS_H

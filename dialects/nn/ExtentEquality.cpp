@@ -1,8 +1,8 @@
-//===- ExtentEquality.cpp - whether two extents are the same number ---------------------------------------===//
+//===- ExtentEquality.cpp - whether two extents are the same number ------------------------===//
 //
 // See ExtentEquality.h.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "dialects/nn/ExtentEquality.h"
 #include "dialects/nn/Nn.h"

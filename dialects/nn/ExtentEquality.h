@@ -1,9 +1,9 @@
-//===- ExtentEquality.h - whether two extents are the same number -----------------------------------------===//
+//===- ExtentEquality.h - whether two extents are the same number --------------------------===//
 //
 // Extents are SSA values; two that are computed in different places are equal if they are computed alike from equal
 // extents. This decides it without changing the IR: extents of results are reified into a block of its own.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_DIALECTS_NN_EXTENTEQUALITY_H
 #define TENON_DIALECTS_NN_EXTENTEQUALITY_H

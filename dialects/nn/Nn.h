@@ -1,8 +1,8 @@
-//===- Nn.h - the nn dialect: its ops, attributes and the questions one asks of them -----------------===//
+//===- Nn.h - the nn dialect: its ops, attributes and the questions one asks of them -------===//
 //
 // Include this to use the dialect. What it computes is in the .td files beside it.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_DIALECTS_NN_NN_H
 #define TENON_DIALECTS_NN_NN_H

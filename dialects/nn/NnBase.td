@@ -1,9 +1,9 @@
-//===- NnBase.td - the nn dialect, its attributes and op base classes ----*- tablegen -*-===//
+//===- NnBase.td - the nn dialect, its attributes and op base classes ----*- tablegen -* ---===//
 //
 // nn says what a model computes: tensors with value semantics, dynamic dimensions, numpy broadcasting. It says nothing of
 // memory, layout in memory, tiles or threads.
 //
-//===------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_DIALECTS_NN_BASE
 #define TENON_DIALECTS_NN_BASE

@@ -1,8 +1,8 @@
-//===- NnContraction.cpp - matrix products, convolutions and pooling --------------------------------------===//
+//===- NnContraction.cpp - matrix products, convolutions and pooling -----------------------===//
 //
 // Constraints and result shapes; the formulas are in NnContraction.td.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "dialects/nn/Nn.h"
 

@@ -1,4 +1,4 @@
-//===- NnContraction.td - matrix products, convolutions and pooling ----------------------===//
+//===- NnContraction.td - matrix products, convolutions and pooling ------------------------===//
 
 #ifndef TENON_DIALECTS_NN_CONTRACTION
 #define TENON_DIALECTS_NN_CONTRACTION

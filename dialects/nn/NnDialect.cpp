@@ -1,8 +1,8 @@
-//===- NnDialect.cpp - registration of the nn dialect -----------------------------------------------------===//
+//===- NnDialect.cpp - registration of the nn dialect --------------------------------------===//
 //
 // What each op requires and which shape it gives is in Nn<Family>.cpp.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "dialects/nn/Nn.h"
 #include "mlir/IR/DialectImplementation.h"

@@ -1,8 +1,8 @@
-//===- NnElementwise.cpp - verifiers and folders of elementwise ops --------------------------------------===//
+//===- NnElementwise.cpp - verifiers and folders of elementwise ops ------------------------===//
 //
 // Result shapes are the broadcast of the operands' for all of them (Extents::appendElementwise, from NnElementwise.td).
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "dialects/nn/Nn.h"
 #include "mlir/IR/Matchers.h"

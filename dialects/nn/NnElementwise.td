@@ -1,4 +1,4 @@
-//===- NnElementwise.td - one result element from one element of each operand ------------===//
+//===- NnElementwise.td - one result element from one element of each operand --------------===//
 
 #ifndef TENON_DIALECTS_NN_ELEMENTWISE
 #define TENON_DIALECTS_NN_ELEMENTWISE

@@ -1,5 +1,4 @@
-//===- NnExtentMap.cpp - value numbering of extents
-//---------------------------------------------------------------------===//
+//===- NnExtentMap.cpp - value numbering of extents ----------------------------------------===//
 
 #include "dialects/nn/NnExtentMap.h"
 

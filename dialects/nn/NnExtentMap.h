@@ -1,5 +1,4 @@
-//===- NnExtentMap.h - the extents of all tensors of a function as SSA values
-//--------------------------------------------===//
+//===- NnExtentMap.h - the extents of all tensors of a function as SSA values --------------===//
 
 #ifndef TENON_DIALECTS_NN_NNEXTENTMAP_H
 #define TENON_DIALECTS_NN_NNEXTENTMAP_H

@@ -1,8 +1,8 @@
-//===- NnMovement.cpp - constants, shapes and data movement ----------------------------------------------===//
+//===- NnMovement.cpp - constants, shapes and data movement --------------------------------===//
 //
 // Constraints, result shapes and local folds; the formulas are in NnMovement.td.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "dialects/nn/Nn.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"

@@ -1,4 +1,4 @@
-//===- NnMovement.td - constants, shapes and data movement --------------------------------===//
+//===- NnMovement.td - constants, shapes and data movement ---------------------------------===//
 
 #ifndef TENON_DIALECTS_NN_MOVEMENT
 #define TENON_DIALECTS_NN_MOVEMENT

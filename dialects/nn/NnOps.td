@@ -1,4 +1,4 @@
-//===- NnOps.td - all ops of the nn dialect, by family ---------------------------------------===//
+//===- NnOps.td - all ops of the nn dialect, by family -------------------------------------===//
 
 #ifndef TENON_DIALECTS_NN_OPS
 #define TENON_DIALECTS_NN_OPS

@@ -1,4 +1,4 @@
-//===- NnRecurrent.td - recurrences over time ------------------------------------------------===//
+//===- NnRecurrent.td - recurrences over time ----------------------------------------------===//
 
 #ifndef TENON_DIALECTS_NN_RECURRENT
 #define TENON_DIALECTS_NN_RECURRENT

@@ -1,8 +1,8 @@
-//===- NnReduction.cpp - reductions, scans and selections along axes -------------------------------------===//
+//===- NnReduction.cpp - reductions, scans and selections along axes -----------------------===//
 //
 // Constraints and result shapes; the formulas are in NnReduction.td.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "dialects/nn/Nn.h"
 

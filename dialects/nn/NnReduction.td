@@ -1,4 +1,4 @@
-//===- NnReduction.td - reductions, scans and selections along axes ----------------------===//
+//===- NnReduction.td - reductions, scans and selections along axes ------------------------===//
 
 #ifndef TENON_DIALECTS_NN_REDUCTION
 #define TENON_DIALECTS_NN_REDUCTION

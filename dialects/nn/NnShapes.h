@@ -1,4 +1,4 @@
-//===- NnShapes.h - result shapes of nn ops, said once for inference and reification ---------------------===//
+//===- NnShapes.h - result shapes of nn ops, said once for inference and reification -------===//
 //
 // An op with inferred results has one function `resultShapes` that checks its operands and gives element type and
 // extents of each result. It speaks to `Extents`, which answers in one of two ways:
@@ -9,7 +9,7 @@
 // Nothing is
 //   reported, because the op has been verified.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_DIALECTS_NN_NNSHAPES_H
 #define TENON_DIALECTS_NN_NNSHAPES_H

@@ -1,9 +1,9 @@
-//===- NnStructure.cpp - calls of kernels ------------------------------------------------------------------===//
+//===- NnStructure.cpp - calls of kernels --------------------------------------------------===//
 //
 // A launch names a function with the attribute `nn.kernel`. Before Schedule that function takes and returns tensors;
 // afterwards it takes one flat buffer per tensor argument and result. Both are accepted.
 //
-//===-------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "dialects/nn/Nn.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"

@@ -1,4 +1,4 @@
-//===- NnStructure.td - how a model is put together from kernels -----------------------------===//
+//===- NnStructure.td - how a model is put together from kernels ---------------------------===//
 
 #ifndef TENON_DIALECTS_NN_STRUCTURE
 #define TENON_DIALECTS_NN_STRUCTURE

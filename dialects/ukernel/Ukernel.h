@@ -1,4 +1,4 @@
-//===- Ukernel.h - the ukernel dialect ---------------------------------------------------------===//
+//===- Ukernel.h - the ukernel dialect -----------------------------------------------------===//
 
 #ifndef TENON_DIALECTS_UKERNEL_UKERNEL_H
 #define TENON_DIALECTS_UKERNEL_UKERNEL_H

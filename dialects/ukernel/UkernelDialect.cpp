@@ -1,4 +1,4 @@
-//===- UkernelDialect.cpp - registration and verifiers of the ukernel dialect ------------------===//
+//===- UkernelDialect.cpp - registration and verifiers of the ukernel dialect --------------===//
 
 #include "dialects/ukernel/Ukernel.h"
 

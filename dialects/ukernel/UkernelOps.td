@@ -1,4 +1,4 @@
-//===- UkernelOps.td - how a target computes: phases, packed tiles, microkernels -------------------------===//
+//===- UkernelOps.td - how a target computes: phases, packed tiles, microkernels -----------===//
 
 #ifndef TENON_DIALECTS_UKERNEL_OPS
 #define TENON_DIALECTS_UKERNEL_OPS

@@ -1,8 +1,8 @@
-//===- AArch64Target.cpp - 64-bit Arm processors -----------------------------------------------===//
+//===- AArch64Target.cpp - 64-bit Arm processors -------------------------------------------===//
 //
 // NEON vectors of 128 bits on every processor, also where there is SVE: its length is not known when compiling.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "targets/aarch64/AArch64Target.h"
 #include "targets/LowerUkernels.h"

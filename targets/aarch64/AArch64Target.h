@@ -1,4 +1,4 @@
-//===- AArch64Target.h - 64-bit Arm processors -------------------------------------------------===//
+//===- AArch64Target.h - 64-bit Arm processors ---------------------------------------------===//
 
 #ifndef TENON_TARGETS_AARCH64_AARCH64TARGET_H
 #define TENON_TARGETS_AARCH64_AARCH64TARGET_H

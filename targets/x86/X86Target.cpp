@@ -1,9 +1,9 @@
-//===- X86Target.cpp - x86-64 processors -------------------------------------------------------===//
+//===- X86Target.cpp - x86-64 processors ---------------------------------------------------===//
 //
 // Facts about a processor come from its features (LLVM's tables) and, for what features do not tell, from a table of
 // cores.
 //
-//===------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "targets/x86/X86Target.h"
 #include "targets/LowerUkernels.h"

@@ -1,4 +1,4 @@
-//===- X86Target.h - x86-64 processors ---------------------------------------------------------===//
+//===- X86Target.h - x86-64 processors -----------------------------------------------------===//
 
 #ifndef TENON_TARGETS_X86_X86TARGET_H
 #define TENON_TARGETS_X86_X86TARGET_H

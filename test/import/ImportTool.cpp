@@ -1,9 +1,9 @@
-//===- ImportTool.cpp - the importer alone -------------------------------------------------------------------===//
+//===- ImportTool.cpp - the importer alone -------------------------------------------------===//
 //
 // tenon_import_tool model.onnx [--shape NAME=1x3x?] [--dim SYMBOL=8] [--quiet | --json]: prints the nn module as text
 // or as JSON (see moduleJson); or the diagnostics as JSON, and exits 1.
 //
-//===------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Import.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

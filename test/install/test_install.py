@@ -25,7 +25,7 @@ int main(void) {
     puts(error);
     return 1;
   }
-  printf("%u input, %u output\\n", tenon_num_inputs(module), tenon_num_outputs(module));
+  printf("%u input, %u output\n", tenon_num_inputs(module), tenon_num_outputs(module));
   tenon_close(module);
   return 0;
 }

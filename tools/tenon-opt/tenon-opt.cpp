@@ -1,4 +1,4 @@
-//===- tenon-opt.cpp - runs any pass of any stage alone, on IR as text ---------------------------------===//
+//===- tenon-opt.cpp - runs any pass of any stage alone, on IR as text ---------------------===//
 //
 //   tenon-opt --tenon-outline-phases kernels.mlir
 //   tenon-opt --tenon-loops=cpu=x86-64-v3 scheduled.mlir
@@ -6,7 +6,7 @@
 // The named pipelines are the stages of compiler/Pipeline/Pipeline.cpp. Flags for printing, timing, verification and
 // reproducers are MlirOptMain's (--help).
 //
-//===----------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Pipeline/Pipeline.h"
 #include "mlir/IR/DialectRegistry.h"

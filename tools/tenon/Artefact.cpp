@@ -1,4 +1,4 @@
-//===- Artefact.cpp - what a compiled library says about itself -------------------------------------------===//
+//===- Artefact.cpp - what a compiled library says about itself ----------------------------===//
 
 #include "tools/tenon/Artefact.h"
 #include "tenon/model_abi.h"

@@ -1,9 +1,9 @@
-//===- Artefact.h - what a compiled library says about itself ---------------------------------------------===//
+//===- Artefact.h - what a compiled library says about itself ------------------------------===//
 //
 // Read from the file's bytes: nothing in it is executed, so artefacts for other processors, and of unknown origin, can
 // be inspected.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_TOOLS_TENON_ARTEFACT_H
 #define TENON_TOOLS_TENON_ARTEFACT_H

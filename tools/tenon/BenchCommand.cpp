@@ -1,4 +1,4 @@
-//===- BenchCommand.cpp - `tenon bench` -----------------------------------------------------------------===//
+//===- BenchCommand.cpp - `tenon bench` ----------------------------------------------------===//
 
 #include "tools/tenon/Commands.h"
 #include "tools/tenon/FmaPeak.h"

@@ -1,9 +1,9 @@
-//===- Commands.h - the subcommands of `tenon` -----------------------------------------------------------===//
+//===- Commands.h - the subcommands of `tenon` ---------------------------------------------===//
 //
 // Each function adds a subcommand with its flags to the parser. What the subcommand does runs when the parser has seen
 // all arguments; it throws one of the errors below, or sets `exitCode`.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_TOOLS_TENON_COMMANDS_H
 #define TENON_TOOLS_TENON_COMMANDS_H

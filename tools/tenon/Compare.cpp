@@ -1,4 +1,4 @@
-//===- Compare.cpp - whether two tensors agree ---------------------------------------------------------------===//
+//===- Compare.cpp - whether two tensors agree ---------------------------------------------===//
 
 #include "tools/tenon/Compare.h"
 #include <cmath>

@@ -1,4 +1,4 @@
-//===- Compare.h - whether two tensors agree -----------------------------------------------------------------===//
+//===- Compare.h - whether two tensors agree -----------------------------------------------===//
 
 #ifndef TENON_TOOLS_TENON_COMPARE_H
 #define TENON_TOOLS_TENON_COMPARE_H

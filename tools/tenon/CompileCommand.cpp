@@ -1,4 +1,4 @@
-//===- CompileCommand.cpp - `tenon compile` ---------------------------------------------------------------===//
+//===- CompileCommand.cpp - `tenon compile` ------------------------------------------------===//
 
 #include "tools/tenon/Commands.h"
 #include "tools/tenon/CompileFlags.h"

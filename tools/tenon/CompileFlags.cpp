@@ -1,4 +1,4 @@
-//===- CompileFlags.cpp - the flags of every subcommand that compiles ---------------------------------------===//
+//===- CompileFlags.cpp - the flags of every subcommand that compiles ----------------------===//
 
 #include "tools/tenon/CompileFlags.h"
 #include "tools/tenon/Commands.h"

@@ -1,4 +1,4 @@
-//===- CompileFlags.h - the flags of every subcommand that compiles -----------------------------------------===//
+//===- CompileFlags.h - the flags of every subcommand that compiles ------------------------===//
 
 #ifndef TENON_TOOLS_TENON_COMPILEFLAGS_H
 #define TENON_TOOLS_TENON_COMPILEFLAGS_H

@@ -1,9 +1,9 @@
-//===- FmaPeak.cpp - what this machine's multiply-add units give ---------------------------------------------===//
+//===- FmaPeak.cpp - what this machine's multiply-add units give ---------------------------===//
 //
 // Twelve independent chains: enough to hide a latency of 4 to 5 cycles with two units (Agner Fog's tables), few enough
 // for sixteen vector registers.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "tools/tenon/FmaPeak.h"
 #include <algorithm>

@@ -1,4 +1,4 @@
-//===- FmaPeak.h - what this machine's multiply-add units give -----------------------------------------------===//
+//===- FmaPeak.h - what this machine's multiply-add units give -----------------------------===//
 
 #ifndef TENON_TOOLS_TENON_FMAPEAK_H
 #define TENON_TOOLS_TENON_FMAPEAK_H

@@ -1,8 +1,8 @@
-//===- InspectCommand.cpp - `tenon inspect` ---------------------------------------------------------------===//
+//===- InspectCommand.cpp - `tenon inspect` ------------------------------------------------===//
 //
 // A model is described by its file and by what it compiles to; a compiled library by its descriptor and manifest.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "tools/tenon/Artefact.h"
 #include "tools/tenon/Commands.h"

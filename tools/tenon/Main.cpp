@@ -1,9 +1,9 @@
-//===- Main.cpp - the program `tenon` ---------------------------------------------------------------------===//
+//===- Main.cpp - the program `tenon` ------------------------------------------------------===//
 //
 // Compiles neural networks and runs what it compiled. Exit codes: 0 done, 1 the model or an input is at fault, 2 usage,
 // 70 internal.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Support/Version.h"
 #include "tenon/model_abi.h"

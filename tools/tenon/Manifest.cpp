@@ -1,4 +1,4 @@
-//===- Manifest.cpp - the JSON text inside a compiled model ---------------------------------------------------===//
+//===- Manifest.cpp - the JSON text inside a compiled model --------------------------------===//
 
 #include "tools/tenon/Manifest.h"
 

@@ -1,4 +1,4 @@
-//===- Manifest.h - the JSON text inside a compiled model -----------------------------------------------------===//
+//===- Manifest.h - the JSON text inside a compiled model ----------------------------------===//
 
 #ifndef TENON_TOOLS_TENON_MANIFEST_H
 #define TENON_TOOLS_TENON_MANIFEST_H

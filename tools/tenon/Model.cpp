@@ -1,4 +1,4 @@
-//===- Model.cpp - a compiled model that is open, and what it is fed -------------------------------------===//
+//===- Model.cpp - a compiled model that is open, and what it is fed -----------------------===//
 
 #include "tools/tenon/Model.h"
 #include "tools/tenon/Commands.h"

@@ -1,4 +1,4 @@
-//===- Model.h - a compiled model that is open, and what it is fed ---------------------------------------===//
+//===- Model.h - a compiled model that is open, and what it is fed -------------------------===//
 
 #ifndef TENON_TOOLS_TENON_MODEL_H
 #define TENON_TOOLS_TENON_MODEL_H

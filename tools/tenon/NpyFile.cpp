@@ -1,9 +1,9 @@
-//===- NpyFile.cpp - NumPy's .npy format --------------------------------------------------------------------===//
+//===- NpyFile.cpp - NumPy's .npy format ---------------------------------------------------===//
 //
 // The format (numpy.lib.format): "\x93NUMPY", version, length of the header, the header (a Python literal with descr,
 // fortran_order and shape, padded with spaces), the elements.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "tools/tenon/Commands.h"
 #include "tools/tenon/TensorFile.h"

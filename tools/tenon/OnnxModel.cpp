@@ -1,4 +1,4 @@
-//===- OnnxModel.cpp - what an ONNX file holds, before any compilation ----------------------------------------===//
+//===- OnnxModel.cpp - what an ONNX file holds, before any compilation ---------------------===//
 
 #include "tools/tenon/OnnxModel.h"
 #include "tools/tenon/Commands.h"

@@ -1,4 +1,4 @@
-//===- OnnxModel.h - what an ONNX file holds, before any compilation ------------------------------------------===//
+//===- OnnxModel.h - what an ONNX file holds, before any compilation -----------------------===//
 
 #ifndef TENON_TOOLS_TENON_ONNXMODEL_H
 #define TENON_TOOLS_TENON_ONNXMODEL_H

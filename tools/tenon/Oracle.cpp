@@ -1,4 +1,4 @@
-//===- Oracle.cpp - where expected results come from -----------------------------------------------------------===//
+//===- Oracle.cpp - where expected results come from ---------------------------------------===//
 
 #include "tools/tenon/Oracle.h"
 #include "tools/tenon/Commands.h"

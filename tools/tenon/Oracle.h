@@ -1,4 +1,4 @@
-//===- Oracle.h - where expected results come from -------------------------------------------------------------===//
+//===- Oracle.h - where expected results come from -----------------------------------------===//
 
 #ifndef TENON_TOOLS_TENON_ORACLE_H
 #define TENON_TOOLS_TENON_ORACLE_H

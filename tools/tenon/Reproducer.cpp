@@ -1,4 +1,4 @@
-//===- Reproducer.cpp - what is left for developers when the compiler fails ------------------------------------===//
+//===- Reproducer.cpp - what is left for developers when the compiler fails ----------------===//
 
 #include "tools/tenon/Reproducer.h"
 #include "tools/tenon/Commands.h"

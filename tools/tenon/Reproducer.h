@@ -1,9 +1,9 @@
-//===- Reproducer.h - what is left for developers when the compiler fails --------------------------------------===//
+//===- Reproducer.h - what is left for developers when the compiler fails ------------------===//
 //
 // After a failed pass the compilation is repeated on one thread with MLIR's reproducer on. After a crash the process
 // executes itself again with `--reproducer FILE`, since nothing in a crashed process can be trusted.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #ifndef TENON_TOOLS_TENON_REPRODUCER_H
 #define TENON_TOOLS_TENON_REPRODUCER_H

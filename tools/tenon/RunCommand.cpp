@@ -1,4 +1,4 @@
-//===- RunCommand.cpp - `tenon run` ---------------------------------------------------------------------===//
+//===- RunCommand.cpp - `tenon run` --------------------------------------------------------===//
 
 #include "tools/tenon/Commands.h"
 #include "tools/tenon/Model.h"

@@ -1,4 +1,4 @@
-//===- Table.cpp - tables of text for people ---------------------------------------------------------------===//
+//===- Table.cpp - tables of text for people -----------------------------------------------===//
 
 #include "tools/tenon/Table.h"
 #include <algorithm>

@@ -1,4 +1,4 @@
-//===- Table.h - tables of text for people -----------------------------------------------------------------===//
+//===- Table.h - tables of text for people -------------------------------------------------===//
 
 #ifndef TENON_TOOLS_TENON_TABLE_H
 #define TENON_TOOLS_TENON_TABLE_H

@@ -1,4 +1,4 @@
-//===- TemporaryFolder.h - a folder that is gone afterwards ----------------------------------------------------===//
+//===- TemporaryFolder.h - a folder that is gone afterwards --------------------------------===//
 
 #ifndef TENON_TOOLS_TENON_TEMPORARYFOLDER_H
 #define TENON_TOOLS_TENON_TEMPORARYFOLDER_H

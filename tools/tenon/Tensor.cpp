@@ -1,4 +1,4 @@
-//===- Tensor.cpp - a tensor with its memory ------------------------------------------------------------===//
+//===- Tensor.cpp - a tensor with its memory -----------------------------------------------===//
 
 #include "tools/tenon/Tensor.h"
 #include "tools/tenon/Commands.h"

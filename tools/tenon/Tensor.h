@@ -1,4 +1,4 @@
-//===- Tensor.h - a tensor with its memory --------------------------------------------------------------===//
+//===- Tensor.h - a tensor with its memory -------------------------------------------------===//
 
 #ifndef TENON_TOOLS_TENON_TENSOR_H
 #define TENON_TOOLS_TENON_TENSOR_H

@@ -1,4 +1,4 @@
-//===- TensorFile.cpp - tensors in files: .npy, .npz and ONNX's .pb ---------------------------------------===//
+//===- TensorFile.cpp - tensors in files: .npy, .npz and ONNX's .pb ------------------------===//
 
 #include "tools/tenon/TensorFile.h"
 #include "tools/tenon/Commands.h"

@@ -1,4 +1,4 @@
-//===- TensorFile.h - tensors in files: .npy, .npz and ONNX's .pb -----------------------------------------===//
+//===- TensorFile.h - tensors in files: .npy, .npz and ONNX's .pb --------------------------===//
 
 #ifndef TENON_TOOLS_TENON_TENSORFILE_H
 #define TENON_TOOLS_TENON_TENSORFILE_H

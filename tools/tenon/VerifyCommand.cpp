@@ -1,9 +1,9 @@
-//===- VerifyCommand.cpp - `tenon verify` -----------------------------------------------------------------===//
+//===- VerifyCommand.cpp - `tenon verify` --------------------------------------------------===//
 //
 // Compiles a model, runs it, and compares its outputs with an oracle's. If they differ, the first node whose value
 // differs is found by compiling again with the values between as further outputs.
 //
-//===-----------------------------------------------------------------------------------------------------===//
+//===---------------------------------------------------------------------------------------===//
 
 #include "tools/tenon/Commands.h"
 #include "tools/tenon/Compare.h"

@@ -55,6 +55,37 @@ func.func private @transpose(%x: tensor<16x32xf32>) -> tensor<32x16xf32> attribu
   return %0 : tensor<32x16xf32>
 }
 
+// Dimensions of one element are not in the way of the tiles.
+// CHECK-LABEL: func.func private @transpose_beside_units(
+// CHECK-SAME: nn.path = "vector"
+// CHECK-COUNT-24: vector.shuffle
+func.func private @transpose_beside_units(%x: tensor<16x32x1xf32>) -> tensor<1x32x16xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.transpose %x {permutation = array<i64: 2, 1, 0>} : (tensor<16x32x1xf32>) -> tensor<1x32x16xf32>
+  return %0 : tensor<1x32x16xf32>
+}
+
+// Pixels of two channels become two planes by shuffles, with units between as well.
+// CHECK-LABEL: func.func private @split_pixels(
+// CHECK-SAME: nn.path = "vector"
+// CHECK-COUNT-2: vector.shuffle
+// CHECK-COUNT-2: vector.store
+func.func private @split_pixels(%x: tensor<64x1x2xf32>) -> tensor<1x2x64xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.transpose %x {permutation = array<i64: 1, 2, 0>} : (tensor<64x1x2xf32>) -> tensor<1x2x64xf32>
+  return %0 : tensor<1x2x64xf32>
+}
+
+// Whether a row repeats one element is known only at run time: a vector or a broadcast, never a gather.
+// CHECK-LABEL: func.func private @repeats_perhaps(
+// CHECK-SAME: nn.path = "vector"
+// CHECK: scf.if {{.*}} -> (vector<8xf32>)
+// CHECK-NEXT: vector.load
+// CHECK: memref.load
+// CHECK: vector.broadcast
+func.func private @repeats_perhaps(%x: tensor<4x?xf32>, %y: tensor<4x?xf32>, %n: index, %m: index, %k: index) -> tensor<4x?xf32> attributes {nn.kernel, nn.extents = [array<i64: 2>, array<i64: 0>, array<i64: 1>]} {
+  %0 = nn.add %x, %y : (tensor<4x?xf32>, tensor<4x?xf32>) -> tensor<4x?xf32>
+  return %0 : tensor<4x?xf32>
+}
+
 // An index out of range is a status of the phase.
 // CHECK-LABEL: func.func private @gather(
 // CHECK: memref.alloca() : memref<1xi32>
