@@ -36,6 +36,11 @@ static int32_t checkTables(const tenon_model &model, ErrorText &error) {
       (model.num_symbols > 0 && !model.symbols) || (model.num_kernels > 0 && !model.kernels) ||
       (model.num_features > 0 && !model.features))
     return error.fail(TENON_INCOMPATIBLE, "the model's descriptor is incomplete");
+  for (uint32_t i = 0; model.symbol_ranges && i < model.num_symbols; ++i)
+    if (model.symbol_ranges[i].smallest < 0 || model.symbol_ranges[i].largest < model.symbol_ranges[i].smallest)
+      return error.fail(TENON_INCOMPATIBLE, "dimension '%s' has the range %lld..%lld", model.symbols[i],
+                        static_cast<long long>(model.symbol_ranges[i].smallest),
+                        static_cast<long long>(model.symbol_ranges[i].largest));
   for (uint32_t i = 0; i < model.num_inputs; ++i)
     if (int32_t status = checkSpec(model, model.inputs[i], "input", i, error))
       return status;

@@ -51,6 +51,14 @@ static int32_t checkDims(tenon_session &session, uint32_t index) {
     if (value >= 0 && value != extent)
       return failSymbol(session, index, i);
     value = extent;
+    if (!model.symbol_ranges)
+      continue;
+    const tenon_extent_range &range = model.symbol_ranges[spec.symbols[i]];
+    if (extent < range.smallest || extent > range.largest)
+      return session.error.fail(TENON_INVALID_ARGUMENT,
+                                "input '%s' dimension %u ('%s') is %lld but the model was compiled for %lld..%lld",
+                                spec.name, i, model.symbols[spec.symbols[i]], static_cast<long long>(extent),
+                                static_cast<long long>(range.smallest), static_cast<long long>(range.largest));
   }
   return TENON_OK;
 }
@@ -126,7 +134,7 @@ static int32_t modelFailure(tenon_session &session, int32_t status, const char *
   return session.error.fail(status, "the model's %s function failed: %s", function, tenon_status_name(status));
 }
 
-static const int64_t *findPlan(tenon_session &session, int32_t &status) {
+const int64_t *findPlan(tenon_session &session, int32_t &status) {
   status = TENON_OK;
   if (const int64_t *table = session.plans.find(session.inputDims))
     return table;
@@ -144,7 +152,7 @@ static const int64_t *findPlan(tenon_session &session, int32_t &status) {
   return table;
 }
 
-static int32_t reserveMemory(tenon_session &session, const int64_t *table) {
+int32_t reserveMemory(tenon_session &session, const int64_t *table) {
   int64_t arenaBytes = table[TENON_TABLE_ARENA_BYTES];
   int64_t scratchBytes = table[TENON_TABLE_SCRATCH_BYTES];
   if (arenaBytes < 0 || scratchBytes < 0)

@@ -52,6 +52,30 @@ static bool createTables(tenon_session &session) {
          allocateArray(session.namedTensors, size_t(model.num_inputs) + model.num_outputs);
 }
 
+// Where every dynamic dimension has an upper bound, takes the memory for the largest extents now, so that runs take
+// none. Failures do not matter: such extents may not go together, and a run reserves what it needs itself.
+static void reserveForLargest(tenon_session &session) {
+  const tenon_model &model = *session.model;
+  if (!model.symbol_ranges)
+    return;
+  int64_t *dims = session.inputDims;
+  for (uint32_t i = 0; i < model.num_inputs; ++i)
+    for (uint32_t d = 0; d < model.inputs[i].rank; ++d) {
+      int64_t extent = model.inputs[i].dims[d];
+      int32_t symbol = model.inputs[i].symbols[d];
+      if (extent < 0 && symbol >= 0)
+        extent = model.symbol_ranges[symbol].largest;
+      if (extent < 0 || extent == INT64_MAX)
+        return;
+      *dims++ = extent;
+    }
+  int32_t status;
+  if (const int64_t *table = findPlan(session, status))
+    reserveMemory(session, table);
+  session.failedStatus = TENON_OK;
+  session.error.clear();
+}
+
 static int32_t createSession(tenon_module *module, uint32_t threads, tenon_session *&session, ErrorText &error) {
   if (threads == 0)
     threads = availableProcessors();
@@ -75,6 +99,7 @@ static int32_t createSession(tenon_module *module, uint32_t threads, tenon_sessi
     destroySession(created);
     return status;
   }
+  reserveForLargest(*created);
   session = created;
   return TENON_OK;
 }

@@ -75,6 +75,12 @@ tenon_host makeHost();
 /// Records the first failure of a run; `error` has its text already.
 int32_t recordFailure(tenon_session &session, int32_t status);
 
+/// The plan for session.inputDims, made if it is new; null on failure, which is recorded.
+const int64_t *findPlan(tenon_session &session, int32_t &status);
+
+/// Makes arena and scratch as large as the plan needs.
+int32_t reserveMemory(tenon_session &session, const int64_t *table);
+
 /// Copies what aliased outputs computed into their inputs' buffers.
 int32_t writeAliasedOutputs(tenon_session &session);
 

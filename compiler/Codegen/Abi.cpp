@@ -30,10 +30,10 @@ Abi::Abi(MLIRContext *context)
       context,
       {i32,     i32,     pointer, pointer, pointer, pointer, // size_bytes, abi_version, name, producer, triple, cpu
        pointer, i32,     i32,     pointer,                   // features, num_features, num_inputs, inputs
-       i32,     i32,     pointer, pointer,                   // num_outputs, num_symbols, outputs, symbols
-       i32,     i32,     pointer,                            // num_kernels, table_slots, kernels
-       pointer, i64,     pointer, i64,                       // weights, weights_bytes, weights_file, weights_digest
-       pointer, pointer, pointer});                          // manifest, plan, run
+       i32,     i32,     pointer, pointer, pointer, // num_outputs, num_symbols, outputs, symbols, symbol_ranges
+       i32,     i32,     pointer,                   // num_kernels, table_slots, kernels
+       pointer, i64,     pointer, i64,              // weights, weights_bytes, weights_file, weights_digest
+       pointer, pointer, pointer});                 // manifest, plan, run
 }
 
 //===----------------------------------------------------------------------===//

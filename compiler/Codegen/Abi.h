@@ -14,7 +14,7 @@
 
 namespace tenon::codegen {
 
-static_assert(sizeof(void *) == 8 && sizeof(tenon_model) == 160 && sizeof(tenon_tensor_spec) == 32 &&
+static_assert(sizeof(void *) == 8 && sizeof(tenon_model) == 168 && sizeof(tenon_tensor_spec) == 32 &&
                   sizeof(tenon_kernel_info) == 16 && sizeof(tenon_host) == 40,
               "the descriptor's LLVM types follow model_abi.h");
 

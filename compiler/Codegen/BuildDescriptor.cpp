@@ -112,9 +112,11 @@ struct BuildDescriptorPass : impl::BuildDescriptorBase<BuildDescriptorPass> {
     SmallVector<StringRef> featureNames(features.begin(), features.end());
     buildTexts(data, abi, "model_features", featureNames);
     buildTexts(data, abi, "model_symbols", symbols.getArrayRef());
+    bool hasRanges = buildRanges(data, module->getAttrOfType<DictionaryAttr>(rangesAttr));
     buildKernels(data, abi);
-    buildModel(data, abi, module);
-    for (StringRef name : {inputsAttr, outputsAttr, kernelsAttr, buffersAttr, tableSlotsAttr, arenaBytesAttr})
+    buildModel(data, abi, module, hasRanges);
+    for (StringRef name :
+         {inputsAttr, outputsAttr, kernelsAttr, buffersAttr, tableSlotsAttr, arenaBytesAttr, rangesAttr})
       module->removeAttr(name);
   }
 
@@ -163,6 +165,21 @@ private:
                      [&](size_t index) -> SmallVector<Value> { return {data.text(texts[index])}; });
   }
 
+  /// The extents of symbols, two numbers each; false if the model bounds none.
+  bool buildRanges(DataBuilder &data, DictionaryAttr ranges) {
+    if (!ranges)
+      return false;
+    SmallVector<int64_t> numbers;
+    for (StringRef symbol : symbols) {
+      auto range = ranges.getAs<DenseI64ArrayAttr>(symbol);
+      numbers.push_back(range ? range[0] : 0);
+      numbers.push_back(range ? range[1] : std::numeric_limits<int64_t>::max());
+    }
+    if (!numbers.empty())
+      data.numbers<int64_t>("model_symbol_ranges", numbers);
+    return !numbers.empty();
+  }
+
   void buildKernels(DataBuilder &data, const Abi &abi) {
     if (kernels.empty())
       return;
@@ -173,7 +190,7 @@ private:
     });
   }
 
-  void buildModel(DataBuilder &data, const Abi &abi, ModuleOp module) {
+  void buildModel(DataBuilder &data, const Abi &abi, ModuleOp module, bool hasRanges) {
     FailureOr<SmallVector<Weight>> weights = getWeights(module);
     if (failed(weights))
       return signalPassFailure();
@@ -201,6 +218,7 @@ private:
                                         data.i32(symbols.size()),
                                         data.arrayOrNull("model_outputs", outputs.size()),
                                         data.arrayOrNull("model_symbols", symbols.size()),
+                                        data.arrayOrNull("model_symbol_ranges", hasRanges),
                                         data.i32(kernels.size()),
                                         data.i32(module->getAttrOfType<IntegerAttr>(tableSlotsAttr).getInt()),
                                         data.arrayOrNull("model_kernels", kernels.size()),

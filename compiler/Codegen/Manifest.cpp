@@ -85,6 +85,16 @@ static json::Array describeTensors(ArrayAttr tensors) {
   return all;
 }
 
+/// Smallest and largest extent by name of a symbolic dimension.
+static json::Object describeRanges(DictionaryAttr ranges) {
+  json::Object all;
+  for (NamedAttribute entry : ranges) {
+    auto range = cast<DenseI64ArrayAttr>(entry.getValue());
+    all[json::fixUTF8(entry.getName())] = json::Array{range[0], range[1]};
+  }
+  return all;
+}
+
 std::string buildManifest(ModuleOp module, StringRef producer, StringRef triple, StringRef cpu) {
   auto kernels = module->getAttrOfType<ArrayAttr>(kernelsAttr);
   int64_t launches = 0;
@@ -110,6 +120,8 @@ std::string buildManifest(ModuleOp module, StringRef producer, StringRef triple,
       {"kernels", toJson(kernels)},
       {"buffers", toJson(module->getAttr(buffersAttr))},
   };
+  if (auto ranges = module->getAttrOfType<DictionaryAttr>(rangesAttr))
+    manifest["ranges"] = describeRanges(ranges);
   std::string text;
   llvm::raw_string_ostream(text) << json::Value(std::move(manifest));
   return text;

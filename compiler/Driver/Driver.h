@@ -36,14 +36,15 @@ struct Options {
   std::string target; ///< LLVM triple; empty: this machine's
   std::string cpu;    ///< LLVM name, x86-64-v2/v3/v4 or native; empty: native
   std::vector<std::pair<std::string, std::vector<int64_t>>> shapes; ///< by input name; -1 leaves a dimension alone
-  std::vector<std::pair<std::string, int64_t>> dimensions;          ///< by name of a symbolic dimension
-  bool reference = false;                                           ///< the slow, obvious lowering
-  bool exact = false;                                               ///< no approximation of functions
-  bool optimizeSize = false;                                        ///< code and weights small rather than fast
-  bool weightsFile = false;                                         ///< weights in a file of their own
-  std::string name;                                                 ///< of the model, for people; empty: the file's
-  std::string symbol = "tenon_model";                               ///< of the descriptor
-  unsigned threads = 0;                                             ///< that compile; 0: all processors
+  /// Smallest and largest extent by name of a symbolic dimension; equal ones pin it.
+  std::vector<std::pair<std::string, std::pair<int64_t, int64_t>>> dimensions;
+  bool reference = false;             ///< the slow, obvious lowering
+  bool exact = false;                 ///< no approximation of functions
+  bool optimizeSize = false;          ///< code and weights small rather than fast
+  bool weightsFile = false;           ///< weights in a file of their own
+  std::string name;                   ///< of the model, for people; empty: the file's
+  std::string symbol = "tenon_model"; ///< of the descriptor
+  unsigned threads = 0;               ///< that compile; 0: all processors
 
   std::vector<std::string> printBefore,
       printAfter; ///< flags of passes whose input or output is printed; "all": every pass

@@ -21,11 +21,11 @@ enum Field {
   Inputs = 9,
   NumOutputs = 10,
   Outputs = 12,
-  Weights = 17,
-  WeightsBytes = 18,
-  WeightsFile = 19,
-  WeightsDigest = 20,
-  NumFields = 24
+  Weights = 18,
+  WeightsBytes = 19,
+  WeightsFile = 20,
+  WeightsDigest = 21,
+  NumFields = 25
 };
 
 Error shapeError() {

@@ -81,6 +81,8 @@ private:
 
   mlir::RankedTensorType inputType(const onnx::ValueInfoProto &input);
   void pinDimensions(const onnx::GraphProto &graph, const llvm::StringSet<> &constants);
+  /// Says which dimensions are bounded, in the module's attribute nn.ranges.
+  void describeRanges(mlir::ModuleOp module);
   void importNodes(const Nodes &nodes, Scope &scope, const Frame &frame);
   void importNode(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame);
   void dispatch(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame, int64_t opset,

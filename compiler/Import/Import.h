@@ -36,8 +36,8 @@ struct ImportLimits {
 struct ImportOptions {
   /// Pinned shapes by input name; -1 leaves a dimension as the model has it.
   std::vector<std::pair<std::string, std::vector<int64_t>>> shapes;
-  /// Pinned extents by the name of a symbolic dimension.
-  std::vector<std::pair<std::string, int64_t>> dimensions;
+  /// Smallest and largest extent by the name of a symbolic dimension; equal ones pin it.
+  std::vector<std::pair<std::string, std::pair<int64_t, int64_t>>> dimensions;
   ImportLimits limits;
 };
 

@@ -110,8 +110,9 @@ static std::string symbolOf(const onnx::TensorShapeProto::Dimension &dimension) 
 
 void GraphImporter::pinDimensions(const onnx::GraphProto &graph, const llvm::StringSet<> &constants) {
   llvm::StringSet<> inputs, symbols;
-  std::map<std::string, int64_t> pinnedByName(options.dimensions.begin(), options.dimensions.end());
-  pins = pinnedByName;
+  for (const auto &[symbol, range] : options.dimensions)
+    if (range.first == range.second)
+      pins[symbol] = range.first;
   for (const onnx::ValueInfoProto &input : graph.input()) {
     if (constants.contains(input.name()))
       continue;
@@ -138,12 +139,27 @@ void GraphImporter::pinDimensions(const onnx::GraphProto &graph, const llvm::Str
   for (const auto &[name, shape] : options.shapes)
     if (!inputs.contains(name))
       fail("a shape is pinned for '" + name + "', but the model has no such input");
-  for (const auto &[symbol, extent] : options.dimensions) {
+  for (const auto &[symbol, range] : options.dimensions) {
+    auto [smallest, largest] = range;
+    std::string text = std::to_string(smallest) + (smallest == largest ? "" : ".." + std::to_string(largest));
     if (!symbols.contains(symbol))
-      fail("dimension '" + symbol + "' is pinned, but no input has it");
-    if (extent < 0)
-      fail("dimension '" + symbol + "' is pinned to " + std::to_string(extent));
+      fail("dimension '" + symbol + "' is to be " + text + ", but no input has it");
+    if (smallest < 0 || largest < smallest)
+      fail("dimension '" + symbol + "' cannot be " + text);
+    auto pin = pins.find(symbol);
+    if (pin != pins.end() && (pin->second < smallest || pin->second > largest))
+      fail("dimension '" + symbol + "' is pinned to " + std::to_string(pin->second) + " and to be " + text);
   }
+}
+
+void GraphImporter::describeRanges(mlir::ModuleOp module) {
+  mlir::Builder builder(module.getContext());
+  llvm::SmallVector<mlir::NamedAttribute> ranges;
+  for (const auto &[symbol, range] : options.dimensions)
+    if (!pins.count(symbol))
+      ranges.push_back(builder.getNamedAttr(symbol, builder.getDenseI64ArrayAttr({range.first, range.second})));
+  if (!ranges.empty())
+    module->setAttr("nn.ranges", builder.getDictionaryAttr(ranges));
 }
 
 mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
@@ -170,6 +186,7 @@ mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
       model->producer_name() + (model->producer_version().empty() ? "" : " " + model->producer_version());
   if (!producer.empty())
     module->getOperation()->setAttr("nn.producer", ir.getStringAttr(producer));
+  describeRanges(*module);
   ir.setInsertionPointToEnd(module->getBody());
   auto function = mlir::func::FuncOp::create(ir, location, "main", ir.getFunctionType({}, {}));
   mlir::Block *block = function.addEntryBlock();

@@ -149,7 +149,7 @@ int main(int argc, char **argv) {
       if (argument == "--shape")
         options.shapes.emplace_back(name.str(), extents);
       else
-        options.dimensions.emplace_back(name.str(), extents.front());
+        options.dimensions.emplace_back(name.str(), std::pair(extents.front(), extents.front()));
     } else {
       path = argument.str();
     }

@@ -169,6 +169,13 @@ TEST_F(Modules, AbiVersionMismatch) {
                       "; compile it again");
 }
 
+TEST_F(Modules, EmptyRange) {
+  static const tenon_extent_range range{8, 1};
+  auto [status, text] = openChanged([](tenon_model &model) { model.symbol_ranges = &range; });
+  EXPECT_EQ(status, TENON_INCOMPATIBLE);
+  EXPECT_EQ(text, "dimension 'n' has the range 8..1");
+}
+
 TEST_F(Modules, DescriptorSizeMismatch) {
   auto [status, text] = openChanged([](tenon_model &model) { model.size_bytes -= 8; });
   EXPECT_EQ(status, TENON_INCOMPATIBLE);

@@ -57,6 +57,25 @@ TEST_F(Plans, MemoryGrowsOnlyWhenAPlanNeedsIt) {
   EXPECT_GE(tenon_session_memory(opened.session).arena_bytes, 2400u);
 }
 
+TEST_F(Plans, BoundsReserveMemoryAhead) {
+  tenon_model bounded = model.finish();
+  tenon_extent_range range{2, 200};
+  bounded.symbol_ranges = &range;
+  Opened other(bounded);
+  EXPECT_GE(tenon_session_memory(other.session).arena_bytes, 2400u);
+  std::vector<float> x(603);
+  std::vector<tenon_tensor> outputs(1);
+  EXPECT_EQ(other.run({tensor(x, {200, 3})}, outputs), TENON_OK) << other.error();
+  EXPECT_EQ(other.run({tensor(x, {201, 3})}, outputs), TENON_INVALID_ARGUMENT);
+  EXPECT_EQ(other.error(), "input 'x' dimension 0 ('n') is 201 but the model was compiled for 2..200");
+  EXPECT_EQ(other.run({tensor(x, {1, 3})}, outputs), TENON_INVALID_ARGUMENT);
+  // Without an upper bound nothing can be reserved.
+  range.largest = INT64_MAX;
+  Opened wide(bounded);
+  EXPECT_EQ(tenon_session_memory(wide.session).arena_bytes, 0u);
+  EXPECT_EQ(wide.run({tensor(x, {201, 3})}, outputs), TENON_OK) << wide.error();
+}
+
 TEST_F(Plans, SessionsHaveTheirOwn) {
   EXPECT_EQ(plansFor({5}), 1);
   Opened other(model.finish());

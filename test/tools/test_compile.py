@@ -62,6 +62,21 @@ def test_shapes_can_be_pinned(tenon_json, add_relu):
         assert report["inputs"][0]["dims"] == [4, 3], flag
 
 
+def test_dimensions_can_be_bounded(tenon, tenon_json, add_relu, tmp_path):
+    library = tmp_path / "bounded.so"
+    assert tenon("compile", add_relu.path, "--dim", "rows=2..8", "-o", library).returncode == 0
+    report, _ = tenon_json("inspect", library)
+    assert report["inputs"][0]["dims"][0] == "rows" and report["ranges"] == {"rows": [2, 8]}
+    for rows, code in ((1, 1), (2, 0), (8, 0), (9, 1)):
+        finished = tenon("run", library, "-i", "x:0=random", "-i", "w=random", "--dim", f"rows={rows}")
+        assert finished.returncode == code
+        if code:
+            assert f"dimension 0 ('rows') is {rows} but the model was compiled for 2..8" in finished.stderr
+    # What nothing sets is as small as it may be.
+    report, _ = tenon_json("bench", library, "--repeat", 3)
+    assert report["inputs"][0]["dims"][0] == 2
+
+
 def test_a_bad_node_is_named_with_its_operator(tenon_json, tmp_path):
     model = make_model([helper.make_node("Conv", ["x", "w"], ["y"], name="conv1")], [("x", [1, 3, 8])], [("y", None)],
                        {"w": numpy.ones((4, 3, 3, 3), numpy.float32)})
@@ -85,7 +100,10 @@ def test_a_bad_node_is_named_with_its_operator(tenon_json, tmp_path):
         (["--shape", "x:0"], 2, "expected NAME=1x3x224x224"),
         (["--shape", "x:0=4xthree"], 2, "expected NAME=1x3x224x224"),
         (["--shape", "nobody=4x3"], 1, "nobody"),
-        (["--dim", "rows=1..8"], 2, "ranges are not supported"),
+        (["--dim", "rows=8..1"], 2, "the range is empty"),
+        (["--dim", "rows=1.."], 2, "expected NAME=4 or NAME=1..8"),
+        (["--dim", "columns=1..8"], 1, "dimension 'columns' is to be 1..8, but no input has it"),
+        (["--dim", "rows=1..8", "--shape", "x:0=9x3"], 1, "dimension 'rows' is pinned to 9 and to be 1..8"),
         (["--symbol", "2x"], 2, "is not a C identifier"),
         (["-o", "missing/m.so"], 1, "is not a folder"),
         (["-o", "-"], 2, "needs a file name"),

@@ -52,7 +52,8 @@ void CompileFlags::addModelFlags(CLI::App &command) {
       .add_option("--shape", shapes,
                   "NAME=1x3x224x224: pin the shape of an input; ? leaves a dimension dynamic; repeatable")
       ->allow_extra_args(false);
-  command.add_option("--dim", dims, "NAME=4: pin a symbolic dimension; repeatable")->allow_extra_args(false);
+  command.add_option("--dim", dims, "NAME=4: pin a symbolic dimension; NAME=1..8: bound it; repeatable")
+      ->allow_extra_args(false);
   command.add_option("--precision", precision, "numeric mode: f32 (as the model says)")->capture_default_str();
   command.add_flag("--reference", options.reference, "use the slow, obvious lowering of every operator");
   command.add_flag("--exact", options.exact, "no approximation of mathematical functions");
@@ -83,13 +84,15 @@ driver::Options CompileFlags::parse() const {
     parsed.shapes.emplace_back(name, parseShape(text, value));
   }
   for (const std::string &text : dims) {
-    auto [name, value] = splitAssignment("--dim", text, "NAME=EXTENT");
-    auto extent = parseDims(value);
-    if (value.find("..") != value.npos)
-      throw UsageError("--dim " + text + ": ranges are not supported; give one extent, or leave the dimension dynamic");
-    if (!extent || extent->size() != 1)
-      throw UsageError("--dim " + text + ": expected NAME=EXTENT");
-    parsed.dimensions.emplace_back(name, extent->front());
+    auto [name, value] = splitAssignment("--dim", text, "NAME=4 or NAME=1..8");
+    size_t dots = value.find("..");
+    auto smallest = parseDims(value.substr(0, dots));
+    auto largest = dots == value.npos ? smallest : parseDims(value.substr(dots + 2));
+    if (!smallest || smallest->size() != 1 || !largest || largest->size() != 1)
+      throw UsageError("--dim " + text + ": expected NAME=4 or NAME=1..8");
+    if (largest->front() < smallest->front())
+      throw UsageError("--dim " + text + ": the range is empty");
+    parsed.dimensions.emplace_back(name, std::make_pair(smallest->front(), largest->front()));
   }
   return parsed;
 }

@@ -74,7 +74,7 @@ void describeArtefact(const Artefact &artefact, json &report) {
   report["weights_bytes"] = artefact.weightsBytes;
   if (!artefact.weightsFile.empty())
     report["weights_file"] = artefact.weightsFile;
-  for (const char *key : {"arena_bytes", "buffers", "nodes", "launches", "table_slots"})
+  for (const char *key : {"ranges", "arena_bytes", "buffers", "nodes", "launches", "table_slots"})
     if (manifest.contains(key))
       report[key] = manifest[key];
   if (std::optional<double> flops = manifestFlops(manifest))

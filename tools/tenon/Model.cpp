@@ -131,7 +131,9 @@ private:
         continue;
       const char *symbol = model.symbol(spec.symbols[d]);
       auto extent = symbol ? extents.find(symbol) : extents.end();
-      dims[d] = extent != extents.end() ? extent->second : 1;
+      int64_t smallest =
+          symbol && model.descriptor().symbol_ranges ? model.descriptor().symbol_ranges[spec.symbols[d]].smallest : 1;
+      dims[d] = extent != extents.end() ? extent->second : std::max<int64_t>(smallest, 1);
     }
     return dims;
   }

@@ -70,6 +70,12 @@ typedef struct tenon_tensor_spec {
   const int32_t *symbols; /* rank entries: index into tenon_model.symbols, or -1; equal symbols are equal extents */
 } tenon_tensor_spec;
 
+/* The extents that a symbolic dimension may have. */
+typedef struct tenon_extent_range {
+  int64_t smallest;
+  int64_t largest; /* INT64_MAX: unbounded */
+} tenon_extent_range;
+
 /* One phase of a kernel over tasks [begin, end). `args` holds 8-byte slots: pointers and extents, laid out as the
  * compiler likes. `scratch` is private to the calling thread, aligned, and at least as large as the size that was
  * passed to `parallel`. Returns a tenon_status; on failure it has stored what went wrong in the slots it was given. */
@@ -130,7 +136,8 @@ typedef struct tenon_model {
   uint32_t num_outputs;
   uint32_t num_symbols;
   const tenon_tensor_spec *outputs;
-  const char *const *symbols; /* names of symbolic dimensions */
+  const char *const *symbols;              /* names of symbolic dimensions */
+  const tenon_extent_range *symbol_ranges; /* num_symbols entries; NULL if no symbol is bounded */
 
   uint32_t num_kernels;
   uint32_t table_slots; /* length of the plan table in int64_t */

@@ -72,7 +72,7 @@
 // NOFOLDER: error: cannot write '{{.*}}model.so': '{{.*}}.missing' is not a folder
 
 !spec = !llvm.struct<(ptr, i32, i32, ptr, ptr)>
-!model = !llvm.struct<(i32, i32, ptr, ptr, ptr, ptr, ptr, i32, i32, ptr, i32, i32, ptr, ptr, i32, i32, ptr, ptr, i64, ptr, i64, ptr, ptr, ptr)>
+!model = !llvm.struct<(i32, i32, ptr, ptr, ptr, ptr, ptr, i32, i32, ptr, i32, i32, ptr, ptr, ptr, i32, i32, ptr, ptr, i64, ptr, i64, ptr, ptr, ptr)>
 
 module attributes {tenon.weights = [
     {offset = 0 : i64, value = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>},
@@ -195,7 +195,7 @@ module attributes {tenon.weights = [
     llvm.return %5 : !llvm.array<1 x !spec>
   }
   llvm.mlir.global external constant @tenon_model() : !model {
-    %size = llvm.mlir.constant(160 : i32) : i32
+    %size = llvm.mlir.constant(168 : i32) : i32
     %zero = llvm.mlir.constant(0 : i32) : i32
     %one = llvm.mlir.constant(1 : i32) : i32
     %three = llvm.mlir.constant(3 : i32) : i32
@@ -225,16 +225,17 @@ module attributes {tenon.weights = [
     %11 = llvm.insertvalue %one, %10[11] : !model
     %12 = llvm.insertvalue %outputs, %11[12] : !model
     %13 = llvm.insertvalue %symbols, %12[13] : !model
-    %14 = llvm.insertvalue %one, %13[14] : !model
-    %15 = llvm.insertvalue %three, %14[15] : !model
-    %16 = llvm.insertvalue %kernels, %15[16] : !model
-    %17 = llvm.insertvalue %weights, %16[17] : !model
-    %18 = llvm.insertvalue %long, %17[18] : !model
-    %19 = llvm.insertvalue %null, %18[19] : !model
-    %20 = llvm.insertvalue %long, %19[20] : !model
-    %21 = llvm.insertvalue %manifest, %20[21] : !model
-    %22 = llvm.insertvalue %plan, %21[22] : !model
-    %23 = llvm.insertvalue %run, %22[23] : !model
-    llvm.return %23 : !model
+    %14 = llvm.insertvalue %null, %13[14] : !model
+    %15 = llvm.insertvalue %one, %14[15] : !model
+    %16 = llvm.insertvalue %three, %15[16] : !model
+    %17 = llvm.insertvalue %kernels, %16[17] : !model
+    %18 = llvm.insertvalue %weights, %17[18] : !model
+    %19 = llvm.insertvalue %long, %18[19] : !model
+    %20 = llvm.insertvalue %null, %19[20] : !model
+    %21 = llvm.insertvalue %long, %20[21] : !model
+    %22 = llvm.insertvalue %manifest, %21[22] : !model
+    %23 = llvm.insertvalue %plan, %22[23] : !model
+    %24 = llvm.insertvalue %run, %23[24] : !model
+    llvm.return %24 : !model
   }
 }
