@@ -5,6 +5,9 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/CodeGen/MachineModuleInfo.h"
+#include "llvm/CodeGen/Passes.h"
+#include "llvm/CodeGen/TargetPassConfig.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
@@ -78,7 +81,7 @@ void setAttributes(Module &module, const PartOptions &options) {
     function.setDoesNotThrow();
     if (function.isDeclaration())
       continue;
-    if (options.optimizeSize)
+    if (options.optimizeSize && !function.hasOptNone())
       function.addFnAttr(Attribute::OptimizeForSize);
   }
 }
@@ -101,6 +104,27 @@ Expected<std::unique_ptr<TargetMachine>> createTargetMachine(const Target &targe
   if (!machine)
     return createStringError("no target machine for '%s'", target.triple().str().c_str());
   return machine;
+}
+
+/// TargetMachine::addPassesToEmitFile, but without hoisting of invariants ahead of register allocation: what is left to
+/// hoist there are constants (LICM has run), and those of an epilogue, hoisted over a microkernel's loop, make the
+/// allocator spill the accumulators. The pass after register allocation hoists what there are registers for.
+static bool addCodegenPasses(legacy::PassManager &codegen, TargetMachine &machine, raw_pwrite_stream &os,
+                             CodeGenFileType type) {
+  TargetPassConfig *config = machine.createPassConfig(codegen);
+  config->disablePass(&EarlyMachineLICMID);
+  config->setDisableVerify(true);
+  auto *machineModule = new MachineModuleInfoWrapperPass(&machine);
+  codegen.add(config);
+  codegen.add(machineModule);
+  if (config->addISelPasses())
+    return false;
+  config->addMachinePasses();
+  config->setInitialized();
+  if (machine.addAsmPrinter(codegen, os, nullptr, type, machineModule->getMMI().getContext()))
+    return false;
+  codegen.add(createFreeMachineFunctionPass());
+  return true;
 }
 
 Expected<PartResult> compilePart(mlir::ModuleOp part, const PartOptions &options) {
@@ -141,7 +165,7 @@ Expected<PartResult> compilePart(mlir::ModuleOp part, const PartOptions &options
   legacy::PassManager codegen;
   CodeGenFileType type =
       options.artefact == Artefact::Assembly ? CodeGenFileType::AssemblyFile : CodeGenFileType::ObjectFile;
-  if ((*machine)->addPassesToEmitFile(codegen, os, nullptr, type))
+  if (!addCodegenPasses(codegen, **machine, os, type))
     return createStringError("the code generator for '%s' writes no such file", options.target.triple().str().c_str());
   codegen.run(*module);
   if (!messages.empty())

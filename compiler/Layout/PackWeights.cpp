@@ -7,6 +7,7 @@
 
 #include "compiler/Layout/PackedConstant.h"
 #include "compiler/Layout/Passes.h"
+#include "compiler/Layout/WinogradFilter.h"
 
 #include "dialects/nn/Nn.h"
 #include "mlir/IR/Matchers.h"
@@ -19,6 +20,10 @@ namespace tenon::layout {
 #include "compiler/Layout/Passes.h.inc"
 
 namespace {
+
+int64_t bytesOf(RankedTensorType type) {
+  return type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+}
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 
@@ -82,7 +87,7 @@ void packMatmul(OpBuilder &b, nn::MatmulOp op, int64_t runtimeBytes) {
   if (op.getTransposeRhs())
     std::swap(K, N);
   int64_t nr = panelWidth(N), matrices = rhs.getNumElements() / (K * N);
-  auto packing = nn::PackingAttr::get(op.getContext(), nr, N);
+  auto packing = nn::PackingAttr::get(op.getContext(), nr, N, /*winograd=*/0);
   SmallVector<int64_t> packedShape(shape.drop_back(2));
   packedShape.append({static_cast<int64_t>(llvm::divideCeil(N, nr)), K, nr});
   auto packedType = RankedTensorType::get(packedShape, rhs.getElementType());
@@ -135,7 +140,8 @@ Value packAtRunTime(OpBuilder &b, Location loc, Value filter, int64_t matrices, 
   return nn::PackOp::create(b, loc, packedType, matrix, packing);
 }
 
-void packConvolution(OpBuilder &b, nn::ConvOp op) {
+/// `weightBytes`: of all constants, for the choice of an algorithm that needs more of them; -1: none may.
+void packConvolution(OpBuilder &b, nn::ConvOp op, int64_t weightBytes) {
   RankedTensorType filter = typeOf(op.getFilter());
   int64_t input = typeOf(op.getInput()).getShape().back(), groups = op.getGroups();
   if (op.getPacking() || !op.getChannelsLast() || !filter.hasStaticShape() || ShapedType::isDynamic(input))
@@ -149,12 +155,17 @@ void packConvolution(OpBuilder &b, nn::ConvOp op) {
   bool depthwise = groups > 1 && channels == 1 && filters == groups;
   int64_t matrices = depthwise ? 1 : groups, columns = depthwise ? filters : filters / groups, K = positions * channels;
   int64_t nr = panelWidth(columns), panels = llvm::divideCeil(columns, nr);
-  auto packing = nn::PackingAttr::get(op.getContext(), nr, columns);
+  auto packing = nn::PackingAttr::get(op.getContext(), nr, columns, /*winograd=*/0);
   auto packedType = RankedTensorType::get({matrices, panels, K, nr}, filter.getElementType());
   bool pointwise = isPointwise(op);
   Location loc = op.getLoc();
   Value packed;
-  if (ElementsAttr constant = readableConstant(op.getFilter())) {
+  ElementsAttr constant = readableConstant(op.getFilter());
+  if (int64_t outputs = constant && weightBytes >= 0 ? chooseWinograd(op, weightBytes) : 0) {
+    packing = nn::PackingAttr::get(op.getContext(), nr, columns, outputs);
+    ElementsAttr transformed = transformFilter(constant, packing);
+    packed = nn::ConstantOp::create(b, loc, transformed.getType(), transformed);
+  } else if (constant) {
     MatrixView view{matrices, K, columns, columns * K, 0, K, filterRows(channels, positions)};
     if (pointwise)
       packedType = RankedTensorType::get({panels, K, nr}, filter.getElementType());
@@ -180,14 +191,17 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
 
   void runOnOperation() override {
     SmallVector<Operation *> ops;
+    int64_t weightBytes = 0;
     getOperation()->walk([&](Operation *op) {
       if (isa<nn::MatmulOp, nn::ConvOp>(op))
         ops.push_back(op);
+      else if (isa<nn::ConstantOp>(op))
+        weightBytes += bytesOf(typeOf(op->getResult(0)));
     });
     for (Operation *op : ops) {
       OpBuilder builder(op);
       if (auto convolution = dyn_cast<nn::ConvOp>(op)) {
-        packConvolution(builder, convolution);
+        packConvolution(builder, convolution, winograd ? weightBytes : -1);
         continue;
       }
       auto matmul = cast<nn::MatmulOp>(op);

@@ -1,6 +1,6 @@
 //===- PackedConstant.cpp - constants rearranged when the model is compiled ----------------===//
 //
-// Bytes are moved, never interpreted: packing is the same for every element type.
+// Packing moves bytes and does not interpret them: it is the same for every element type.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -27,6 +27,13 @@ static ArrayRef<char> bytesOf(ElementsAttr attribute) {
   }
   auto dense = dyn_cast<DenseElementsAttr>(attribute);
   return dense && !dense.getElementType().isInteger(1) ? dense.getRawData() : ArrayRef<char>();
+}
+
+static ElementsAttr packedAttribute(RankedTensorType type, AsmResourceBlob blob, size_t elementBytes) {
+  size_t bytes = type.getNumElements() * elementBytes;
+  if (static_cast<int64_t>(bytes) <= maxDenseBytes)
+    return DenseElementsAttr::getFromRawBuffer(type, blob.getData().take_front(bytes));
+  return DenseResourceElementsAttr::get(type, "packed", std::move(blob));
 }
 
 bool isReadable(ElementsAttr attribute) { return !bytesOf(attribute).empty(); }
@@ -56,9 +63,37 @@ ElementsAttr packConstant(ElementsAttr attribute, const MatrixView &view, Ranked
       }
     }
   releasePages(source);
-  if (static_cast<int64_t>(type.getNumElements() * size) <= maxDenseBytes)
-    return DenseElementsAttr::getFromRawBuffer(type, blob.getData().take_front(type.getNumElements() * size));
-  return DenseResourceElementsAttr::get(type, "packed", std::move(blob));
+  return packedAttribute(type, std::move(blob), size);
+}
+
+ElementsAttr packProducts(ElementsAttr filter, int64_t nr, ArrayRef<SmallVector<double>> weights) {
+  auto filterType = cast<RankedTensorType>(filter.getType());
+  int64_t F = filterType.getDimSize(0), C = filterType.getDimSize(1), window = weights.front().size();
+  int64_t panels = llvm::divideCeil(F, nr), positions = weights.size();
+  auto type = RankedTensorType::get({positions, panels, C, nr}, filterType.getElementType());
+  AsmResourceBlob blob = HeapAsmResourceBlob::allocate(type.getNumElements() * sizeof(float), weightAlignment);
+  auto *target = reinterpret_cast<float *>(blob.getMutableData().data());
+  std::memset(target, 0, type.getNumElements() * sizeof(float));
+  ArrayRef<char> source = bytesOf(filter);
+  auto dense = dyn_cast<DenseElementsAttr>(filter);
+  size_t step = dense && dense.isSplat() ? 0 : sizeof(float);
+  SmallVector<double> taps(window);
+  for (int64_t f = 0; f < F; ++f)
+    for (int64_t c = 0; c < C; ++c) {
+      for (int64_t w = 0; w < window; ++w) {
+        float tap;
+        std::memcpy(&tap, source.data() + ((f * C + c) * window + w) * step, sizeof tap);
+        taps[w] = tap;
+      }
+      for (int64_t p = 0; p < positions; ++p) {
+        double sum = 0;
+        for (int64_t w = 0; w < window; ++w)
+          sum += weights[p][w] * taps[w];
+        target[((p * panels + f / nr) * C + c) * nr + f % nr] = static_cast<float>(sum);
+      }
+    }
+  releasePages(source);
+  return packedAttribute(type, std::move(blob), sizeof(float));
 }
 
 } // namespace tenon::layout

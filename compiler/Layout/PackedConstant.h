@@ -24,6 +24,11 @@ bool isReadable(mlir::ElementsAttr attribute);
 /// attribute is one that isReadable.
 mlir::ElementsAttr packConstant(mlir::ElementsAttr attribute, const MatrixView &view, mlir::RankedTensorType type);
 
+/// [positions, ceil(F / nr), C, nr] of a constant f32 [F, C, window...]: element (p, c, f) is the sum over w of
+/// weights[p][w] * filter[f, c, w], in double precision and rounded once. The attribute is one that isReadable.
+mlir::ElementsAttr packProducts(mlir::ElementsAttr filter, int64_t nr,
+                                llvm::ArrayRef<llvm::SmallVector<double>> weights);
+
 } // namespace tenon::layout
 
 #endif // TENON_COMPILER_LAYOUT_PACKEDCONSTANT_H

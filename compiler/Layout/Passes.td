@@ -37,7 +37,9 @@ def PackWeightsPass : Pass<"tenon-pack-weights"> {
   }];
   let options = [
     Option<"runtimeBytes", "runtime-bytes", "int64_t", "524288",
-           "Size from which a right-hand side that is not constant gets a kernel of its own for packing: what a core's cache does not hold">];
+           "Size from which a right-hand side that is not constant gets a kernel of its own for packing: what a core's cache does not hold">,
+    Option<"winograd", "winograd", "bool", "true",
+           "Transform filters for Winograd's algorithm where it is faster; they take up to four times the memory">];
   let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 

@@ -367,7 +367,8 @@ bool scheduleContraction(Kernel &kernel) {
   if (auto matmul = dyn_cast<nn::MatmulOp>(root))
     return scheduleDot(kernel, matmul) || scheduleMatmul(kernel, matmul);
   auto convolution = cast<nn::ConvOp>(root);
-  return scheduleDepthwise(kernel, convolution) || scheduleConvolution(kernel, convolution);
+  return scheduleWinograd(kernel, convolution) || scheduleDepthwise(kernel, convolution) ||
+         scheduleConvolution(kernel, convolution);
 }
 
 } // namespace tenon::schedule

@@ -137,6 +137,7 @@ Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t
 // The schedules. Each returns false, and emits nothing, if it does not cover the op.
 bool scheduleMatmul(Kernel &kernel, nn::MatmulOp op);
 bool scheduleConvolution(Kernel &kernel, nn::ConvOp op);
+bool scheduleWinograd(Kernel &kernel, nn::ConvOp op);
 bool scheduleDepthwise(Kernel &kernel, nn::ConvOp op);
 bool schedulePack(Kernel &kernel, nn::PackOp op);
 /// Few rows (known, or `few` says so) times a transposed right-hand side that is read where it is.

@@ -126,9 +126,13 @@ def NN_PackingAttr : AttrDef<Nn_Dialect, "Packing"> {
         packed[n / nr, k, n % nr] = rhs[k, n]
 
     `columns` is N. A 16-column multiple serves every vector width up to 16 lanes.
+
+    With `winograd` = m, a convolution's filter is transformed for tiles of m results in every dimension whose window is larger than 1
+    (Lavin and Gray, 2016): one such matrix for each of the (m + R - 1)... positions of a tile, K its channels. It excludes
+    strides, dilations and groups.
   }];
-  let parameters = (ins "int64_t":$nr, "int64_t":$columns);
-  let assemblyFormat = "`<` `nr` `=` $nr `,` `columns` `=` $columns `>`";
+  let parameters = (ins "int64_t":$nr, "int64_t":$columns, DefaultValuedParameter<"int64_t", "0">:$winograd);
+  let assemblyFormat = "`<` `nr` `=` $nr `,` `columns` `=` $columns (`,` `winograd` `=` $winograd^)? `>`";
   let genVerifyDecl = 1;
 }
 

@@ -103,6 +103,18 @@ static TensorShape windowResult(Extents &extents, Value input, OpFoldResult chan
   return result;
 }
 
+/// Positions of a Winograd tile; 0 if the window has none.
+static int64_t winogradPositions(PackingAttr packing, const WindowAttributes &window) {
+  int64_t positions = 1;
+  for (auto [taps, stride, dilation] : llvm::zip(window.kernel, window.strides, window.dilations)) {
+    int64_t size = taps == 1 ? 1 : packing.getWinograd() + taps - 1;
+    if (stride != 1 || dilation != 1 || size > 8)
+      return 0;
+    positions *= size;
+  }
+  return positions == 1 ? 0 : positions;
+}
+
 LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
   Value input = adaptor.getInput(), filter = adaptor.getFilter();
   PackingAttr packing = adaptor.getPackingAttr();
@@ -124,15 +136,23 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
     bool depthwise = groups > 1 && packing.getColumns() == groups && !clash(channels, extents.constant(groups)) &&
                      !clash(extents.of(filter, 0), extents.constant(1));
     filters = extents.constant(depthwise ? groups : groups * packing.getColumns());
-    if (!depthwise && clash(extents.of(filter, 0), extents.constant(groups)))
-      return extents.fail("C4: packed filter has ", *Extents::known(extents.of(filter, 0)), " groups but groups is ",
-                          groups);
+    int64_t matrices = groups;
+    if (packing.getWinograd()) {
+      matrices = winogradPositions(packing, window);
+      if (matrices == 0 || groups != 1 || !adaptor.getChannelsLast() || !isa<FloatType>(Extents::element(input)))
+        return extents.fail("C5: ", packing, " does not fit the convolution");
+    }
+    if (!depthwise && clash(extents.of(filter, 0), extents.constant(matrices)))
+      return extents.fail("C4: packed filter has ", *Extents::known(extents.of(filter, 0)), " matrices but needs ",
+                          matrices);
     if (clash(extents.of(filter, 1), extents.constant(llvm::divideCeil(packing.getColumns(), packing.getNr()))) ||
         clash(extents.of(filter, 3), extents.constant(packing.getNr())))
       return extents.fail("C4: filter type ", filter.getType(), " does not match ", packing);
     OpFoldResult depth = extents.constant(1);
     for (int64_t positions : window.kernel)
       depth = extents.mul(depth, positions);
+    if (packing.getWinograd())
+      depth = extents.constant(1);
     if (clash(extents.mul(extents.of(filter, 2), groups),
               Extents::known(channels) ? extents.mul(depth, channels) : channels))
       return extents.fail("C4: packed filter has K = ", *Extents::known(extents.of(filter, 2)), " but the window has ",

@@ -38,8 +38,11 @@ Operation *NnDialect::materializeConstant(OpBuilder &builder, Attribute value, T
   return arith::ConstantOp::materialize(builder, value, type, location);
 }
 
-LogicalResult PackingAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t nr, int64_t columns) {
+LogicalResult PackingAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t nr, int64_t columns,
+                                  int64_t winograd) {
   if (nr < 1 || columns < 1)
     return emitError() << "expected positive nr and columns, got " << nr << " and " << columns;
+  if (winograd < 0 || winograd > 6)
+    return emitError() << "expected Winograd tiles of at most 6 results, got " << winograd;
   return success();
 }

@@ -1,4 +1,5 @@
 // RUN: tenon-opt %s --tenon-pack-weights=runtime-bytes=1024 | FileCheck %s
+// RUN: tenon-opt %s --tenon-pack-weights="runtime-bytes=1024 winograd=false" | FileCheck %s --check-prefix=DIRECT
 
 // A constant right-hand side becomes panels, K-major inside, the last one filled with zeros.
 // CHECK-LABEL: func @matmul
@@ -69,4 +70,25 @@ func.func @column(%x: tensor<2x1xf32>) -> tensor<3x1xf32> {
   %w = nn.constant dense<[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]> : tensor<3x2xf32>
   %0 = nn.matmul %w, %x : (tensor<3x2xf32>, tensor<2x1xf32>) -> tensor<3x1xf32>
   return %0 : tensor<3x1xf32>
+}
+
+// A 3x3 filter is transformed for Winograd's algorithm where that pays. Few channels, strides and other windows are summed directly.
+// CHECK-LABEL: func @winograd
+// CHECK: nn.constant dense_resource<packed{{.*}}> : tensor<36x1x8x8xf32>
+// CHECK: nn.conv {{.*}} packing = #nn.packing<nr = 8, columns = 8, winograd = 4>
+// DIRECT-LABEL: func @winograd
+// DIRECT: nn.constant dense_resource<packed{{.*}}> : tensor<1x1x72x8xf32>
+func.func @winograd(%x: tensor<1x?x?x8xf32>) -> tensor<1x?x?x8xf32> {
+  %w = nn.constant dense<16.0> : tensor<8x8x3x3xf32>
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x?x?x8xf32>, tensor<8x8x3x3xf32>) -> tensor<1x?x?x8xf32>
+  return %0 : tensor<1x?x?x8xf32>
+}
+
+// CHECK-LABEL: func @no_winograd
+// CHECK-NOT: winograd
+func.func @no_winograd(%x: tensor<1x64x64x2xf32>) -> (tensor<1x64x64x4xf32>, tensor<1x32x32x4xf32>) {
+  %w = nn.constant dense<1.0> : tensor<4x2x3x3xf32>
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x64x64x2xf32>, tensor<4x2x3x3xf32>) -> tensor<1x64x64x4xf32>
+  %1 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x64x64x2xf32>, tensor<4x2x3x3xf32>) -> tensor<1x32x32x4xf32>
+  return %0, %1 : tensor<1x64x64x4xf32>, tensor<1x32x32x4xf32>
 }

@@ -144,7 +144,7 @@ func.func @conv_kernel(%x: tensor<1x2x8xf32>, %w: tensor<4x2x3xf32>) {
 // -----
 
 func.func @conv_packed_groups(%x: tensor<1x8x2xf32>, %w: tensor<2x1x6x8xf32>) {
-  // expected-error @below {{C4: packed filter has 2 groups but groups is 1}}
+  // expected-error @below {{C4: packed filter has 2 matrices but needs 1}}
   // expected-error @below {{failed to infer returned types}}
   %0 = nn.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last, packing = #nn.packing<nr = 8, columns = 4>} : (tensor<1x8x2xf32>, tensor<2x1x6x8xf32>) -> tensor<1x6x4xf32>
   return
@@ -237,5 +237,30 @@ func.func @argmax_layout(%x: tensor<1x8x4xf32>) {
   // expected-error @below {{'nn.pool_argmax' op C3: the input must be channels first}}
   // expected-error @below {{failed to infer returned types}}
   %0 = nn.pool_argmax %x {kernel = array<i64: 2>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last} : (tensor<1x8x4xf32>) -> tensor<1x7x4xi64>
+  return
+}
+
+// -----
+
+func.func @conv_winograd_stride(%x: tensor<1x8x2xf32>, %w: tensor<6x1x2x4xf32>) {
+  // expected-error @below {{C5: #nn.packing<nr = 4, columns = 4, winograd = 4> does not fit the convolution}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last, packing = #nn.packing<nr = 4, columns = 4, winograd = 4>} : (tensor<1x8x2xf32>, tensor<6x1x2x4xf32>) -> tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @conv_winograd_positions(%x: tensor<1x8x2xf32>, %w: tensor<5x1x2x4xf32>) {
+  // expected-error @below {{C4: packed filter has 5 matrices but needs 6}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last, packing = #nn.packing<nr = 4, columns = 4, winograd = 4>} : (tensor<1x8x2xf32>, tensor<5x1x2x4xf32>) -> tensor<1x6x4xf32>
+  return
+}
+
+// -----
+
+// expected-error @below {{expected Winograd tiles of at most 6 results, got 7}}
+func.func @winograd_tile(%x: tensor<2x3xf32>) attributes {format = #nn.packing<nr = 4, columns = 9, winograd = 7>} {
   return
 }

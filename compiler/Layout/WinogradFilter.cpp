@@ -1,0 +1,115 @@
+//===- WinogradFilter.cpp - which convolutions Winograd's algorithm pays for, and their filters --===//
+//
+// Filters are transformed in double precision and rounded once.
+//
+//===------------------------------------------------------------------------------------------===//
+
+#include "compiler/Layout/WinogradFilter.h"
+
+#include "compiler/Layout/PackedConstant.h"
+#include "compiler/Support/Winograd.h"
+
+using namespace mlir;
+
+namespace tenon::layout {
+
+namespace {
+
+/// A convolution as far as the choice depends on it. Dimensions are those with a window.
+struct Problem {
+  double channels, filters;
+  int64_t dimensions = 0;
+  std::optional<double> lines;  ///< results in all other dimensions, if they are known
+  SmallVector<int64_t> extents; ///< of the result; 0: not known
+};
+
+/// Cycles with tiles of `outputs` results, in multiply-adds of one lane per cycle.
+///
+/// A result costs C * F * (size / outputs)^d multiply-adds in place of C * F * taps^d, and the transforms: each of a
+/// tile's size^d elements is loaded, stored and combined with its neighbours about twice per dimension, for every
+/// channel and for every filter. The filters grow from taps^d to size^d and are read once; that decides where there are
+/// few tiles.
+constexpr int64_t lastLevelBytes = 12 << 20; // what a model may expect of a cache that several cores share
+struct Estimate {
+  double winograd, direct;
+};
+Estimate estimate(const Problem &problem, int64_t outputs, int64_t taps, int64_t weightBytes) {
+  constexpr double passesPerDimension = 3; // vector instructions per element of a tile: measured
+  // Read in the time of one lane's multiply-add: from the last level of cache, if it holds all of the model's weights,
+  // else from memory.
+  double bytesPerMultiplyAdd = weightBytes <= lastLevelBytes ? 1.5 : 0.3;
+  double size = outputs + taps - 1, tiles = problem.lines.value_or(64), results = tiles;
+  double positions = 1, window = 1;
+  for (int64_t extent : problem.extents) {
+    tiles *= extent ? llvm::divideCeil(extent, outputs) : 16;
+    results *= extent ? extent : 16 * outputs;
+    positions *= size;
+    window *= taps;
+  }
+  double products = problem.channels * problem.filters;
+  double transforms = positions * passesPerDimension * problem.dimensions * (problem.channels + problem.filters);
+  double extraBytes = products * (positions - window) * sizeof(float);
+  return {tiles * (positions * products + transforms) + extraBytes / bytesPerMultiplyAdd, results * window * products};
+}
+
+} // namespace
+
+int64_t chooseWinograd(nn::ConvOp op, int64_t weightBytes) {
+  auto input = cast<RankedTensorType>(op.getInput().getType()), result = cast<RankedTensorType>(op.getType());
+  if (op.getGroups() != 1 || !op.getChannelsLast() || !input.getElementType().isF32())
+    return 0;
+  Problem problem;
+  problem.channels = input.getShape().back();
+  problem.filters = result.getShape().back();
+  problem.lines = ShapedType::isDynamic(result.getDimSize(0)) ? 1 : result.getDimSize(0);
+  for (auto [d, window] : llvm::enumerate(op.getKernel())) {
+    int64_t extent = result.getDimSize(1 + d);
+    if (op.getStrides()[d] != 1 || op.getDilations()[d] != 1 || (window != 1 && window != 3))
+      return 0;
+    if (window == 3)
+      problem.extents.push_back(ShapedType::isDynamic(extent) ? 0 : extent);
+    else if (ShapedType::isDynamic(extent))
+      problem.lines.reset();
+    else if (problem.lines)
+      problem.lines = *problem.lines * extent;
+  }
+  problem.dimensions = problem.extents.size();
+  if (problem.dimensions < 1 || problem.dimensions > 2 || llvm::is_contained(result.getShape(), 0))
+    return 0;
+  int64_t best = 0;
+  double fewest = 0;
+  for (int64_t outputs : {4, 2}) {
+    Estimate cycles = estimate(problem, outputs, 3, weightBytes);
+    if (cycles.winograd < 0.9 * cycles.direct && (best == 0 || cycles.winograd < fewest)) {
+      best = outputs;
+      fewest = cycles.winograd;
+    }
+  }
+  return best;
+}
+
+ElementsAttr transformFilter(ElementsAttr filter, nn::PackingAttr packing) {
+  auto type = cast<RankedTensorType>(filter.getType());
+  ArrayRef<int64_t> kernel = type.getShape().drop_front(2);
+  SmallVector<WinogradTransform, 3> transforms;
+  int64_t positions = 1, window = 1;
+  for (int64_t taps : kernel) {
+    transforms.emplace_back(taps == 1 ? 1 : packing.getWinograd(), taps);
+    positions *= transforms.back().size();
+    window *= taps;
+  }
+  // The transform of all dimensions as one matrix [positions, window].
+  SmallVector<SmallVector<double>> whole(positions, SmallVector<double>(window, 1));
+  for (int64_t p = 0; p < positions; ++p)
+    for (int64_t w = 0; w < window; ++w) {
+      int64_t position = p, tap = w;
+      for (size_t d = kernel.size(); d-- > 0;) {
+        whole[p][w] *= transforms[d].filter()[position % transforms[d].size()][tap % kernel[d]];
+        position /= transforms[d].size();
+        tap /= kernel[d];
+      }
+    }
+  return packProducts(filter, packing.getNr(), whole);
+}
+
+} // namespace tenon::layout

@@ -1,0 +1,21 @@
+//===- WinogradFilter.h - which convolutions Winograd's algorithm pays for, and their filters --===//
+
+#ifndef TENON_COMPILER_LAYOUT_WINOGRADFILTER_H
+#define TENON_COMPILER_LAYOUT_WINOGRADFILTER_H
+
+#include "dialects/nn/Nn.h"
+
+namespace tenon::layout {
+
+/// Results per tile and dimension with the fewest estimated cycles; 0: direct sums are faster, or the convolution is
+/// none that the algorithm covers (unit strides and dilations, one group, windows of 1 or 3 in at most two dimensions,
+/// f32). `weightBytes`: of all constants of the model.
+int64_t chooseWinograd(nn::ConvOp op, int64_t weightBytes);
+
+/// The transformed filter of a channels-last convolution, packed as nn.packing with `winograd` says. `filter` is a
+/// constant [F, C, kernel...] of f32 that can be read.
+mlir::ElementsAttr transformFilter(mlir::ElementsAttr filter, nn::PackingAttr packing);
+
+} // namespace tenon::layout
+
+#endif // TENON_COMPILER_LAYOUT_WINOGRADFILTER_H

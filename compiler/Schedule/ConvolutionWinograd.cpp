@@ -1,0 +1,457 @@
+//===- ConvolutionWinograd.cpp - convolutions by Winograd's algorithm -----------------------===//
+//
+// Expects a filter that Layout has transformed (nn.packing with `winograd`). A unit of work is a block of tiles for all
+// or a chunk of the filters, in three steps that leave their results in the unit's scratch, which fits the second level
+// of cache:
+//
+//   V[position, tile, channel]  the transformed input, a vector of channels at a time
+//   M[position, tile, filter]   a matrix product per position, for one group of filters
+//   result                      M transformed back, a vector of filters at a time, and the epilogue
+//
+// Tiles at the image's border read zeros outside of it and store only what is inside; the others have code of their own
+// that does not ask. Rows of V that belong to no tile repeat the last one, so that microkernels have one height.
+//
+//===---------------------------------------------------------------------------------------===//
+
+#include "compiler/Schedule/Convolution.h"
+#include "compiler/Support/Winograd.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+
+namespace tenon::schedule {
+
+static std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
+
+//===----------------------------------------------------------------------===//
+// Small linear maps on registers
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Applies a constant matrix to registers (all vectors, or all scalars).
+class LinearMap {
+public:
+  LinearMap(ImplicitLocOpBuilder &b, const WinogradTransform::Matrix &matrix) : b(b), matrix(matrix) {}
+
+  SmallVector<Value> apply(ArrayRef<Value> inputs) {
+    if (matrix.size() == 1 && inputs.size() == 1)
+      return SmallVector<Value>(inputs);
+    // Columns that differ only in the signs of some rows share a sum and a difference.
+    SmallVector<Value> values(inputs);
+    WinogradTransform::Matrix rows = matrix;
+    SmallVector<Value> sums(values.size()), differences(values.size());
+    SmallVector<int64_t> partner(values.size(), -1);
+    for (size_t j = 0; j + 1 < values.size(); ++j) {
+      if (partner[j] >= 0 || !samePair(rows, j, j + 1))
+        continue;
+      partner[j] = j + 1;
+      partner[j + 1] = j;
+      sums[j] = combine(values[j], 1, values[j + 1], 1);
+      differences[j] = combine(values[j], 1, values[j + 1], -1);
+    }
+    SmallVector<Value> results(rows.size());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (results[i])
+        continue;
+      // Rows that differ only in some signs are the sum and the difference of two parts.
+      if (i + 1 < rows.size() && llvm::all_of(partner, [](int64_t p) { return p < 0; }) &&
+          sameRows(rows[i], rows[i + 1])) {
+        Value even, odd;
+        for (size_t j = 0; j < values.size(); ++j)
+          add(rows[i][j] == rows[i + 1][j] ? even : odd, values[j], rows[i][j]);
+        if (even && odd) {
+          results[i] = combine(even, 1, odd, 1);
+          results[i + 1] = combine(even, 1, odd, -1);
+          continue;
+        }
+      }
+      Value sum;
+      for (size_t j = 0; j < values.size(); ++j) {
+        if (partner[j] < 0)
+          add(sum, values[j], rows[i][j]);
+        else if (static_cast<size_t>(partner[j]) > j)
+          add(sum, rows[i][j] == rows[i][j + 1] ? sums[j] : differences[j], rows[i][j]);
+      }
+      results[i] = sum;
+    }
+    return results;
+  }
+
+private:
+  ImplicitLocOpBuilder &b;
+  const WinogradTransform::Matrix &matrix;
+
+  static bool samePair(const WinogradTransform::Matrix &rows, size_t j, size_t k) {
+    bool differs = false;
+    for (ArrayRef<double> row : rows) {
+      if (std::abs(row[j]) != std::abs(row[k]))
+        return false;
+      differs |= row[j] != row[k];
+    }
+    return differs;
+  }
+
+  static bool sameRows(ArrayRef<double> x, ArrayRef<double> y) {
+    return llvm::all_of(llvm::zip(x, y),
+                        [](auto pair) { return std::abs(std::get<0>(pair)) == std::abs(std::get<1>(pair)); });
+  }
+
+  Value scaled(Value value, double factor) {
+    if (factor == 1)
+      return value;
+    return arith::MulFOp::create(b, value, constant(value.getType(), factor), contract());
+  }
+
+  Value constant(Type type, double value) {
+    TypedAttr element = b.getFloatAttr(getElementTypeOrSelf(type), value);
+    if (auto vector = dyn_cast<VectorType>(type))
+      element = DenseElementsAttr::get(vector, Attribute(element));
+    return arith::ConstantOp::create(b, element);
+  }
+
+  arith::FastMathFlagsAttr contract() {
+    return arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::contract);
+  }
+
+  /// x * f + y * g.
+  Value combine(Value x, double f, Value y, double g) {
+    if (g == -1)
+      return arith::SubFOp::create(b, scaled(x, f), y, contract());
+    return arith::AddFOp::create(b, scaled(x, f), scaled(y, g), contract());
+  }
+
+  void add(Value &sum, Value value, double factor) {
+    if (factor == 0)
+      return;
+    if (!sum)
+      sum = scaled(value, factor);
+    else if (factor == -1)
+      sum = arith::SubFOp::create(b, sum, value, contract());
+    else
+      sum = arith::AddFOp::create(b, scaled(value, factor), sum, contract());
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// The schedule
+//===----------------------------------------------------------------------===//
+
+/// Blocks that give a few threads equal shares.
+constexpr int64_t wantedBlocks = 4;
+/// Tiles of a block: enough that a panel of the filter, once fetched, is used often; no more than pays.
+constexpr int64_t fewestTiles = 8, mostTiles = 48;
+
+class WinogradSchedule {
+public:
+  WinogradSchedule(Kernel &kernel, nn::ConvOp op)
+      : kernel(kernel), op(op), b(kernel.builder), e(kernel.emitter(1)), epilogue(kernel, op.getResult()),
+        shape(kernel, op, e), down(outputsOf(1), shape.window[1]), along(outputsOf(2), shape.window[2]) {}
+
+  void run() {
+    C = *known(shape.channels);
+    F = *known(shape.filters);
+    choose();
+    emitPhase();
+    kernel.setPath("winograd");
+  }
+
+private:
+  Kernel &kernel;
+  nn::ConvOp op;
+  ImplicitLocOpBuilder &b;
+  ElementEmitter e;
+  Epilogue epilogue;
+  ConvolutionShape shape;
+  WinogradTransform down, along; ///< of the height and of the width
+
+  Type element;
+  int64_t C = 0, F = 0, nr = 16, lanes = 1;
+  Tile tile;
+  std::optional<ColumnGroups> columns;
+  int64_t blockTiles = 1, rows = 1;       ///< tiles of a block, and rows of V for them
+  int64_t channelStep = 0;                ///< from tile to tile in V
+  int64_t inputStep = 0, productStep = 0; ///< from position to position in V and in M
+  Value tilesDown, tilesAlong, tiles, blocks, chunks;
+  Value scratchV, scratchM, scratchTile;
+
+  int64_t positions() const { return down.size() * along.size(); }
+  int64_t outputsOf(int64_t d) { return shape.window[d] == 1 ? 1 : op.getPacking()->getWinograd(); }
+
+  /// A tile's place: image and plane, first input coordinates, first result coordinates.
+  struct Place {
+    Value image, depth, inputLine, inputPixel, line, pixel;
+  };
+
+  //===--- Sizes ---===//
+
+  void choose() {
+    element = cast<RankedTensorType>(op.getInput().getType()).getElementType();
+    nr = op.getPacking()->getNr();
+    lanes = std::min<int64_t>(kernel.machine.lanes(sizeof(float)), nr);
+    int64_t line = 64 / sizeof(float);
+    // An odd number of lines: tiles fall on all sets of the first level of cache.
+    channelStep = C < 2 * line ? C : (llvm::divideCeil(C, line) | 1) * line;
+    tilesDown = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(down.outputs()));
+    tilesAlong = b.createOrFold<arith::CeilDivUIOp>(shape.output[2], e.constant(along.outputs()));
+    tiles = product(e, {shape.images, shape.output[0], tilesDown, tilesAlong});
+    chooseBlock();
+    TileProblem problem{sizeof(float), lanes, nr, blockTiles, F, false, 1};
+    tile = chooseTile(kernel.machine, problem);
+    rows = llvm::alignTo(blockTiles, tile.rows);
+    columns.emplace(e, e.constant(F), tile.vectors, lanes);
+    auto spread = [&](int64_t elements) { return (llvm::divideCeil(elements, line) | 1) * line; };
+    inputStep = spread(rows * channelStep);
+    productStep = spread(rows * columns->width());
+    chooseChunks();
+  }
+
+  /// V and a group's M in three quarters of the second level, and equal shares for a few threads.
+  void chooseBlock() {
+    int64_t bytesPerTile = positions() * (channelStep + 2 * nr) * sizeof(float);
+    int64_t most = std::clamp<int64_t>(kernel.machine.l2Bytes * 3 / 4 / bytesPerTile, fewestTiles, mostTiles);
+    blockTiles = most;
+    if (std::optional<int64_t> total = known(tiles)) {
+      int64_t number = llvm::divideCeil(*total, most);
+      if (number > 1)
+        number = number < wantedBlocks ? llvm::PowerOf2Ceil(number) : llvm::alignTo(number, wantedBlocks);
+      blockTiles = std::max<int64_t>(llvm::divideCeil(*total, std::max<int64_t>(number, 1)), 1);
+    }
+    blocks = b.createOrFold<arith::CeilDivUIOp>(tiles, e.constant(blockTiles));
+  }
+
+  /// Few blocks are divided by filters, as long as transforming the input again for each part costs little: it takes
+  /// about as many vector instructions as the product has multiply-adds for six vectors of filters.
+  void chooseChunks() {
+    int64_t affordable = std::max<int64_t>(F / lanes / 60, 1);
+    affordable = std::min<int64_t>(std::max<int64_t>(affordable, F >= 8 * lanes ? 2 : 1), wantedBlocks);
+    Value wanted = b.createOrFold<arith::CeilDivUIOp>(e.constant(wantedBlocks),
+                                                      b.createOrFold<arith::MaxUIOp>(blocks, e.constant(1)));
+    chunks = b.createOrFold<arith::MinUIOp>(wanted, e.constant(affordable));
+    chunks = b.createOrFold<arith::MinUIOp>(chunks, columns->count());
+  }
+
+  //===--- The phase ---===//
+
+  void emitPhase() {
+    ScratchPlan plan(e);
+    size_t partV = plan.reserve(element, e.constant(positions() * inputStep));
+    size_t partM = plan.reserve(element, e.constant(positions() * productStep));
+    size_t partTile = plan.reserve(element, e.constant(down.outputs() * along.outputs() * lanes));
+    Value products = e.mul(tiles, e.constant(C * F * positions()));
+    SmallVector<Value> places = {chunks, blocks};
+    kernel.phase(product(e, places), contractionWork(kernel, e, products, sizeof(float)), plan.bytes(),
+                 kernel.canFail(), [&](Value begin, Value end, Value scratch, Value status) {
+                   e.setStatus(status);
+                   scratchV = plan.view(scratch, partV);
+                   scratchM = plan.view(scratch, partM);
+                   scratchTile = plan.view(scratch, partTile);
+                   countedLoop(b, begin, end, e.constant(1), [&](Value unit) {
+                     SmallVector<LaneIndex> place = delinearize(e, places, {unit});
+                     emitUnit(place[0].base, place[1].base);
+                   });
+                 });
+  }
+
+  void emitUnit(Value chunk, Value block) {
+    Value one = e.constant(1), first = e.mul(block, e.constant(blockTiles));
+    Value count = b.createOrFold<arith::MinUIOp>(e.constant(blockTiles), e.sub(tiles, first));
+    Value height = e.constant(tile.rows);
+    Value used = e.mul(b.createOrFold<arith::CeilDivUIOp>(count, height), height);
+    Value last = e.sub(e.add(first, count), one);
+    countedLoop(b, e.constant(0), used, one, [&](Value row) {
+      Value number = b.createOrFold<arith::MinUIOp>(e.add(first, row), last);
+      transformInput(placeOf(number), row);
+    });
+    Value firstGroup = e.div(e.mul(chunk, columns->count()), chunks);
+    Value lastGroup = e.div(e.mul(e.add(chunk, one), columns->count()), chunks);
+    columns->forEach(firstGroup, lastGroup, [&](Value column, int64_t vectors, Value wanted) {
+      countedLoop(b, e.constant(0), e.constant(positions()), one, [&](Value position) {
+        countedLoop(b, e.constant(0), used, height, [&](Value row) { multiply(position, row, column, vectors); });
+      });
+      Value width = wanted ? wanted : e.constant(vectors * lanes);
+      countedLoop(b, e.constant(0), count, one,
+                  [&](Value row) { transformOutput(placeOf(e.add(first, row)), row, column, vectors, width); });
+    });
+  }
+
+  Place placeOf(Value number) {
+    SmallVector<LaneIndex> at = delinearize(e, {shape.images, shape.output[0], tilesDown, tilesAlong}, {number});
+    Value line = e.mul(at[2].base, e.constant(down.outputs())), pixel = e.mul(at[3].base, e.constant(along.outputs()));
+    return {at[0].base, at[1].base, e.sub(line, e.constant(shape.low[1])), e.sub(pixel, e.constant(shape.low[2])),
+            line,       pixel};
+  }
+
+  void branch(Value condition, function_ref<void()> then, function_ref<void()> otherwise) {
+    auto choice = scf::IfOp::create(b, condition, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(choice.thenBlock());
+    then();
+    b.setInsertionPointToStart(choice.elseBlock());
+    otherwise();
+  }
+
+  Value both(Value x, Value y) { return b.createOrFold<arith::AndIOp>(x, y); }
+  Value compare(arith::CmpIPredicate predicate, Value x, Value y) {
+    return b.createOrFold<arith::CmpIOp>(predicate, x, y);
+  }
+
+  //===--- Input ---===//
+
+  void transformInput(const Place &place, Value row) {
+    auto inside = [&](Value origin, int64_t size, Value extent) {
+      Value end = e.add(origin, e.constant(size));
+      return both(compare(arith::CmpIPredicate::sge, origin, e.constant(0)),
+                  compare(arith::CmpIPredicate::sle, end, extent));
+    };
+    Value inner = both(inside(place.inputLine, down.size(), shape.input[1]),
+                       inside(place.inputPixel, along.size(), shape.input[2]));
+    branch(
+        inner, [&] { transformTile(place, row, /*border=*/false); },
+        [&] { transformTile(place, row, /*border=*/true); });
+  }
+
+  /// Coordinates from `origin` on: clamped to the image, and whether they were inside.
+  struct Line {
+    SmallVector<Value> at, exists;
+  };
+  Line coordinates(Value origin, int64_t size, Value extent, bool border) {
+    Line line;
+    Value zero = e.constant(0), end = e.sub(extent, e.constant(1));
+    for (int64_t i = 0; i < size; ++i) {
+      Value at = e.add(origin, e.constant(i));
+      if (border) {
+        line.exists.push_back(compare(arith::CmpIPredicate::ult, at, extent));
+        at = b.createOrFold<arith::MaxSIOp>(b.createOrFold<arith::MinSIOp>(at, end), zero);
+      }
+      line.at.push_back(at);
+    }
+    return line;
+  }
+
+  void transformTile(const Place &place, Value row, bool border) {
+    Line lines = coordinates(place.inputLine, down.size(), shape.input[1], border);
+    Line pixels = coordinates(place.inputPixel, along.size(), shape.input[2], border);
+    ElementEmitter source = kernel.emitter(std::min<int64_t>(lanes, llvm::PowerOf2Ceil(C)));
+    vectorLoop(source, kernel.machine, e.constant(0), e.constant(C), [&](ElementEmitter &at, Value channel) {
+      LaneIndex lane{channel, at.lanes() > 1 ? 1 : 0};
+      SmallVector<SmallVector<Value>> half(down.size());
+      for (int64_t j = 0; j < along.size(); ++j) {
+        SmallVector<Value> column;
+        for (int64_t i = 0; i < down.size(); ++i) {
+          Value value = at.emit(op.getInput(),
+                                shape.indices(e, {place.image}, {{place.depth}, {lines.at[i]}, {pixels.at[j]}}, lane));
+          if (border)
+            value = arith::SelectOp::create(b, both(lines.exists[i], pixels.exists[j]), value,
+                                            at.splatConstant(element, 0));
+          column.push_back(value);
+        }
+        for (auto [i, value] : llvm::enumerate(LinearMap(b, down.input()).apply(column)))
+          half[i].push_back(value);
+      }
+      Value base = e.add(e.mul(row, e.constant(channelStep)), channel);
+      for (int64_t i = 0; i < down.size(); ++i)
+        for (auto [j, value] : llvm::enumerate(LinearMap(b, along.input()).apply(half[i]))) {
+          Value target = e.add(base, e.constant((i * along.size() + j) * inputStep));
+          at.store(value, element, {scratchV}, {e.constant(1)}, {LaneIndex{target, lane.stride}});
+        }
+    });
+  }
+
+  //===--- Products ---===//
+
+  void multiply(Value position, Value row, Value column, int64_t vectors) {
+    ukernel::BrgemmShape product;
+    product.a = scratchV;
+    product.aOffset = e.add(e.mul(position, e.constant(inputStep)), e.mul(row, e.constant(channelStep)));
+    for (int64_t m = 0; m < tile.rows; ++m)
+      product.rows.push_back(e.constant(m * channelStep));
+    product.aStep = e.constant(1);
+    product.k = e.constant(C);
+    product.b = kernel.argumentBuffer(cast<BlockArgument>(op.getFilter())).memref;
+    product.bStep = e.constant(nr);
+    product.panelStep = e.constant(C * nr);
+    Value panels = e.constant(llvm::divideCeil(F, nr));
+    Value panel = e.add(e.mul(position, panels), e.div(column, e.constant(nr)));
+    product.bOffset = e.add(e.mul(panel, product.panelStep), e.rem(column, e.constant(nr)));
+    product.nr = nr;
+    product.vectors = vectors;
+    product.accumulator = VectorType::get({lanes}, element);
+    Value target = e.add(e.mul(position, e.constant(productStep)), e.mul(row, e.constant(vectors * lanes)));
+    emitPartialTile(kernel, product, scratchM, target, /*add=*/false);
+  }
+
+  //===--- Results ---===//
+
+  void transformOutput(const Place &place, Value row, Value column, int64_t vectors, Value width) {
+    ElementEmitter source = kernel.emitter(lanes);
+    vectorLoop(source, kernel.machine, e.constant(0), width, [&](ElementEmitter &at, Value filter) {
+      LaneIndex lane{filter, at.lanes() > 1 ? 1 : 0};
+      Value base = e.add(e.mul(row, e.constant(vectors * lanes)), filter);
+      SmallVector<SmallVector<Value>> half(down.outputs());
+      for (int64_t j = 0; j < along.size(); ++j) {
+        SmallVector<Value> products;
+        for (int64_t i = 0; i < down.size(); ++i) {
+          Value from = e.add(base, e.constant((i * along.size() + j) * productStep));
+          products.push_back(at.load(element, {scratchM}, {e.constant(1)}, {LaneIndex{from, lane.stride}}));
+        }
+        for (auto [i, value] : llvm::enumerate(LinearMap(b, down.output()).apply(products)))
+          half[i].push_back(value);
+      }
+      SmallVector<SmallVector<Value>> results;
+      for (ArrayRef<Value> line : half)
+        results.push_back(LinearMap(b, along.output()).apply(line));
+      storeResults(place, results, at, {e.add(column, filter), lane.stride});
+    });
+  }
+
+  void storeResults(const Place &place, ArrayRef<SmallVector<Value>> results, ElementEmitter &at, LaneIndex filter) {
+    auto store = [&](Value value, Value line, Value pixel) {
+      SmallVector<LaneIndex> indices = shape.indices(e, {place.image}, {{place.depth}, {line}, {pixel}}, filter);
+      epilogue.emit(value, indices, at.currentMask());
+    };
+    auto all = [&] {
+      for (auto [i, line] : llvm::enumerate(results))
+        for (auto [j, value] : llvm::enumerate(line))
+          store(value, e.add(place.line, e.constant(i)), e.add(place.pixel, e.constant(j)));
+    };
+    Value linesLeft = e.sub(shape.output[1], place.line), pixelsLeft = e.sub(shape.output[2], place.pixel);
+    // Through memory: one copy of the epilogue for all of the tile's results that exist.
+    auto one = [&] {
+      int64_t width = along.outputs() * lanes;
+      for (auto [i, line] : llvm::enumerate(results))
+        for (auto [j, value] : llvm::enumerate(line))
+          at.store(value, element, {scratchTile}, {e.constant(1)},
+                   {LaneIndex{e.constant(i * width + j * lanes), filter.stride}});
+      Value lastLine = b.createOrFold<arith::MinUIOp>(linesLeft, e.constant(down.outputs()));
+      Value lastPixel = b.createOrFold<arith::MinUIOp>(pixelsLeft, e.constant(along.outputs()));
+      countedLoop(b, e.constant(0), lastLine, e.constant(1), [&](Value i) {
+        countedLoop(b, e.constant(0), lastPixel, e.constant(1), [&](Value j) {
+          ElementEmitter::Scope scope(at);
+          Value from = e.add(e.mul(i, e.constant(width)), e.mul(j, e.constant(lanes)));
+          Value value = at.load(element, {scratchTile}, {e.constant(1)}, {LaneIndex{from, filter.stride}});
+          store(value, e.add(place.line, i), e.add(place.pixel, j));
+        });
+      });
+    };
+    if (epilogue.isLong())
+      return one();
+    Value whole = both(compare(arith::CmpIPredicate::uge, linesLeft, e.constant(down.outputs())),
+                       compare(arith::CmpIPredicate::uge, pixelsLeft, e.constant(along.outputs())));
+    if (matchPattern(whole, m_One()))
+      return all();
+    branch(whole, all, one);
+  }
+};
+
+} // namespace
+
+bool scheduleWinograd(Kernel &kernel, nn::ConvOp op) {
+  if (!op.getPacking() || !op.getPacking()->getWinograd())
+    return false;
+  WinogradSchedule(kernel, op).run();
+  return true;
+}
+
+} // namespace tenon::schedule

@@ -1,0 +1,117 @@
+"""Convolutions that Winograd's algorithm computes: borders, tails, every number of dimensions, fused epilogues."""
+
+import json
+import subprocess
+
+import numpy
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+import tenon
+from harness import CPU
+
+# Results depend on all inputs of a tile, so the error is measured against the largest sum of magnitudes; the transforms of
+# F(4x4, 3x3) amplify rounding about 20 times (Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd
+# Convolution for Deep Neural Networks", 2020).
+BOUND = 24 * 2.0**-24
+
+
+def sums(x, w, pads):
+    """The convolution in float64."""
+    spatial = x.ndim - 2
+    padded = numpy.pad(x.astype(numpy.float64), [(0, 0), (0, 0), *zip(pads[:spatial], pads[spatial:])])
+    windows = numpy.lib.stride_tricks.sliding_window_view(padded, w.shape[2:], axis=tuple(range(2, x.ndim)))
+    return numpy.moveaxis(numpy.tensordot(windows, w.astype(numpy.float64), [[1, *range(x.ndim, 2 * x.ndim - 2)], [1, *range(2, x.ndim)]]), -1, 1)
+
+
+def silu(y):
+    return y / (1 + numpy.exp(-y))
+
+
+EPILOGUES = {"": lambda y: y, "Relu": lambda y: numpy.maximum(y, 0), "silu": silu}
+# Input shape, filters, kernel, pads, epilogue.
+CASES = [
+    ((1, 16, 12, 12), 16, (3, 3), (1, 1, 1, 1), "Relu"),
+    ((1, 16, 13, 17), 32, (3, 3), (1, 1, 1, 1), ""),
+    ((2, 24, 11, 10), 20, (3, 3), (0, 0, 0, 0), "silu"),
+    ((3, 9, 9, 30), 13, (3, 3), (2, 1, 0, 2), "Relu"),
+    ((1, 64, 40, 36), 64, (3, 3), (1, 1, 1, 1), "silu"),
+    ((1, 128, 10, 10), 128, (3, 3), (1, 1, 1, 1), ""),
+    ((1, 32, 40, 6), 32, (3, 1), (1, 0, 1, 0), "Relu"),
+    ((2, 32, 5, 50), 24, (1, 3), (0, 1, 0, 1), ""),
+    ((2, 32, 101), 40, (3,), (1, 1), "Relu"),
+    ((1, 16, 4, 20, 20), 16, (1, 3, 3), (0, 1, 1, 0, 1, 1), ""),
+    ((1, 48, 3, 64), 48, (3, 3), (1, 1, 1, 1), "silu"),
+]
+
+
+def model(x, w, pads, epilogue, dynamic):
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"], kernel_shape=w.shape[2:], pads=pads)]
+    if epilogue == "silu":
+        nodes += [helper.make_node("Sigmoid", ["c"], ["s"]), helper.make_node("Mul", ["c", "s"], ["y"])]
+    else:
+        nodes.append(helper.make_node(epilogue or "Identity", ["c"], ["y"]))
+    shape = [None, x.shape[1], *[None] * (x.ndim - 2)] if dynamic else x.shape
+    graph = helper.make_graph(nodes, "winograd", [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)],
+                              [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)], [numpy_helper.from_array(w, "w")])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "x".join(map(str, case[0])) + f"-{case[1]}-{'x'.join(map(str, case[2]))}{case[4]}")
+@pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic"])
+def test_results(tmp_path, build, case, dynamic):
+    shape, filters, kernel, pads, epilogue = case
+    generator = numpy.random.default_rng(5)
+    x = generator.uniform(-1, 1, shape).astype(numpy.float32)
+    w = generator.uniform(-1, 1, (filters, shape[1], *kernel)).astype(numpy.float32)
+    library = tenon.compile(model(x, w, pads, epilogue, dynamic), tmp_path / "model.so", cpu=CPU)
+    kernels = json.loads(subprocess.run([build / "bin/tenon", "inspect", library, "--json"], capture_output=True, check=True).stdout)["kernels"]
+    assert "winograd" in [kernel["path"] for kernel in kernels]
+    results = [tenon.load(library, threads=threads).run({"x": x})["y"] for threads in (1, 2)]
+    assert results[0].tobytes() == results[1].tobytes()
+    expected = EPILOGUES[epilogue](sums(x, w, pads))
+    assert results[0].shape == expected.shape
+    limit = BOUND * sums(abs(x), abs(w), pads).max()
+    numpy.testing.assert_allclose(results[0], expected, rtol=0, atol=limit)
+
+
+def test_one_artefact_for_all_sizes(tmp_path):
+    generator = numpy.random.default_rng(6)
+    w = generator.uniform(-1, 1, (24, 16, 3, 3)).astype(numpy.float32)
+    library = tenon.compile(model(numpy.zeros((1, 16, 1, 1), numpy.float32), w, (1, 1, 1, 1), "Relu", True), tmp_path / "model.so", cpu=CPU)
+    loaded = tenon.load(library)
+    for size in ((1, 1), (1, 2), (3, 4), (4, 4), (5, 9), (31, 2), (2, 63)):
+        for images in (1, 3):
+            x = generator.uniform(-1, 1, (images, 16, *size)).astype(numpy.float32)
+            limit = BOUND * sums(abs(x), abs(w), (1, 1, 1, 1)).max()
+            numpy.testing.assert_allclose(loaded.run({"x": x})["y"], numpy.maximum(sums(x, w, (1, 1, 1, 1)), 0), rtol=0, atol=limit)
+
+
+def test_non_finite_values_stay_in_their_tile(tmp_path):
+    """An infinity or NaN spoils the tiles that read it, as it spoils the windows of a direct sum, and nothing else."""
+    generator = numpy.random.default_rng(7)
+    x = generator.uniform(-1, 1, (1, 16, 16, 16)).astype(numpy.float32)
+    x[0, 3, 0, 0] = numpy.inf
+    w = generator.uniform(-1, 1, (16, 16, 3, 3)).astype(numpy.float32)
+    library = tenon.compile(model(x, w, (1, 1, 1, 1), "", False), tmp_path / "model.so", cpu=CPU)
+    y = tenon.load(library).run({"x": x})["y"]
+    assert not numpy.isfinite(y[0, :, :2, :2]).any()
+    assert numpy.isfinite(y[0, :, 4:, :]).all() and numpy.isfinite(y[0, :, :, 4:]).all()
+
+
+def test_exact_and_small_code_sum_directly(tmp_path, build):
+    generator = numpy.random.default_rng(8)
+    x = generator.uniform(-1, 1, (1, 16, 16, 16)).astype(numpy.float32)
+    w = generator.uniform(-1, 1, (16, 16, 3, 3)).astype(numpy.float32)
+    for options in ({"exact": True}, {"optimize": "size"}, {"reference": True}):
+        library = tenon.compile(model(x, w, (1, 1, 1, 1), "", False), tmp_path / "model.so", cpu=CPU, **options)
+        text = subprocess.run([build / "bin/tenon", "inspect", library, "--json"], capture_output=True, check=True, text=True).stdout
+        assert '"winograd"' not in text
+
+
+def test_empty_images(tmp_path):
+    w = numpy.ones((16, 16, 3, 3), numpy.float32)
+    library = tenon.compile(model(numpy.zeros((1, 16, 1, 1), numpy.float32), w, (1, 1, 1, 1), "", True), tmp_path / "model.so", cpu=CPU)
+    for shape in ((0, 16, 8, 8), (1, 16, 0, 8), (1, 16, 0, 0)):
+        assert tenon.load(library).run({"x": numpy.zeros(shape, numpy.float32)})["y"].shape == shape
