@@ -15,12 +15,14 @@ namespace tenon::layout {
 
 namespace {
 
+constexpr int64_t usualExtent = 40; // where the model does not say
+
 /// A convolution as far as the choice depends on it. Dimensions are those with a window.
 struct Problem {
   double channels, filters;
   int64_t dimensions = 0;
   std::optional<double> lines;  ///< results in all other dimensions, if they are known
-  SmallVector<int64_t> extents; ///< of the result; 0: not known
+  SmallVector<int64_t> extents; ///< of the result
 };
 
 /// Cycles with tiles of `outputs` results, in multiply-adds of one lane per cycle.
@@ -41,8 +43,8 @@ Estimate estimate(const Problem &problem, int64_t outputs, int64_t taps, int64_t
   double size = outputs + taps - 1, tiles = problem.lines.value_or(64), results = tiles;
   double positions = 1, window = 1;
   for (int64_t extent : problem.extents) {
-    tiles *= extent ? llvm::divideCeil(extent, outputs) : 16;
-    results *= extent ? extent : 16 * outputs;
+    tiles *= llvm::divideCeil(extent, outputs);
+    results *= extent;
     positions *= size;
     window *= taps;
   }
@@ -67,7 +69,7 @@ int64_t chooseWinograd(nn::ConvOp op, int64_t weightBytes) {
     if (op.getStrides()[d] != 1 || op.getDilations()[d] != 1 || (window != 1 && window != 3))
       return 0;
     if (window == 3)
-      problem.extents.push_back(ShapedType::isDynamic(extent) ? 0 : extent);
+      problem.extents.push_back(ShapedType::isDynamic(extent) ? usualExtent : extent);
     else if (ShapedType::isDynamic(extent))
       problem.lines.reset();
     else if (problem.lines)

@@ -141,7 +141,7 @@ private:
 /// Blocks that give a few threads equal shares.
 constexpr int64_t wantedBlocks = 4;
 /// Tiles of a block: enough that a panel of the filter, once fetched, is used often; no more than pays.
-constexpr int64_t fewestTiles = 8, mostTiles = 48;
+constexpr int64_t fewestTiles = 8, mostTiles = 24;
 
 class WinogradSchedule {
 public:
@@ -259,11 +259,7 @@ private:
     Value count = b.createOrFold<arith::MinUIOp>(e.constant(blockTiles), e.sub(tiles, first));
     Value height = e.constant(tile.rows);
     Value used = e.mul(b.createOrFold<arith::CeilDivUIOp>(count, height), height);
-    Value last = e.sub(e.add(first, count), one);
-    countedLoop(b, e.constant(0), used, one, [&](Value row) {
-      Value number = b.createOrFold<arith::MinUIOp>(e.add(first, row), last);
-      transformInput(placeOf(number), row);
-    });
+    forEachTile(first, count, used, [&](const Place &place, Value row) { transformInput(place, row); });
     Value firstGroup = e.div(e.mul(chunk, columns->count()), chunks);
     Value lastGroup = e.div(e.mul(e.add(chunk, one), columns->count()), chunks);
     columns->forEach(firstGroup, lastGroup, [&](Value column, int64_t vectors, Value wanted) {
@@ -271,16 +267,35 @@ private:
         countedLoop(b, e.constant(0), used, height, [&](Value row) { multiply(position, row, column, vectors); });
       });
       Value width = wanted ? wanted : e.constant(vectors * lanes);
-      countedLoop(b, e.constant(0), count, one,
-                  [&](Value row) { transformOutput(placeOf(e.add(first, row)), row, column, vectors, width); });
+      forEachTile(first, count, count,
+                  [&](const Place &place, Value row) { transformOutput(place, row, column, vectors, width); });
     });
   }
 
-  Place placeOf(Value number) {
-    SmallVector<LaneIndex> at = delinearize(e, {shape.images, shape.output[0], tilesDown, tilesAlong}, {number});
-    Value line = e.mul(at[2].base, e.constant(down.outputs())), pixel = e.mul(at[3].base, e.constant(along.outputs()));
-    return {at[0].base, at[1].base, e.sub(line, e.constant(shape.low[1])), e.sub(pixel, e.constant(shape.low[2])),
-            line,       pixel};
+  /// Calls `body` for rows [0, used) with the places of tiles from `first` on; rows from `count` on repeat the last
+  /// tile. Places are counted, not divided out of a number: LLVM would repeat the division for every address.
+  void forEachTile(Value first, Value count, Value used, function_ref<void(const Place &, Value)> body) {
+    SmallVector<Value> extents = {shape.images, shape.output[0], tilesDown, tilesAlong};
+    SmallVector<Value> start;
+    for (const LaneIndex &index : delinearize(e, extents, {first}))
+      start.push_back(index.base);
+    Value one = e.constant(1), zero = e.constant(0);
+    carriedLoops(b, {zero}, {used}, start, [&](ArrayRef<Value> at, ArrayRef<Value> tile) {
+      Value line = e.mul(tile[2], e.constant(down.outputs())), pixel = e.mul(tile[3], e.constant(along.outputs()));
+      body({tile[0], tile[1], e.sub(line, e.constant(shape.low[1])), e.sub(pixel, e.constant(shape.low[2])), line,
+            pixel},
+           at[0]);
+      Value moves = compare(arith::CmpIPredicate::ult, e.add(at[0], one), count);
+      SmallVector<Value> next(tile);
+      for (size_t d = extents.size(); d-- > 0;) {
+        Value advanced = arith::SelectOp::create(b, moves, e.add(tile[d], one), tile[d]);
+        Value wraps = compare(arith::CmpIPredicate::eq, advanced, extents[d]);
+        // The first dimension ends with the last tile.
+        next[d] = d == 0 ? advanced : Value(arith::SelectOp::create(b, wraps, zero, advanced));
+        moves = wraps;
+      }
+      return next;
+    });
   }
 
   void branch(Value condition, function_ref<void()> then, function_ref<void()> otherwise) {
