@@ -23,6 +23,7 @@ struct Problem {
   int64_t dimensions = 0;
   std::optional<double> lines;  ///< results in all other dimensions, if they are known
   SmallVector<int64_t> extents; ///< of the result
+  SmallVector<int64_t> dilations;
 };
 
 /// Cycles with tiles of `outputs` results, in multiply-adds of one lane per cycle.
@@ -42,8 +43,9 @@ Estimate estimate(const Problem &problem, int64_t outputs, int64_t taps, int64_t
   double bytesPerMultiplyAdd = weightBytes <= lastLevelBytes ? 1.5 : 0.3;
   double size = outputs + taps - 1, tiles = problem.lines.value_or(64), results = tiles;
   double positions = 1, window = 1;
-  for (int64_t extent : problem.extents) {
-    tiles *= llvm::divideCeil(extent, outputs);
+  for (auto [extent, dilation] : llvm::zip(problem.extents, problem.dilations)) {
+    // Results a dilation apart share a tile.
+    tiles *= dilation * llvm::divideCeil(llvm::divideCeil(extent, dilation), outputs);
     results *= extent;
     positions *= size;
     window *= taps;
@@ -66,14 +68,16 @@ int64_t chooseWinograd(nn::ConvOp op, int64_t weightBytes) {
   problem.lines = ShapedType::isDynamic(result.getDimSize(0)) ? 1 : result.getDimSize(0);
   for (auto [d, window] : llvm::enumerate(op.getKernel())) {
     int64_t extent = result.getDimSize(1 + d);
-    if (op.getStrides()[d] != 1 || op.getDilations()[d] != 1 || (window != 1 && window != 3))
+    if (op.getStrides()[d] != 1 || (window != 1 && window != 3))
       return 0;
-    if (window == 3)
-      problem.extents.push_back(ShapedType::isDynamic(extent) ? usualExtent : extent);
-    else if (ShapedType::isDynamic(extent))
+    if (window == 3) {
+      problem.extents.push_back(ShapedType::isDynamic(extent) ? usualExtent * op.getDilations()[d] : extent);
+      problem.dilations.push_back(op.getDilations()[d]);
+    } else if (ShapedType::isDynamic(extent)) {
       problem.lines.reset();
-    else if (problem.lines)
+    } else if (problem.lines) {
       problem.lines = *problem.lines * extent;
+    }
   }
   problem.dimensions = problem.extents.size();
   if (problem.dimensions < 1 || problem.dimensions > 2 || llvm::is_contained(result.getShape(), 0))

@@ -8,8 +8,9 @@
 //   M[position, tile, filter]   a matrix product per position, for one group of filters
 //   result                      M transformed back, a vector of filters at a time, and the epilogue
 //
-// Tiles at the image's border read zeros outside of it and store only what is inside; the others have code of their own
-// that does not ask. Rows of V that belong to no tile repeat the last one, so that microkernels have one height.
+// With a dilation the results of a tile, and its inputs, lie that far apart. Tiles at the image's border read zeros
+// outside of it and store only what is inside; the others have code of their own that does not ask. Rows of V that
+// belong to no tile repeat the last one, so that microkernels have one height.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -193,8 +194,8 @@ private:
     int64_t line = 64 / sizeof(float);
     // An odd number of lines: tiles fall on all sets of the first level of cache.
     channelStep = C < 2 * line ? C : (llvm::divideCeil(C, line) | 1) * line;
-    tilesDown = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(down.outputs()));
-    tilesAlong = b.createOrFold<arith::CeilDivUIOp>(shape.output[2], e.constant(along.outputs()));
+    tilesDown = tilesOf(1, down);
+    tilesAlong = tilesOf(2, along);
     tiles = product(e, {shape.images, shape.output[0], tilesDown, tilesAlong});
     chooseBlock();
     TileProblem problem{sizeof(float), lanes, nr, blockTiles, F, false, 1};
@@ -205,6 +206,20 @@ private:
     inputStep = spread(rows * channelStep);
     productStep = spread(rows * columns->width());
     chooseChunks();
+  }
+
+  /// Results a dilation apart share a tile: as many interleaved sequences of tiles as the dilation says.
+  Value tilesOf(int64_t d, const WinogradTransform &transform) {
+    Value dilation = e.constant(shape.dilation[d]);
+    Value sequence = b.createOrFold<arith::CeilDivUIOp>(shape.output[d], dilation);
+    return e.mul(b.createOrFold<arith::CeilDivUIOp>(sequence, e.constant(transform.outputs())), dilation);
+  }
+
+  /// The first result coordinate of a tile.
+  Value startOf(int64_t d, const WinogradTransform &transform, Value tile) {
+    Value dilation = e.constant(shape.dilation[d]);
+    Value inSequence = e.mul(e.div(tile, dilation), e.constant(transform.outputs() * shape.dilation[d]));
+    return e.add(inSequence, e.rem(tile, dilation));
   }
 
   /// V and a group's M in three quarters of the second level, and equal shares for a few threads.
@@ -281,7 +296,7 @@ private:
       start.push_back(index.base);
     Value one = e.constant(1), zero = e.constant(0);
     carriedLoops(b, {zero}, {used}, start, [&](ArrayRef<Value> at, ArrayRef<Value> tile) {
-      Value line = e.mul(tile[2], e.constant(down.outputs())), pixel = e.mul(tile[3], e.constant(along.outputs()));
+      Value line = startOf(1, down, tile[2]), pixel = startOf(2, along, tile[3]);
       body({tile[0], tile[1], e.sub(line, e.constant(shape.low[1])), e.sub(pixel, e.constant(shape.low[2])), line,
             pixel},
            at[0]);
@@ -315,13 +330,12 @@ private:
   //===--- Input ---===//
 
   void transformInput(const Place &place, Value row) {
-    auto inside = [&](Value origin, int64_t size, Value extent) {
-      Value end = e.add(origin, e.constant(size));
+    auto inside = [&](Value origin, int64_t d, int64_t size) {
+      Value last = e.add(origin, e.constant((size - 1) * shape.dilation[d]));
       return both(compare(arith::CmpIPredicate::sge, origin, e.constant(0)),
-                  compare(arith::CmpIPredicate::sle, end, extent));
+                  compare(arith::CmpIPredicate::slt, last, shape.input[d]));
     };
-    Value inner = both(inside(place.inputLine, down.size(), shape.input[1]),
-                       inside(place.inputPixel, along.size(), shape.input[2]));
+    Value inner = both(inside(place.inputLine, 1, down.size()), inside(place.inputPixel, 2, along.size()));
     branch(
         inner, [&] { transformTile(place, row, /*border=*/false); },
         [&] { transformTile(place, row, /*border=*/true); });
@@ -331,11 +345,11 @@ private:
   struct Line {
     SmallVector<Value> at, exists;
   };
-  Line coordinates(Value origin, int64_t size, Value extent, bool border) {
+  Line coordinates(Value origin, int64_t d, int64_t size, bool border) {
     Line line;
-    Value zero = e.constant(0), end = e.sub(extent, e.constant(1));
+    Value zero = e.constant(0), extent = shape.input[d], end = e.sub(extent, e.constant(1));
     for (int64_t i = 0; i < size; ++i) {
-      Value at = e.add(origin, e.constant(i));
+      Value at = e.add(origin, e.constant(i * shape.dilation[d]));
       if (border) {
         line.exists.push_back(compare(arith::CmpIPredicate::ult, at, extent));
         at = b.createOrFold<arith::MaxSIOp>(b.createOrFold<arith::MinSIOp>(at, end), zero);
@@ -346,8 +360,8 @@ private:
   }
 
   void transformTile(const Place &place, Value row, bool border) {
-    Line lines = coordinates(place.inputLine, down.size(), shape.input[1], border);
-    Line pixels = coordinates(place.inputPixel, along.size(), shape.input[2], border);
+    Line lines = coordinates(place.inputLine, 1, down.size(), border);
+    Line pixels = coordinates(place.inputPixel, 2, along.size(), border);
     ElementEmitter source = kernel.emitter(std::min<int64_t>(lanes, llvm::PowerOf2Ceil(C)));
     vectorLoop(source, kernel.machine, e.constant(0), e.constant(C), [&](ElementEmitter &at, Value channel) {
       LaneIndex lane{channel, at.lanes() > 1 ? 1 : 0};
@@ -429,9 +443,15 @@ private:
     auto all = [&] {
       for (auto [i, line] : llvm::enumerate(results))
         for (auto [j, value] : llvm::enumerate(line))
-          store(value, e.add(place.line, e.constant(i)), e.add(place.pixel, e.constant(j)));
+          store(value, e.add(place.line, e.constant(i * shape.dilation[1])),
+                e.add(place.pixel, e.constant(j * shape.dilation[2])));
     };
-    Value linesLeft = e.sub(shape.output[1], place.line), pixelsLeft = e.sub(shape.output[2], place.pixel);
+    // Of a sequence past the end of a short image there is nothing left.
+    auto leftOf = [&](int64_t d, Value from) {
+      Value distance = b.createOrFold<arith::MaxSIOp>(e.sub(shape.output[d], from), e.constant(0));
+      return b.createOrFold<arith::CeilDivUIOp>(distance, e.constant(shape.dilation[d]));
+    };
+    Value linesLeft = leftOf(1, place.line), pixelsLeft = leftOf(2, place.pixel);
     // Through memory: one copy of the epilogue for all of the tile's results that exist.
     auto one = [&] {
       int64_t width = along.outputs() * lanes;
@@ -446,7 +466,8 @@ private:
           ElementEmitter::Scope scope(at);
           Value from = e.add(e.mul(i, e.constant(width)), e.mul(j, e.constant(lanes)));
           Value value = at.load(element, {scratchTile}, {e.constant(1)}, {LaneIndex{from, filter.stride}});
-          store(value, e.add(place.line, i), e.add(place.pixel, j));
+          store(value, e.add(place.line, e.mul(i, e.constant(shape.dilation[1]))),
+                e.add(place.pixel, e.mul(j, e.constant(shape.dilation[2]))));
         });
       });
     };

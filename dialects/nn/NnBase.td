@@ -129,7 +129,7 @@ def NN_PackingAttr : AttrDef<Nn_Dialect, "Packing"> {
 
     With `winograd` = m, a convolution's filter is transformed for tiles of m results in every dimension whose window is larger than 1
     (Lavin and Gray, 2016): one such matrix for each of the (m + R - 1)... positions of a tile, K its channels. It excludes
-    strides, dilations and groups.
+    strides and groups.
   }];
   let parameters = (ins "int64_t":$nr, "int64_t":$columns, DefaultValuedParameter<"int64_t", "0">:$winograd);
   let assemblyFormat = "`<` `nr` `=` $nr `,` `columns` `=` $columns (`,` `winograd` `=` $winograd^)? `>`";

@@ -106,9 +106,9 @@ static TensorShape windowResult(Extents &extents, Value input, OpFoldResult chan
 /// Positions of a Winograd tile; 0 if the window has none.
 static int64_t winogradPositions(PackingAttr packing, const WindowAttributes &window) {
   int64_t positions = 1;
-  for (auto [taps, stride, dilation] : llvm::zip(window.kernel, window.strides, window.dilations)) {
+  for (auto [taps, stride] : llvm::zip(window.kernel, window.strides)) {
     int64_t size = taps == 1 ? 1 : packing.getWinograd() + taps - 1;
-    if (stride != 1 || dilation != 1 || size > 8)
+    if (stride != 1 || size > 8)
       return 0;
     positions *= size;
   }

@@ -51,7 +51,7 @@ def NN_ConvOp : NN_InferredOp<"conv"> {
     - C3: attributes have one entry (pads: two) per spatial dimension, kernel, strides and dilations at least 1, pads not negative, all
       below 2^31; kernel is the filter's.
     - C4: a packed filter has the shape above.
-    - C5: a packing for Winograd needs channels_last, floats, one group, unit strides and dilations, and a window of more than 1 position whose tiles
+    - C5: a packing for Winograd needs channels_last, floats, one group, unit strides, and a window of more than 1 position whose tiles
       have at most 8 positions in a dimension.
 
     From ONNX Conv (1, 11, 22), ConvInteger (10); a bias is an `nn.add`.

@@ -17,9 +17,12 @@ from harness import CPU
 BOUND = 24 * 2.0**-24
 
 
-def sums(x, w, pads):
+def sums(x, w, pads, dilation=1):
     """The convolution in float64."""
     spatial = x.ndim - 2
+    spread = numpy.zeros((*w.shape[:2], *((size - 1) * dilation + 1 for size in w.shape[2:])), numpy.float64)
+    spread[(..., *[slice(None, None, dilation)] * spatial)] = w
+    w = spread
     padded = numpy.pad(x.astype(numpy.float64), [(0, 0), (0, 0), *zip(pads[:spatial], pads[spatial:])])
     windows = numpy.lib.stride_tricks.sliding_window_view(padded, w.shape[2:], axis=tuple(range(2, x.ndim)))
     return numpy.moveaxis(numpy.tensordot(windows, w.astype(numpy.float64), [[1, *range(x.ndim, 2 * x.ndim - 2)], [1, *range(2, x.ndim)]]), -1, 1)
@@ -30,24 +33,27 @@ def silu(y):
 
 
 EPILOGUES = {"": lambda y: y, "Relu": lambda y: numpy.maximum(y, 0), "silu": silu}
-# Input shape, filters, kernel, pads, epilogue.
+# Input shape, filters, kernel, pads, epilogue, dilation.
 CASES = [
-    ((1, 16, 12, 12), 16, (3, 3), (1, 1, 1, 1), "Relu"),
-    ((1, 16, 13, 17), 32, (3, 3), (1, 1, 1, 1), ""),
-    ((2, 24, 11, 10), 20, (3, 3), (0, 0, 0, 0), "silu"),
-    ((3, 9, 9, 30), 13, (3, 3), (2, 1, 0, 2), "Relu"),
-    ((1, 64, 40, 36), 64, (3, 3), (1, 1, 1, 1), "silu"),
-    ((1, 128, 10, 10), 128, (3, 3), (1, 1, 1, 1), ""),
-    ((1, 32, 40, 6), 32, (3, 1), (1, 0, 1, 0), "Relu"),
-    ((2, 32, 5, 50), 24, (1, 3), (0, 1, 0, 1), ""),
-    ((2, 32, 101), 40, (3,), (1, 1), "Relu"),
-    ((1, 16, 4, 20, 20), 16, (1, 3, 3), (0, 1, 1, 0, 1, 1), ""),
-    ((1, 48, 3, 64), 48, (3, 3), (1, 1, 1, 1), "silu"),
+    ((1, 16, 12, 12), 16, (3, 3), (1, 1, 1, 1), "Relu", 1),
+    ((1, 16, 13, 17), 32, (3, 3), (1, 1, 1, 1), "", 1),
+    ((2, 24, 11, 10), 20, (3, 3), (0, 0, 0, 0), "silu", 1),
+    ((3, 9, 9, 30), 13, (3, 3), (2, 1, 0, 2), "Relu", 1),
+    ((1, 64, 40, 36), 64, (3, 3), (1, 1, 1, 1), "silu", 1),
+    ((1, 128, 10, 10), 128, (3, 3), (1, 1, 1, 1), "", 1),
+    ((1, 32, 40, 6), 32, (3, 1), (1, 0, 1, 0), "Relu", 1),
+    ((2, 32, 5, 50), 24, (1, 3), (0, 1, 0, 1), "", 1),
+    ((2, 32, 101), 40, (3,), (1, 1), "Relu", 1),
+    ((1, 16, 4, 20, 20), 16, (1, 3, 3), (0, 1, 1, 0, 1, 1), "", 1),
+    ((1, 48, 3, 64), 48, (3, 3), (1, 1, 1, 1), "silu", 1),
+    ((2, 32, 203), 24, (3,), (0, 0), "silu", 8),
+    ((1, 32, 90), 32, (3,), (5, 7), "Relu", 5),
+    ((1, 16, 30, 27), 16, (3, 3), (2, 2, 2, 2), "", 2),
 ]
 
 
-def model(x, w, pads, epilogue, dynamic):
-    nodes = [helper.make_node("Conv", ["x", "w"], ["c"], kernel_shape=w.shape[2:], pads=pads)]
+def model(x, w, pads, epilogue, dynamic, dilation=1):
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"], kernel_shape=w.shape[2:], pads=pads, dilations=[dilation] * (x.ndim - 2))]
     if epilogue == "silu":
         nodes += [helper.make_node("Sigmoid", ["c"], ["s"]), helper.make_node("Mul", ["c", "s"], ["y"])]
     else:
@@ -58,21 +64,21 @@ def model(x, w, pads, epilogue, dynamic):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "x".join(map(str, case[0])) + f"-{case[1]}-{'x'.join(map(str, case[2]))}{case[4]}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "x".join(map(str, case[0])) + f"-{case[1]}-{'x'.join(map(str, case[2]))}{case[4]}-{case[5]}")
 @pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic"])
 def test_results(tmp_path, build, case, dynamic):
-    shape, filters, kernel, pads, epilogue = case
+    shape, filters, kernel, pads, epilogue, dilation = case
     generator = numpy.random.default_rng(5)
     x = generator.uniform(-1, 1, shape).astype(numpy.float32)
     w = generator.uniform(-1, 1, (filters, shape[1], *kernel)).astype(numpy.float32)
-    library = tenon.compile(model(x, w, pads, epilogue, dynamic), tmp_path / "model.so", cpu=CPU)
+    library = tenon.compile(model(x, w, pads, epilogue, dynamic, dilation), tmp_path / "model.so", cpu=CPU)
     kernels = json.loads(subprocess.run([build / "bin/tenon", "inspect", library, "--json"], capture_output=True, check=True).stdout)["kernels"]
     assert "winograd" in [kernel["path"] for kernel in kernels]
     results = [tenon.load(library, threads=threads).run({"x": x})["y"] for threads in (1, 2)]
     assert results[0].tobytes() == results[1].tobytes()
-    expected = EPILOGUES[epilogue](sums(x, w, pads))
+    expected = EPILOGUES[epilogue](sums(x, w, pads, dilation))
     assert results[0].shape == expected.shape
-    limit = BOUND * sums(abs(x), abs(w), pads).max()
+    limit = BOUND * sums(abs(x), abs(w), pads, dilation).max()
     numpy.testing.assert_allclose(results[0], expected, rtol=0, atol=limit)
 
 
