@@ -154,7 +154,9 @@ void packConvolution(OpBuilder &b, nn::ConvOp op, int64_t weightBytes) {
   // With one channel and one filter per group, channels are what vectors run over.
   bool depthwise = groups > 1 && channels == 1 && filters == groups;
   int64_t matrices = depthwise ? 1 : groups, columns = depthwise ? filters : filters / groups, K = positions * channels;
-  int64_t nr = panelWidth(columns), panels = llvm::divideCeil(columns, nr);
+  // One filter is summed along its window (Schedule/ConvolutionDot.cpp): a panel of one column is contiguous.
+  bool single = columns == 1 && groups == 1 && isa<FloatType>(filter.getElementType());
+  int64_t nr = single && !isPointwise(op) ? 1 : panelWidth(columns), panels = llvm::divideCeil(columns, nr);
   auto packing = nn::PackingAttr::get(op.getContext(), nr, columns, /*winograd=*/0);
   auto packedType = RankedTensorType::get({matrices, panels, K, nr}, filter.getElementType());
   bool pointwise = isPointwise(op);

@@ -12,6 +12,8 @@
 // around them. The copy also serves inputs that are computed in this kernel, narrow floats, groups (whose channels
 // become contiguous) and pixels that fall on the same sets of the cache.
 //
+// A single filter has no columns: its tiles are a vector of pixels, see ConvolutionDot.cpp.
+//
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Convolution.h"
@@ -101,7 +103,7 @@ public:
     Cg = C / shape.groups;
     choose();
     emitPhase();
-    kernel.setPath("brgemm");
+    kernel.setPath(isDot ? "dot" : "brgemm");
     return true;
   }
 
@@ -125,6 +127,7 @@ private:
   int64_t pixelStep = 0; ///< from pixel to pixel of A, in elements
   int64_t blockLines = 1, blockTiles = 1;
   int64_t lineTiles = 0; ///< tiles per block, if tiles are whole lines
+  bool isDot = false;    ///< one filter
   bool inParts = false;  ///< sums are kept in scratch while kernel lines are added one after the other
   Value lineBlocks, tileBlocks, chunks;
   Value slotColumns, slotLines; ///< pixels of a copied line, copied lines per kernel depth
@@ -153,7 +156,13 @@ private:
     bytes = llvm::divideCeil(sum.getIntOrFloatBitWidth(), 8);
     nr = op.getPacking()->getNr();
     lanes = std::min(machine.lanes(bytes), nr);
-    chooseTiles();
+    isDot = nr == 1;
+    if (isDot) {
+      tile = {machine.lanes(bytes), 1};
+      pixels.emplace(e, shape.output[2], tile.rows);
+    } else {
+      chooseTiles();
+    }
     columns.emplace(e, e.constant(F), tile.vectors, lanes);
 
     bool narrow = registerType(element) != sum;
@@ -233,7 +242,7 @@ private:
     // As in ContractionMatmul.cpp: B is summed in parts where a group of it takes more than its share of the second
     // level.
     int64_t depthK = shape.window[0] * shape.window[1] * shape.window[2] * Cg;
-    inParts = shape.window[1] > 1 && blockLines * blockTiles > 1 &&
+    inParts = !isDot && shape.window[1] > 1 && blockLines * blockTiles > 1 &&
               depthK * columns->width() * bytes > kernel.machine.l2Bytes / 4;
 
     Value units = e.mul(e.mul(shape.images, shape.output[0]), e.mul(lineBlocks, tileBlocks));
@@ -248,7 +257,7 @@ private:
     if (copies)
       partA = plan.reserve(
           sum, e.mul(e.mul(e.constant(shape.window[0]), slotLines), e.mul(slotColumns, e.constant(pixelStep))));
-    if (inParts || epilogue.isLong()) {
+    if (inParts || (epilogue.isLong() && !isDot)) {
       int64_t tiles = inParts ? blockLines * blockTiles : 1;
       partTile = plan.reserve(sum, e.constant(tiles * tileRows() * columns->width()));
     }
@@ -261,7 +270,7 @@ private:
                    e.setStatus(status);
                    if (copies)
                      scratchA = plan.view(scratch, partA);
-                   if (inParts || epilogue.isLong())
+                   if (inParts || (epilogue.isLong() && !isDot))
                      scratchTile = plan.view(scratch, partTile);
                    countedLoop(b, begin, end, e.constant(1),
                                [&](Value unit) { emitUnit(delinearize(e, places, {unit})); });
@@ -296,6 +305,12 @@ private:
       if (inParts)
         return emitInParts(unit, filters);
       forEachTile(unit, [&](Value line, Value pixel, int64_t count) {
+        if (isDot) {
+          SmallVector<LaneIndex> place =
+              shape.indices(e, {unit.image}, {{unit.depth}, {line}, {pixel, 1}}, {channelOf(unit, filters)});
+          return emitDotTile(kernel, tileShape(unit, cutLine(line), pixel, count, filters),
+                             VectorType::get({tile.rows}, sum), epilogue, place);
+        }
         emitMicrokernel(kernel, tileShape(unit, cutLine(line), pixel, count, filters), epilogue,
                         channelOf(unit, filters), scratchTile,
                         [&](Value m) { return resultIndices(unit, line, pixel, m); });

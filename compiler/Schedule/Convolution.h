@@ -37,6 +37,11 @@ struct WindowCut {
 /// For output coordinate `position` of dimension `d`.
 WindowCut cutWindow(ElementEmitter &e, const ConvolutionShape &shape, int64_t d, Value position);
 
+/// The tile of a convolution with one filter, whose weights are contiguous (nr = 1): up to as many pixels as `sums` has
+/// lanes. `place` are the indices of the results, with lanes along the line.
+void emitDotTile(Kernel &kernel, const ukernel::BrgemmShape &shape, mlir::VectorType sums, Epilogue &epilogue,
+                 llvm::ArrayRef<LaneIndex> place);
+
 } // namespace tenon::schedule
 
 #endif // TENON_COMPILER_SCHEDULE_CONVOLUTION_H

@@ -80,6 +80,24 @@ def test_automatic_padding(mode):
     batch.check(mode)
 
 
+def test_one_filter(mode):
+    """Summed along the window: tails of windows and of lines, every type of float."""
+    batch, generator = Batch(), rng()
+    for channels, kernel, width in ((1, (1, 256), 300), (8, (5, 5), 37), (33, (3, 3), 40), (32, (7, 3), 16), (3, (2, 1), 5), (16, (3, 3), 1)):
+        for strides, dilations in (([1, 1], [1, 1]), ([2, 3], [1, 1]), ([1, 2], [2, 2])):
+            reach = max(kernel[1] // 2 * dilations[1], kernel[1] * dilations[1] - width)
+            add_conv(batch, uniform(generator, (2, channels, 11, width)), uniform(generator, (1, channels, *kernel)), uniform(generator, 1),
+                     strides, dilations, [(kernel[0] // 2, 1), (reach, reach)])
+    add_conv(batch, uniform(generator, (1, 1, 500)), uniform(generator, (1, 1, 64)), strides=[2])
+    # Conv takes bfloat16 from opset 22 on.
+    newest = Batch(opset=22)
+    for dtype in ("float64", "float16", BF16):
+        x, weights = uniform(generator, (1, 6, 9, 21), dtype=dtype), uniform(generator, (1, 6, 3, 5), dtype=dtype)
+        add_conv(newest, x, weights, uniform(generator, 1, dtype=dtype), pads=[(1, 1), (2, 2)])
+    batch.check(mode)
+    newest.check(mode)
+
+
 def test_groups(mode):
     batch, generator = Batch(), rng()
     for groups, per_group, filters in ((2, 3, 8), (4, 4, 4), (3, 1, 9), (4, 8, 32), (2, 16, 34)):

@@ -92,3 +92,12 @@ func.func @no_winograd(%x: tensor<1x64x64x2xf32>) -> (tensor<1x64x64x4xf32>, ten
   %1 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x64x64x2xf32>, tensor<4x2x3x3xf32>) -> tensor<1x32x32x4xf32>
   return %0, %1 : tensor<1x64x64x4xf32>, tensor<1x32x32x4xf32>
 }
+
+// One filter is a panel of one column: contiguous.
+// CHECK-LABEL: func @one_filter
+// CHECK: nn.constant dense<{{\[}}{{\[}}{{\[}}[1.000000e+00], [3.000000e+00], [2.000000e+00], [4.000000e+00]]]]> : tensor<1x1x4x1xf32>
+func.func @one_filter(%x: tensor<?x9x2xf32>) -> tensor<?x8x1xf32> {
+  %w = nn.constant dense<[[[1.0, 2.0], [3.0, 4.0]]]> : tensor<1x2x2xf32>
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 2>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>} : (tensor<?x9x2xf32>, tensor<1x2x2xf32>) -> tensor<?x8x1xf32>
+  return %0 : tensor<?x8x1xf32>
+}

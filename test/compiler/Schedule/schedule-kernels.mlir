@@ -114,3 +114,13 @@ func.func private @winograd(%x: tensor<1x14x14x16xf32>, %w: tensor<36x1x16x16xf3
   %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 16, columns = 16, winograd = 4>} : (tensor<1x14x14x16xf32>, tensor<36x1x16x16xf32>) -> tensor<1x14x14x16xf32>
   return %0 : tensor<1x14x14x16xf32>
 }
+
+// One filter: partial sums of as many pixels as there are lanes, transposed and added.
+// CHECK-LABEL: func.func private @one_filter(
+// CHECK-SAME: nn.path = "dot"
+// CHECK-NOT: ukernel.brgemm
+// CHECK-COUNT-20: vector.shuffle
+func.func private @one_filter(%x: tensor<1x20x20x16xf32>, %w: tensor<1x1x144x1xf32>) -> tensor<1x18x18x1xf32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>]} {
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 1, columns = 1>} : (tensor<1x20x20x16xf32>, tensor<1x1x144x1xf32>) -> tensor<1x18x18x1xf32>
+  return %0 : tensor<1x18x18x1xf32>
+}
