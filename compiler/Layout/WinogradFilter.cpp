@@ -17,13 +17,17 @@ namespace {
 
 constexpr int64_t usualExtent = 40; // where the model does not say
 
-/// A convolution as far as the choice depends on it. Dimensions are those with a window.
+constexpr int64_t lastLevelBytes = 12 << 20; // what a model may expect of a cache that several cores share
+
+/// A convolution as far as the choice depends on it.
 struct Problem {
+  /// A dimension with a window of more than one position.
+  struct Dimension {
+    int64_t extent, taps, dilation; ///< `extent` of the result
+  };
   double channels, filters;
-  int64_t dimensions = 0;
-  std::optional<double> lines;  ///< results in all other dimensions, if they are known
-  SmallVector<int64_t> extents; ///< of the result
-  SmallVector<int64_t> dilations;
+  std::optional<double> lines; ///< results in all other dimensions, if they are known
+  SmallVector<Dimension> dimensions;
 };
 
 /// Cycles with tiles of `outputs` results, in multiply-adds of one lane per cycle.
@@ -32,60 +36,71 @@ struct Problem {
 /// tile's size^d elements is loaded, stored and combined with its neighbours about twice per dimension, for every
 /// channel and for every filter. The filters grow from taps^d to size^d and are read once; that decides where there are
 /// few tiles.
-constexpr int64_t lastLevelBytes = 12 << 20; // what a model may expect of a cache that several cores share
 struct Estimate {
   double winograd, direct;
 };
-Estimate estimate(const Problem &problem, int64_t outputs, int64_t taps, int64_t weightBytes) {
+Estimate estimate(const Problem &problem, int64_t outputs, int64_t weightBytes) {
   constexpr double passesPerDimension = 3; // vector instructions per element of a tile: measured
   // Read in the time of one lane's multiply-add: from the last level of cache, if it holds all of the model's weights,
   // else from memory.
   double bytesPerMultiplyAdd = weightBytes <= lastLevelBytes ? 1.5 : 0.3;
-  double size = outputs + taps - 1, tiles = problem.lines.value_or(64), results = tiles;
-  double positions = 1, window = 1;
-  for (auto [extent, dilation] : llvm::zip(problem.extents, problem.dilations)) {
+  double tiles = problem.lines.value_or(64), results = tiles, positions = 1, window = 1;
+  for (const Problem::Dimension &d : problem.dimensions) {
     // Results a dilation apart share a tile.
-    tiles *= dilation * llvm::divideCeil(llvm::divideCeil(extent, dilation), outputs);
-    results *= extent;
-    positions *= size;
-    window *= taps;
+    tiles *= d.dilation * llvm::divideCeil(llvm::divideCeil(d.extent, d.dilation), outputs);
+    results *= d.extent;
+    positions *= outputs + d.taps - 1;
+    window *= d.taps;
   }
   double products = problem.channels * problem.filters;
-  double transforms = positions * passesPerDimension * problem.dimensions * (problem.channels + problem.filters);
+  double passes = passesPerDimension * problem.dimensions.size();
+  double transforms = positions * passes * (problem.channels + problem.filters);
   double extraBytes = products * (positions - window) * sizeof(float);
   return {tiles * (positions * products + transforms) + extraBytes / bytesPerMultiplyAdd, results * window * products};
+}
+
+/// Positions of a tile in a dimension: with more, rounding errors grow beyond what a model bears. Two dimensions
+/// multiply them.
+int64_t mostPositions(const Problem &problem) { return problem.dimensions.size() == 1 ? 8 : 6; }
+
+/// The convolution's numbers, if the algorithm covers it.
+std::optional<Problem> describe(nn::ConvOp op) {
+  auto input = cast<RankedTensorType>(op.getInput().getType()), result = cast<RankedTensorType>(op.getType());
+  // The schedule transforms lines and pixels only.
+  bool hasPlanes = op.getKernel().size() == 3 && op.getKernel().front() != 1;
+  if (op.getGroups() != 1 || !op.getChannelsLast() || !input.getElementType().isF32() || hasPlanes ||
+      llvm::any_of(op.getStrides(), [](int64_t stride) { return stride != 1; }) ||
+      llvm::is_contained(result.getShape(), 0))
+    return std::nullopt;
+  Problem problem;
+  problem.channels = input.getShape().back();
+  problem.filters = result.getShape().back();
+  problem.lines = ShapedType::isDynamic(result.getDimSize(0)) ? 1 : result.getDimSize(0);
+  for (auto [d, taps] : llvm::enumerate(op.getKernel())) {
+    int64_t extent = result.getDimSize(1 + d), dilation = op.getDilations()[d];
+    if (taps > 1)
+      problem.dimensions.push_back({ShapedType::isDynamic(extent) ? usualExtent * dilation : extent, taps, dilation});
+    else if (ShapedType::isDynamic(extent))
+      problem.lines.reset();
+    else if (problem.lines)
+      problem.lines = *problem.lines * extent;
+  }
+  if (problem.dimensions.empty())
+    return std::nullopt;
+  return problem;
 }
 
 } // namespace
 
 int64_t chooseWinograd(nn::ConvOp op, int64_t weightBytes) {
-  auto input = cast<RankedTensorType>(op.getInput().getType()), result = cast<RankedTensorType>(op.getType());
-  if (op.getGroups() != 1 || !op.getChannelsLast() || !input.getElementType().isF32())
-    return 0;
-  Problem problem;
-  problem.channels = input.getShape().back();
-  problem.filters = result.getShape().back();
-  problem.lines = ShapedType::isDynamic(result.getDimSize(0)) ? 1 : result.getDimSize(0);
-  for (auto [d, window] : llvm::enumerate(op.getKernel())) {
-    int64_t extent = result.getDimSize(1 + d);
-    if (op.getStrides()[d] != 1 || (window != 1 && window != 3))
-      return 0;
-    if (window == 3) {
-      problem.extents.push_back(ShapedType::isDynamic(extent) ? usualExtent * op.getDilations()[d] : extent);
-      problem.dilations.push_back(op.getDilations()[d]);
-    } else if (ShapedType::isDynamic(extent)) {
-      problem.lines.reset();
-    } else if (problem.lines) {
-      problem.lines = *problem.lines * extent;
-    }
-  }
-  problem.dimensions = problem.extents.size();
-  if (problem.dimensions < 1 || problem.dimensions > 2 || llvm::is_contained(result.getShape(), 0))
-    return 0;
+  std::optional<Problem> problem = describe(op);
   int64_t best = 0;
   double fewest = 0;
-  for (int64_t outputs : {4, 2}) {
-    Estimate cycles = estimate(problem, outputs, 3, weightBytes);
+  for (int64_t outputs = 2; problem && outputs <= 4; ++outputs) {
+    int64_t most = mostPositions(*problem);
+    if (llvm::any_of(problem->dimensions, [&](const auto &d) { return outputs + d.taps - 1 > most; }))
+      break;
+    Estimate cycles = estimate(*problem, outputs, weightBytes);
     if (cycles.winograd < 0.9 * cycles.direct && (best == 0 || cycles.winograd < fewest)) {
       best = outputs;
       fewest = cycles.winograd;

@@ -8,8 +8,8 @@
 namespace tenon::layout {
 
 /// Results per tile and dimension with the fewest estimated cycles; 0: direct sums are faster, or the convolution is
-/// none that the algorithm covers (unit strides, one group, windows of 1 or 3 in at most two dimensions,
-/// f32). `weightBytes`: of all constants of the model.
+/// none that the algorithm covers (unit strides, one group, windows in at most two dimensions, f32). `weightBytes`: of
+/// all constants of the model.
 int64_t chooseWinograd(nn::ConvOp op, int64_t weightBytes);
 
 /// The transformed filter of a channels-last convolution, packed as nn.packing with `winograd` says. `filter` is a

@@ -171,7 +171,8 @@ private:
   int64_t C = 0, F = 0, nr = 16, lanes = 1;
   Tile tile;
   std::optional<ColumnGroups> columns;
-  int64_t blockTiles = 1, rows = 1;       ///< tiles of a block, and rows of V for them
+  Value blockTiles;                       ///< of each block but the last
+  int64_t mostInBlock = 1, rows = 1;      ///< tiles of a block at most, and rows of V for them
   int64_t channelStep = 0;                ///< from tile to tile in V
   int64_t inputStep = 0, productStep = 0; ///< from position to position in V and in M
   Value tilesDown, tilesAlong, tiles, blocks, chunks;
@@ -198,9 +199,9 @@ private:
     tilesAlong = tilesOf(2, along);
     tiles = product(e, {shape.images, shape.output[0], tilesDown, tilesAlong});
     chooseBlock();
-    TileProblem problem{sizeof(float), lanes, nr, blockTiles, F, false, 1};
+    TileProblem problem{sizeof(float), lanes, nr, mostInBlock, F, false, 1};
     tile = chooseTile(kernel.machine, problem);
-    rows = llvm::alignTo(blockTiles, tile.rows);
+    rows = llvm::alignTo(mostInBlock, tile.rows);
     columns.emplace(e, e.constant(F), tile.vectors, lanes);
     auto spread = [&](int64_t elements) { return (llvm::divideCeil(elements, line) | 1) * line; };
     inputStep = spread(rows * channelStep);
@@ -222,18 +223,20 @@ private:
     return e.add(inSequence, e.rem(tile, dilation));
   }
 
-  /// V and a group's M in three quarters of the second level, and equal shares for a few threads.
+  /// V and a group's M in three quarters of the second level, and equal shares for a few threads: blocks of equal size,
+  /// whose number is a power of two or a multiple of four.
   void chooseBlock() {
     int64_t bytesPerTile = positions() * (channelStep + 2 * nr) * sizeof(float);
-    int64_t most = std::clamp<int64_t>(kernel.machine.l2Bytes * 3 / 4 / bytesPerTile, fewestTiles, mostTiles);
-    blockTiles = most;
-    if (std::optional<int64_t> total = known(tiles)) {
-      int64_t number = llvm::divideCeil(*total, most);
-      if (number > 1)
-        number = number < wantedBlocks ? llvm::PowerOf2Ceil(number) : llvm::alignTo(number, wantedBlocks);
-      blockTiles = std::max<int64_t>(llvm::divideCeil(*total, std::max<int64_t>(number, 1)), 1);
-    }
-    blocks = b.createOrFold<arith::CeilDivUIOp>(tiles, e.constant(blockTiles));
+    mostInBlock = std::clamp<int64_t>(kernel.machine.l2Bytes * 3 / 4 / bytesPerTile, fewestTiles, mostTiles);
+    Value one = e.constant(1), share = e.constant(wantedBlocks);
+    Value number = b.createOrFold<arith::CeilDivUIOp>(tiles, e.constant(mostInBlock));
+    Value rounded = e.mul(b.createOrFold<arith::CeilDivUIOp>(number, share), share);
+    Value few = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, number, e.constant(2));
+    number = b.createOrFold<arith::SelectOp>(few, number, rounded);
+    number = b.createOrFold<arith::MaxUIOp>(number, one);
+    blockTiles = b.createOrFold<arith::MaxUIOp>(b.createOrFold<arith::CeilDivUIOp>(tiles, number), one);
+    blocks = b.createOrFold<arith::CeilDivUIOp>(tiles, blockTiles);
+    mostInBlock = known(blockTiles).value_or(mostInBlock);
   }
 
   /// Few blocks are divided by filters, as long as transforming the input again for each part costs little: it takes
@@ -270,8 +273,8 @@ private:
   }
 
   void emitUnit(Value chunk, Value block) {
-    Value one = e.constant(1), first = e.mul(block, e.constant(blockTiles));
-    Value count = b.createOrFold<arith::MinUIOp>(e.constant(blockTiles), e.sub(tiles, first));
+    Value one = e.constant(1), first = e.mul(block, blockTiles);
+    Value count = b.createOrFold<arith::MinUIOp>(blockTiles, e.sub(tiles, first));
     Value height = e.constant(tile.rows);
     Value used = e.mul(b.createOrFold<arith::CeilDivUIOp>(count, height), height);
     forEachTile(first, count, used, [&](const Place &place, Value row) { transformInput(place, row); });

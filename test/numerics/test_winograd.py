@@ -47,6 +47,12 @@ CASES = [
     ((1, 16, 4, 20, 20), 16, (1, 3, 3), (0, 1, 1, 0, 1, 1), "", 1),
     ((1, 48, 3, 64), 48, (3, 3), (1, 1, 1, 1), "silu", 1),
     ((2, 32, 203), 24, (3,), (0, 0), "silu", 8),
+    ((1, 64, 200), 64, (5,), (2, 2), "Relu", 1),
+    ((1, 48, 60, 1), 40, (4, 1), (0, 0, 0, 0), "", 1),
+    ((1, 32, 90), 48, (7,), (3, 3), "", 2),
+    ((2, 32, 64), 32, (6,), (1, 4), "silu", 1),
+    ((1, 32, 33, 40), 32, (5, 5), (2, 2, 2, 2), "", 1),
+    ((1, 32, 20, 31), 24, (2, 4), (1, 1, 0, 2), "Relu", 1),
     ((1, 32, 90), 32, (3,), (5, 7), "Relu", 5),
     ((1, 16, 30, 27), 16, (3, 3), (2, 2, 2, 2), "", 2),
 ]
@@ -104,6 +110,16 @@ def test_non_finite_values_stay_in_their_tile(tmp_path):
     y = tenon.load(library).run({"x": x})["y"]
     assert not numpy.isfinite(y[0, :, :2, :2]).any()
     assert numpy.isfinite(y[0, :, 4:, :]).all() and numpy.isfinite(y[0, :, :, 4:]).all()
+
+
+def test_planes_are_summed_directly(tmp_path, build):
+    generator = numpy.random.default_rng(9)
+    x = generator.uniform(-1, 1, (1, 16, 9, 12, 11)).astype(numpy.float32)
+    for kernel, pads in (((3, 3, 1), (1, 1, 0, 1, 1, 0)), ((3, 1, 3), (0, 0, 1, 0, 0, 1)), ((3, 1, 1), (1, 0, 0, 1, 0, 0)), ((3, 3, 3), (1,) * 6)):
+        w = generator.uniform(-1, 1, (16, 16, *kernel)).astype(numpy.float32)
+        library = tenon.compile(model(x, w, pads, "", False), tmp_path / "model.so", cpu=CPU)
+        limit = BOUND * sums(abs(x), abs(w), pads).max()
+        numpy.testing.assert_allclose(tenon.load(library).run({"x": x})["y"], sums(x, w, pads), rtol=0, atol=limit)
 
 
 def test_exact_and_small_code_sum_directly(tmp_path, build):
