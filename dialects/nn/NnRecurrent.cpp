@@ -80,13 +80,12 @@ public:
     return size ? extents.constant(*size * factor) : OpFoldResult();
   }
 
+  OpFoldResult steps, batch, hidden, count; ///< count: of directions
+
 private:
   typename OpTy::Adaptor adaptor;
   Extents &extents;
   int64_t directions;
-
-public:
-  OpFoldResult steps, batch, hidden, count;
 };
 
 } // namespace
