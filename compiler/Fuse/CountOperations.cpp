@@ -59,9 +59,10 @@ std::optional<int64_t> countMultiplyAdds(Operation *op) {
       })
       .Case<nn::ConvOp>(countConv)
       .Case<nn::ConvTransposeOp>(countConvTranspose)
-      // The product with the recurrent weights: each result element of a step meets four columns of H rows.
-      .Case<nn::LstmOp>(
-          [](auto lstm) { return times(elements(lstm.getSequence()), 4 * typeOf(lstm.getRecurrent()).getDimSize(1)); })
+      // The product with the recurrent weights: each result element of a step meets its gates' columns of H rows.
+      .Case<nn::LstmOp, nn::GruOp, nn::RnnOp>([](auto op) {
+        return times(elements(op.getSequence()), op.gateCount * typeOf(op.getRecurrent()).getDimSize(1));
+      })
       .Default([](Operation *) { return std::optional<int64_t>(0); });
 }
 

@@ -69,11 +69,13 @@ private:
     outputs.clear();
     llvm::DenseSet<Operation *> members(group.ops.begin(), group.ops.end());
     for (Operation *op : group.ops) {
+      // Microkernels read their operands from memory, whatever these hold.
+      bool copiesSplats = !isa<nn::MatmulOp, nn::ConvOp>(op);
       for (Value operand : op->getOperands()) {
         Operation *producer = operand.getDefiningOp();
         if (producer && members.contains(producer))
           continue;
-        if (isSplatConstant(operand) ||
+        if ((copiesSplats && isSplatConstant(operand)) ||
             (producer && producer->hasTrait<OpTrait::ConstantLike>() && !isa<RankedTensorType>(operand.getType())))
           copied.insert(producer);
         else if (isa<RankedTensorType>(operand.getType()))
@@ -85,6 +87,7 @@ private:
         if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !members.contains(user); }))
           outputs.push_back(result);
     }
+    copied.remove_if([&](Operation *constant) { return inputs.contains(constant->getResult(0)); });
     // A group whose values nobody uses keeps its first one, so that it stays a kernel.
     if (outputs.empty())
       outputs.push_back(group.ops.back()->getResult(0));

@@ -200,8 +200,8 @@ bool scheduleSequential(Kernel &kernel) {
     done = scheduleNonZero(kernel, nonZero);
   else if (auto topK = dyn_cast<nn::TopKOp>(op))
     done = scheduleTopK(kernel, topK);
-  else if (auto lstm = dyn_cast<nn::LstmOp>(op))
-    return scheduleLstm(kernel, lstm);
+  else
+    return scheduleRecurrence(kernel, op);
   if (done)
     kernel.setPath(kernel.reference ? "reference" : "sequential");
   return done;

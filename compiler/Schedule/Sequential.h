@@ -14,8 +14,8 @@ SmallVector<Value> simpleLoops(ElementEmitter &emitter, llvm::ArrayRef<Value> ex
 /// A stable merge sort of each line's indices in scratch, then the first k.
 bool scheduleTopK(Kernel &kernel, nn::TopKOp op);
 
-/// The recurrence of a whole sequence in one task per direction and batch item.
-bool scheduleLstm(Kernel &kernel, nn::LstmOp op);
+/// nn.lstm, nn.gru or nn.rnn: a whole sequence in one task per direction and batch item. False for other ops.
+bool scheduleRecurrence(Kernel &kernel, mlir::Operation *op);
 
 } // namespace tenon::schedule
 

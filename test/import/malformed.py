@@ -504,6 +504,27 @@ def lstm_with_other_weights(folder):
 
 
 @case
+def gru_with_three_activations(folder):
+    weights = numpy_helper.from_array(np.ones((1, 12, 4), np.float32), "w")
+    node = helper.make_node("GRU", ["x", "w", "w"], ["y"], hidden_size=4, activations=["Sigmoid", "Tanh", "Tanh"])
+    return write(folder, model_of([node], [value("x", (7, 1, 4))], initializers=[weights]))
+
+
+@case
+def rnn_with_an_unknown_activation(folder):
+    weights = numpy_helper.from_array(np.ones((1, 4, 4), np.float32), "w")
+    node = helper.make_node("RNN", ["x", "w", "w"], ["y"], hidden_size=4, activations=["Gelu"])
+    return write(folder, model_of([node], [value("x", (7, 1, 4))], initializers=[weights]))
+
+
+@case
+def rnn_that_goes_sideways(folder):
+    weights = numpy_helper.from_array(np.ones((1, 4, 4), np.float32), "w")
+    node = helper.make_node("RNN", ["x", "w", "w"], ["y"], hidden_size=4, direction="sideways")
+    return write(folder, model_of([node], [value("x", (7, 1, 4))], initializers=[weights]))
+
+
+@case
 def einsum_with_another_number_of_terms(folder):
     return write(folder, model_of([helper.make_node("Einsum", ["x"], ["y"], equation="ij,jk->ik")]))
 

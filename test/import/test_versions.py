@@ -32,6 +32,29 @@ def i64(*values):
     return np.array(values, np.int64)
 
 
+GRU_WEIGHTS = RNG.standard_normal((1, 12, 4)).astype(np.float32)
+
+
+def gru(x, linear_before_reset=False):
+    """W and R are GRU_WEIGHTS; no biases."""
+    update, reset, candidate = np.split(GRU_WEIGHTS[0], 3)
+    h, sequence = np.zeros((x.shape[1], 4)), []
+    for step in x:
+        z, r = (1 / (1 + np.exp(-(step + h) @ gate.T)) for gate in (update, reset))
+        n = np.tanh(step @ candidate.T + (r * (h @ candidate.T) if linear_before_reset else (r * h) @ candidate.T))
+        h = (1 - z) * n + z * h
+        sequence.append(h)
+    return [np.stack(sequence)[:, None], h[None]]
+
+
+def rnn(x):
+    h, sequence = np.zeros((x.shape[1], 4)), []
+    for step in x:
+        h = np.tanh(step @ GRU_WEIGHTS[0, :4].T + h @ GRU_WEIGHTS[0, 8:].T)
+        sequence.append(h)
+    return [np.stack(sequence)[:, None], h[None]]
+
+
 # opset, operator, inputs, number of inputs that are not constants, attributes, expected
 CASES = [
     (1, "Add", [X, X[0, :, 0]], 2, {"broadcast": 1, "axis": 1}, X + X[0, :, 0].reshape(3, 1)),
@@ -120,6 +143,10 @@ CASES = [
     (11, "Flatten", [X], 1, {"axis": -1}, X.reshape(6, 4)),
     (15, "Shape", [X], 1, {"start": -2}, i64(3, 4)),
     (1, "Shape", [X], 1, {}, i64(2, 3, 4)),
+    # The default direction of the first GRU had a typing error; output_sequence went with opset 7.
+    (1, "GRU", [X, GRU_WEIGHTS, GRU_WEIGHTS], 1, {"hidden_size": 4, "direction": "foward", "output_sequence": 1}, gru(X)),
+    (3, "GRU", [X, GRU_WEIGHTS, GRU_WEIGHTS], 1, {"hidden_size": 4, "output_sequence": 1, "linear_before_reset": 1}, gru(X, True)),
+    (1, "RNN", [X, GRU_WEIGHTS[:, :4], GRU_WEIGHTS[:, 8:]], 1, {"hidden_size": 4}, rnn(X)),
 ]
 
 

@@ -133,6 +133,17 @@ def test_einsum(mode):
     batch.check(mode)
 
 
+def test_constants_of_one_value(mode):
+    batch, generator = Batch(), rng()
+    for columns in (1, 7, 16, 33):
+        x = uniform(generator, (3, 5))
+        for value in (0, 2):
+            b = numpy.full((5, columns), value, numpy.float32)
+            add_product(batch, x, b, (1,))
+            add_product(batch, uniform(generator, (2, 3, 5)), b, (1,))
+    batch.check(mode)
+
+
 def test_constants_that_are_special(mode):
     """Zeros, infinities and NaN in a packed constant reach only what they touch: padding of panels must not leak."""
     batch, generator = Batch(), rng()

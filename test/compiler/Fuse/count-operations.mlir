@@ -16,6 +16,15 @@ func.func private @conv(%x: tensor<1x4x6x6xf32>, %w: tensor<8x2x3x3xf32>) -> ten
   return %0 : tensor<1x8x4x4xf32>
 }
 
+// A recurrence multiplies each state of 8 numbers with three gates' matrices, for 5 steps of two batch items: 2 * 10 * 3 * 8 * 8.
+// CHECK-LABEL: func.func private @gru
+// CHECK-SAME: nn.flops = 3840 : i64
+func.func private @gru(%x: tensor<5x2x24xf32>, %r: tensor<1x8x24xf32>, %h: tensor<1x2x8xf32>) -> tensor<5x1x2x8xf32> attributes {nn.kernel} {
+  %y, %hn = nn.gru forward, %x, %r, %h {activations = array<i32: 0, 1>, alpha = array<f32: 0.0, 0.0>, beta = array<f32: 0.0, 0.0>}
+      : (tensor<5x2x24xf32>, tensor<1x8x24xf32>, tensor<1x2x8xf32>) -> (tensor<5x1x2x8xf32>, tensor<1x2x8xf32>)
+  return %y : tensor<5x1x2x8xf32>
+}
+
 // Elementwise ops and movements are not counted.
 // CHECK-LABEL: func.func private @exp
 // CHECK-SAME: nn.flops = 0 : i64

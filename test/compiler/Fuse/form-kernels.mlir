@@ -98,3 +98,18 @@ func.func @main(%x: tensor<?x1xf32>) -> (tensor<?x?xf32>, tensor<?xi64>) {
   %1 = nn.iota [%m] {dimension = 0} : tensor<?xi64>
   return %0, %1 : tensor<?x?xf32>, tensor<?xi64>
 }
+
+// -----
+
+// Microkernels read their operands from memory: a splat constant is an argument of their kernel, for whoever else uses it too.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[C:.*]] = nn.constant dense<2.0
+// CHECK: nn.launch @{{.*}}(%arg0, %[[C]])
+// CHECK: func.func private
+// CHECK-NOT: nn.constant
+func.func @main(%x: tensor<5x5xf32>) -> tensor<5x7xf32> {
+  %c = nn.constant dense<2.0> : tensor<5x7xf32>
+  %0 = nn.matmul %x, %c : (tensor<5x5xf32>, tensor<5x7xf32>) -> tensor<5x7xf32>
+  %1 = nn.add %0, %c : (tensor<5x7xf32>, tensor<5x7xf32>) -> tensor<5x7xf32>
+  return %1 : tensor<5x7xf32>
+}

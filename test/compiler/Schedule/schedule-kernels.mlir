@@ -105,6 +105,19 @@ func.func private @scatter(%x: tensor<10xf32>, %i: tensor<3xi64>, %u: tensor<3xf
   return %0 : tensor<10xf32>
 }
 
+// A recurrence is one phase with a task per direction and batch item; state and gates lie in scratch: 2 * 3 items, (3 + 1) * 8 numbers.
+// CHECK-LABEL: func.func private @gru(
+// CHECK-SAME: nn.path = "recurrence"
+// CHECK: memref.view
+// CHECK: scf.if
+// CHECK: scf.for
+// CHECK-NOT: ukernel.phase
+func.func private @gru(%x: tensor<5x3x48xf32>, %r: tensor<2x8x24xf32>, %h: tensor<2x3x8xf32>) -> tensor<5x2x3x8xf32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>, array<i64>]} {
+  %y, %hn = nn.gru bidirectional, %x, %r, %h {activations = array<i32: 0, 1, 0, 1>, alpha = array<f32: 0.0, 0.0, 0.0, 0.0>, beta = array<f32: 0.0, 0.0, 0.0, 0.0>}
+      : (tensor<5x3x48xf32>, tensor<2x8x24xf32>, tensor<2x3x8xf32>) -> (tensor<5x2x3x8xf32>, tensor<2x3x8xf32>)
+  return %y : tensor<5x2x3x8xf32>
+}
+
 // Winograd's algorithm: the transformed input and the products lie in scratch, a product per position of a tile.
 // CHECK-LABEL: func.func private @winograd(
 // CHECK-SAME: nn.path = "winograd"
