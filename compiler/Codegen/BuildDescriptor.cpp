@@ -115,8 +115,8 @@ struct BuildDescriptorPass : impl::BuildDescriptorBase<BuildDescriptorPass> {
     bool hasRanges = buildRanges(data, module->getAttrOfType<DictionaryAttr>(rangesAttr));
     buildKernels(data, abi);
     buildModel(data, abi, module, hasRanges);
-    for (StringRef name :
-         {inputsAttr, outputsAttr, kernelsAttr, buffersAttr, tableSlotsAttr, arenaBytesAttr, rangesAttr})
+    for (StringRef name : {inputsAttr, outputsAttr, kernelsAttr, buffersAttr, tableSlotsAttr, arenaBytesAttr,
+                           rangesAttr, transformedBytesAttr})
       module->removeAttr(name);
   }
 

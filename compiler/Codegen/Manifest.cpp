@@ -122,6 +122,8 @@ std::string buildManifest(ModuleOp module, StringRef producer, StringRef triple,
   };
   if (auto ranges = module->getAttrOfType<DictionaryAttr>(rangesAttr))
     manifest["ranges"] = describeRanges(ranges);
+  if (auto bytes = module->getAttrOfType<IntegerAttr>(transformedBytesAttr))
+    manifest["transformed_weights_bytes"] = bytes.getInt();
   std::string text;
   llvm::raw_string_ostream(text) << json::Value(std::move(manifest));
   return text;

@@ -12,7 +12,8 @@ inline constexpr llvm::StringLiteral kernelAttr = "nn.kernel", resultsAttr = "nn
 // On phases: text for a task that fails, instead of the general one.
 inline constexpr llvm::StringLiteral errorAttr = "nn.error";
 // On arguments and results of main.
-inline constexpr llvm::StringLiteral nameAttr = "nn.name", dimsAttr = "nn.dims", rangesAttr = "nn.ranges";
+inline constexpr llvm::StringLiteral nameAttr = "nn.name", dimsAttr = "nn.dims", rangesAttr = "nn.ranges",
+                                     transformedBytesAttr = "nn.transformed_bytes";
 
 // On kernel functions, from OutlinePhases: their number, the function to call, its argument slots, scratch bytes per
 // thread (or the function that computes them), how many phases.

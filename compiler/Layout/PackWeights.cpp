@@ -141,16 +141,17 @@ Value packAtRunTime(OpBuilder &b, Location loc, Value filter, int64_t matrices, 
 }
 
 /// `weightBytes`: of all constants, for the choice of an algorithm that needs more of them; -1: none may.
-void packConvolution(OpBuilder &b, nn::ConvOp op, int64_t weightBytes) {
+/// Returns the bytes that it takes more than a filter packed as it is.
+int64_t packConvolution(OpBuilder &b, nn::ConvOp op, int64_t weightBytes) {
   RankedTensorType filter = typeOf(op.getFilter());
   int64_t input = typeOf(op.getInput()).getShape().back(), groups = op.getGroups();
   if (op.getPacking() || !op.getChannelsLast() || !filter.hasStaticShape() || ShapedType::isDynamic(input))
-    return;
+    return 0;
   int64_t filters = filter.getDimSize(0), channels = filter.getDimSize(1), positions = 1;
   for (int64_t size : op.getKernel())
     positions *= size;
   if (filter.getNumElements() == 0)
-    return;
+    return 0;
   // With one channel and one filter per group, channels are what vectors run over.
   bool depthwise = groups > 1 && channels == 1 && filters == groups;
   int64_t matrices = depthwise ? 1 : groups, columns = depthwise ? filters : filters / groups, K = positions * channels;
@@ -162,11 +163,13 @@ void packConvolution(OpBuilder &b, nn::ConvOp op, int64_t weightBytes) {
   bool pointwise = isPointwise(op);
   Location loc = op.getLoc();
   Value packed;
+  int64_t moreBytes = 0;
   ElementsAttr constant = readableConstant(op.getFilter());
   if (int64_t outputs = constant && weightBytes >= 0 ? chooseWinograd(op, weightBytes) : 0) {
     packing = nn::PackingAttr::get(op.getContext(), nr, columns, outputs);
     ElementsAttr transformed = transformFilter(constant, packing);
     packed = nn::ConstantOp::create(b, loc, transformed.getType(), transformed);
+    moreBytes = bytesOf(typeOf(packed)) - bytesOf(packedType);
   } else if (constant) {
     MatrixView view{matrices, K, columns, columns * K, 0, K, filterRows(channels, positions)};
     if (pointwise)
@@ -182,10 +185,11 @@ void packConvolution(OpBuilder &b, nn::ConvOp op, int64_t weightBytes) {
                                          /*transpose_rhs=*/false, packing);
     op.getResult().replaceAllUsesWith(product);
     op.erase();
-    return;
+    return moreBytes;
   }
   op.getFilterMutable().assign(packed);
   op.setPackingAttr(packing);
+  return moreBytes;
 }
 
 struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
@@ -193,7 +197,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
 
   void runOnOperation() override {
     SmallVector<Operation *> ops;
-    int64_t weightBytes = 0;
+    int64_t weightBytes = 0, moreBytes = 0;
     getOperation()->walk([&](Operation *op) {
       if (isa<nn::MatmulOp, nn::ConvOp>(op))
         ops.push_back(op);
@@ -203,7 +207,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     for (Operation *op : ops) {
       OpBuilder builder(op);
       if (auto convolution = dyn_cast<nn::ConvOp>(op)) {
-        packConvolution(builder, convolution, winograd ? weightBytes : -1);
+        moreBytes += packConvolution(builder, convolution, winograd ? weightBytes : -1);
         continue;
       }
       auto matmul = cast<nn::MatmulOp>(op);
@@ -213,6 +217,8 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
       }
       packMatmul(builder, matmul, runtimeBytes);
     }
+    if (moreBytes > 0)
+      getOperation()->setAttr("nn.transformed_bytes", Builder(&getContext()).getI64IntegerAttr(moreBytes));
   }
 };
 

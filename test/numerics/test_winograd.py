@@ -78,8 +78,9 @@ def test_results(tmp_path, build, case, dynamic):
     x = generator.uniform(-1, 1, shape).astype(numpy.float32)
     w = generator.uniform(-1, 1, (filters, shape[1], *kernel)).astype(numpy.float32)
     library = tenon.compile(model(x, w, pads, epilogue, dynamic, dilation), tmp_path / "model.so", cpu=CPU)
-    kernels = json.loads(subprocess.run([build / "bin/tenon", "inspect", library, "--json"], capture_output=True, check=True).stdout)["kernels"]
-    assert "winograd" in [kernel["path"] for kernel in kernels]
+    report = json.loads(subprocess.run([build / "bin/tenon", "inspect", library, "--json"], capture_output=True, check=True).stdout)
+    assert "winograd" in [kernel["path"] for kernel in report["kernels"]]
+    assert report["transformed_weights_bytes"] > 0
     results = [tenon.load(library, threads=threads).run({"x": x})["y"] for threads in (1, 2)]
     assert results[0].tobytes() == results[1].tobytes()
     expected = EPILOGUES[epilogue](sums(x, w, pads, dilation))
@@ -129,7 +130,7 @@ def test_exact_and_small_code_sum_directly(tmp_path, build):
     for options in ({"exact": True}, {"optimize": "size"}, {"reference": True}):
         library = tenon.compile(model(x, w, (1, 1, 1, 1), "", False), tmp_path / "model.so", cpu=CPU, **options)
         text = subprocess.run([build / "bin/tenon", "inspect", library, "--json"], capture_output=True, check=True, text=True).stdout
-        assert '"winograd"' not in text
+        assert '"winograd"' not in text and "transformed_weights_bytes" not in text
 
 
 def test_empty_images(tmp_path):

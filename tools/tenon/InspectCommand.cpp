@@ -74,7 +74,8 @@ void describeArtefact(const Artefact &artefact, json &report) {
   report["weights_bytes"] = artefact.weightsBytes;
   if (!artefact.weightsFile.empty())
     report["weights_file"] = artefact.weightsFile;
-  for (const char *key : {"ranges", "arena_bytes", "buffers", "nodes", "launches", "table_slots"})
+  for (const char *key :
+       {"ranges", "transformed_weights_bytes", "arena_bytes", "buffers", "nodes", "launches", "table_slots"})
     if (manifest.contains(key))
       report[key] = manifest[key];
   if (std::optional<double> flops = manifestFlops(manifest))
@@ -179,6 +180,9 @@ void printArtefact(const json &report) {
   std::printf("code          %s\n", bytesText(report["code_bytes"].get<double>()).c_str());
   std::printf("weights       %s%s\n", bytesText(report["weights_bytes"].get<double>()).c_str(),
               report.contains("weights_file") ? (" in " + text(report["weights_file"])).c_str() : "");
+  if (report.contains("transformed_weights_bytes"))
+    std::printf("              %s of them because filters are transformed for speed (not with --optimize size)\n",
+                bytesText(report["transformed_weights_bytes"].get<double>()).c_str());
   if (report.contains("arena_bytes"))
     std::printf("arena         %s\n", report["arena_bytes"].is_number()
                                           ? bytesText(report["arena_bytes"].get<double>()).c_str()
