@@ -1,0 +1,89 @@
+"""The disassembly of elementwise and reduction kernels: their loops work on whole vectors, on every processor level.
+
+A loop is what lies between a backward branch and its target. Loops that hold arithmetic on floats must hold it in vectors of
+the level's width, none on single floats, and no calls of functions that would do it. Shapes are multiples of every vector length, so that no kernel has a rest.
+"""
+
+import re
+import subprocess
+
+import numpy
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+import tenon
+
+LENGTH, ROWS = 4096, 16
+# Per level: what a vector register of its width is called, and arithmetic on a single float.
+X86_SCALAR = r"\bv?(add|sub|mul|div|max|min|sqrt|fmadd\d*|fmsub\d*|fnmadd\d*)ss\b|\bcallq?\b"
+LEVELS = {
+    "x86-64-v2": ({"cpu": "x86-64-v2"}, r"\b(add|sub|mul|div|max|min|sqrt|cmp\w*)ps\b.*%xmm", X86_SCALAR),
+    "x86-64-v3": ({"cpu": "x86-64-v3"}, r"\bv\w+ps\b.*%ymm", X86_SCALAR),
+    "x86-64-v4": ({"cpu": "x86-64-v4"}, r"\bv\w+ps\b.*%zmm", X86_SCALAR),
+    "aarch64": ({"target": "aarch64-linux-gnu"}, r"\bf\w+\b.*\.4s",
+                r"\bf(add|sub|mul|div|madd|msub|nmadd|nmsub|max|min|maxnm|minnm|sqrt)\s+s\d|\bblr?\s"),
+}
+# Elu and Softplus are not among them yet: expm1 and log1p are library calls.
+UNARY = ("Exp", "Log", "Tanh", "Erf", "Sigmoid", "Sqrt", "Neg", "Abs", "Relu", "LeakyRelu", "HardSwish", "Gelu", "Reciprocal")
+BINARY = ("Add", "Sub", "Mul", "Div", "Max", "Min")
+REDUCTIONS = ("ReduceSum", "ReduceMax", "ReduceMean", "ReduceL2", "ReduceLogSumExp")
+ROWWISE = ("Softmax", "LogSoftmax", "LayerNormalization")
+
+
+def nodes_of(op: str):
+    """Nodes from x to y, and initializers."""
+    if op in BINARY:
+        return [helper.make_node(op, ["x", "x2"], ["y"])], []
+    if op in REDUCTIONS:
+        return [helper.make_node(op, ["x", "axes"], ["y"], keepdims=0)], [numpy_helper.from_array(numpy.array([1], numpy.int64), "axes")]
+    if op == "LayerNormalization":
+        scale, bias = (numpy.linspace(start, 2, LENGTH, dtype=numpy.float32) for start in (1, 0))
+        return ([helper.make_node(op, ["x", "scale", "bias"], ["y"], axis=1)],
+                [numpy_helper.from_array(scale, "scale"), numpy_helper.from_array(bias, "bias")])
+    return [helper.make_node(op, ["x"], ["y"])], []
+
+
+def compiled(op: str, folder, options) -> str:
+    nodes, constants = nodes_of(op)
+    inputs = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [ROWS, LENGTH]) for name in ("x", "x2")[:1 + (op in BINARY)]]
+    graph = helper.make_graph(nodes, op, inputs, [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)], constants)
+    return tenon.compile(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)]), folder / f"{op}.so", **options)
+
+
+def loops(library: str) -> list[list[str]]:
+    """The instructions of every loop of the library that has no loop inside."""
+    text = subprocess.run(["llvm-objdump-22", "-d", "--no-show-raw-insn", library], capture_output=True, text=True, check=True, timeout=60).stdout
+    found = []
+    for function in re.split(r"^[0-9a-f]+ <", text, flags=re.MULTILINE)[1:]:
+        lines = [(int(match[1], 16), match[2]) for match in re.finditer(r"^\s*([0-9a-f]+):\s+(.*)$", function, re.MULTILINE)]
+        spans = []
+        for address, instruction in lines:
+            target = re.match(r"(?:j\w+|b(?:\.\w+)?|cbn?z|tbn?z)\s.*?0x([0-9a-f]+)", instruction)
+            if target and int(target[1], 16) <= address:
+                spans.append((int(target[1], 16), address))
+        for begin, end in spans:
+            if not any((begin, end) != other and begin <= other[0] and other[1] <= end for other in spans):
+                found.append([instruction for address, instruction in lines if begin <= address <= end])
+    return found
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_loops_are_vectors(tmp_path, level):
+    options, vector, scalar = LEVELS[level]
+    problems = []
+    for op in UNARY + BINARY + REDUCTIONS + ROWWISE:
+        bodies = loops(compiled(op, tmp_path, options))
+        single = [body for body in bodies if any(re.search(scalar, instruction) for instruction in body)]
+        if single:
+            problems.append(f"{op}: a loop on single floats:\n  " + "\n  ".join(single[0][:30]))
+        # Signs are bits: logic on vectors, without arithmetic on floats.
+        if op not in ("Neg", "Abs") and not any(re.search(vector, instruction) for body in bodies for instruction in body):
+            problems.append(f"{op}: no loop has arithmetic on vectors")
+    assert not problems, "\n".join(problems)
+
+
+def test_a_loop_on_single_floats_is_found(tmp_path):
+    """The reference lowering is one."""
+    bodies = loops(compiled("Add", tmp_path, {"cpu": "x86-64-v3", "reference": True}))
+    assert any(re.search(X86_SCALAR, instruction) for body in bodies for instruction in body)
