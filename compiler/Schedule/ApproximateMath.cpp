@@ -6,6 +6,7 @@
 //
 //===---------------------------------------------------------------------------------------===//
 
+#include "compiler/Schedule/ApproximateMath.h"
 #include "compiler/Schedule/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -20,59 +21,6 @@ namespace tenon::schedule {
 
 #define GEN_PASS_DEF_APPROXIMATEMATH
 #include "compiler/Schedule/Passes.h.inc"
-
-namespace {
-
-/// Arithmetic on f32 registers and their bits.
-class F32 {
-public:
-  F32(ImplicitLocOpBuilder &b, Type type) : b(b), type(type) {
-    Type i32 = b.getI32Type();
-    bits = isa<VectorType>(type) ? Type(cast<VectorType>(type).clone(i32)) : i32;
-    contract = arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::contract);
-  }
-
-  Value number(double value) { return constant(type, b.getF32FloatAttr(value)); }
-  Value integer(int32_t value) { return constant(bits, b.getI32IntegerAttr(value)); }
-  Value add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
-  Value sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
-  Value mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
-  Value div(Value x, Value y) { return arith::DivFOp::create(b, x, y); }
-  /// x * y + z in one rounding where the processor has it.
-  Value fma(Value x, Value y, Value z) {
-    Value product = arith::MulFOp::create(b, x, y, contract);
-    return arith::AddFOp::create(b, product, z, contract);
-  }
-  Value less(Value x, Value y) { return arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, y); }
-  Value greater(Value x, Value y) { return arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, y); }
-  Value select(Value c, Value x, Value y) { return arith::SelectOp::create(b, c, x, y); }
-  /// x within [low, high]; NaN stays.
-  Value clamp(Value x, double low, double high) {
-    Value l = number(low), h = number(high);
-    x = select(less(x, l), l, x);
-    return select(greater(x, h), h, x);
-  }
-  Value toBits(Value x) { return arith::BitcastOp::create(b, bits, x); }
-  Value fromBits(Value x) { return arith::BitcastOp::create(b, type, x); }
-  /// Horner's scheme, highest coefficient first.
-  Value polynomial(Value x, ArrayRef<double> coefficients) {
-    Value result = number(coefficients.front());
-    for (double coefficient : coefficients.drop_front())
-      result = fma(result, x, number(coefficient));
-    return result;
-  }
-
-  ImplicitLocOpBuilder &b;
-  Type type, bits;
-
-private:
-  Value constant(Type of, TypedAttr scalar) {
-    if (auto vector = dyn_cast<VectorType>(of))
-      return arith::ConstantOp::create(b, DenseElementsAttr::get(vector, Attribute(scalar)));
-    return arith::ConstantOp::create(b, scalar);
-  }
-  arith::FastMathFlagsAttr contract;
-};
 
 /// exp(x), at most 2 ulp. x = n ln 2 + r with |r| <= ln 2 / 2 (ln 2 in two parts, Cody and Waite 1980), a polynomial of
 /// degree 6 in r (Cephes expf), and 2^n in two factors, so that results down to the smallest denormal and up to
@@ -128,6 +76,8 @@ Value logarithm(F32 &f, Value x) {
   return f.select(notPositive, f.number(std::numeric_limits<double>::quiet_NaN()), result);
 }
 
+namespace {
+
 /// tanh(x), at most 4 ulp: a rational function of degrees 13 and 6 on |x| <= 7.905 (the coefficients of Eigen's ptanh),
 /// 1 beyond, x itself where x is tiny.
 Value hyperbolicTangent(F32 &f, Value x) {
@@ -164,7 +114,27 @@ Value approximation(Operation *op) {
       .Case([&](math::LogOp) { return logarithm(f, x); })
       .Case([&](math::TanhOp) { return hyperbolicTangent(f, x); })
       .Case([&](math::ErfOp) { return errorFunction(f, x); })
+      .Case([&](math::ExpM1Op) { return exponentialMinusOne(f, x); })
+      .Case([&](math::Log1pOp) { return logarithmOfOnePlus(f, x); })
+      .Case([&](math::SinOp) { return sine(f, x); })
+      .Case([&](math::CosOp) { return cosine(f, x); })
+      .Case([&](math::TanOp) { return tangent(f, x); })
+      .Case([&](math::AsinOp) { return arcSine(f, x); })
+      .Case([&](math::AcosOp) { return arcCosine(f, x); })
+      .Case([&](math::AtanOp) { return arcTangent(f, x); })
+      .Case([&](math::SinhOp) { return hyperbolicSine(f, x); })
+      .Case([&](math::CoshOp) { return hyperbolicCosine(f, x); })
+      .Case([&](math::AsinhOp) { return areaSine(f, x); })
+      .Case([&](math::AcoshOp) { return areaCosine(f, x); })
+      .Case([&](math::AtanhOp) { return areaTangent(f, x); })
       .Default([](Operation *) { return Value(); });
+}
+
+/// Whether the C library computes it, an element at a time.
+bool isLibraryCall(Operation *op) {
+  return isa<math::ExpOp, math::ExpM1Op, math::LogOp, math::Log1pOp, math::TanhOp, math::ErfOp, math::SinOp,
+             math::CosOp, math::TanOp, math::AsinOp, math::AcosOp, math::AtanOp, math::SinhOp, math::CoshOp,
+             math::AsinhOp, math::AcoshOp, math::AtanhOp, math::PowFOp>(op);
 }
 
 struct ApproximateMath : impl::ApproximateMathBase<ApproximateMath> {
@@ -174,11 +144,17 @@ struct ApproximateMath : impl::ApproximateMathBase<ApproximateMath> {
       if (isa_and_nonnull<math::MathDialect>(op->getDialect()))
         ops.push_back(op);
     });
+    bool callsLibrary = false;
     for (Operation *op : ops)
       if (Value value = approximation(op)) {
         op->getResult(0).replaceAllUsesWith(value);
         op->erase();
+      } else {
+        callsLibrary |= isLibraryCall(op);
       }
+    auto path = getOperation()->getAttrOfType<StringAttr>("nn.path");
+    if (callsLibrary && path && (path == "vector" || path == "gather"))
+      getOperation()->setAttr("nn.path", StringAttr::get(&getContext(), "library"));
   }
 };
 

@@ -37,7 +37,7 @@ def ApproximateMath : Pass<"tenon-approximate-math", "::mlir::func::FuncOp"> {
   let summary = "Replace f32 transcendental functions by polynomials with stated error bounds.";
   let description = [{
     After ScheduleKernels, which makes vectors of them; before Codegen, which would call the C library element by element. Not run for
-    the reference lowering.
+    the reference lowering. A kernel that still calls it (powers, f64) has the path `library`.
 
     ```
     %y = math.exp %x : vector<16xf32>
@@ -45,7 +45,8 @@ def ApproximateMath : Pass<"tenon-approximate-math", "::mlir::func::FuncOp"> {
     multiplications, additions and shifts of vector<16xf32>
     ```
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
 }
 
 #endif // TENON_COMPILER_SCHEDULE_PASSES

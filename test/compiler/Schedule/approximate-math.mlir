@@ -21,3 +21,41 @@ func.func @double(%x: f64) -> f64 {
   %0 = math.exp %x : f64
   return %0 : f64
 }
+
+// What is computed by the library, an element at a time, is said; a branch for rare arguments is not.
+// CHECK-LABEL: func.func @power
+// CHECK-SAME: nn.path = "library"
+// CHECK: math.powf
+func.func @power(%x: vector<8xf32>) -> vector<8xf32> attributes {nn.path = "vector"} {
+  %0 = math.powf %x, %x : vector<8xf32>
+  return %0 : vector<8xf32>
+}
+
+// CHECK-LABEL: func.func @sine
+// CHECK-SAME: nn.path = "vector"
+// CHECK: scf.if {{.*}} -> (vector<8xf32>)
+// CHECK-NEXT: math.sin
+// CHECK: else
+// CHECK-NOT: math.sin
+// CHECK: return
+func.func @sine(%x: vector<8xf32>) -> vector<8xf32> attributes {nn.path = "vector"} {
+  %0 = math.sin %x : vector<8xf32>
+  return %0 : vector<8xf32>
+}
+
+// CHECK-LABEL: func.func @inverses
+// CHECK-NOT: {{math.(asin|acos|atan|sinh|cosh|asinh|acosh|atanh|expm1|log1p)}}
+// CHECK: return
+func.func @inverses(%x: f32) -> f32 {
+  %0 = math.asin %x : f32
+  %1 = math.acos %0 : f32
+  %2 = math.atan %1 : f32
+  %3 = math.sinh %2 : f32
+  %4 = math.cosh %3 : f32
+  %5 = math.asinh %4 : f32
+  %6 = math.acosh %5 : f32
+  %7 = math.atanh %6 : f32
+  %8 = math.expm1 %7 : f32
+  %9 = math.log1p %8 : f32
+  return %9 : f32
+}
