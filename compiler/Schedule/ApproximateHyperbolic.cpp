@@ -14,15 +14,7 @@ static constexpr double ln2 = 0.693147180559945309;
 /// 2^128 does not occur.
 Value exponentialMinusOne(F32 &f, Value x) {
   ImplicitLocOpBuilder &b = f.b;
-  Value bounded = f.clamp(x, -18.0, 89.0), magic = f.number(12582912.0);
-  Value shifted = f.fma(bounded, f.number(1.44269504088896341), magic);
-  Value n = f.sub(shifted, magic);
-  Value r = f.fma(n, f.number(-0.693359375), bounded);
-  r = f.fma(n, f.number(2.12194440e-4), r);
-  Value p = f.polynomial(
-      r, {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1});
-  p = f.fma(p, f.mul(r, r), r);
-  Value whole = arith::SubIOp::create(b, f.toBits(shifted), f.integer(0x4B400000));
+  auto [whole, p] = reduceExponent(f, f.clamp(x, -18.0, 89.0));
   Value biased = arith::AddIOp::create(b, whole, f.integer(126));
   Value half = f.fromBits(arith::ShLIOp::create(b, biased, f.integer(23)));
   Value result = f.fma(half, p, f.sub(half, f.number(0.5)));

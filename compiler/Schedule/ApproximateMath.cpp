@@ -22,12 +22,8 @@ namespace tenon::schedule {
 #define GEN_PASS_DEF_APPROXIMATEMATH
 #include "compiler/Schedule/Passes.h.inc"
 
-/// exp(x), at most 2 ulp. x = n ln 2 + r with |r| <= ln 2 / 2 (ln 2 in two parts, Cody and Waite 1980), a polynomial of
-/// degree 6 in r (Cephes expf), and 2^n in two factors, so that results down to the smallest denormal and up to
-/// infinity come out right.
-Value exponential(F32 &f, Value x) {
-  ImplicitLocOpBuilder &b = f.b;
-  x = f.clamp(x, -104.0, 89.0);
+/// ln 2 in two parts (Cody and Waite, 1980); a polynomial of degree 6 in r (Cephes expf).
+ReducedExponent reduceExponent(F32 &f, Value x) {
   // Adding 1.5 * 2^23 rounds to a whole number that then stands in the low bits.
   Value magic = f.number(12582912.0);
   Value shifted = f.fma(x, f.number(1.44269504088896341), magic);
@@ -36,14 +32,22 @@ Value exponential(F32 &f, Value x) {
   r = f.fma(n, f.number(2.12194440e-4), r);
   Value p = f.polynomial(
       r, {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1});
-  p = f.add(f.fma(p, f.mul(r, r), r), f.number(1.0));
-  Value whole = arith::SubIOp::create(b, f.toBits(shifted), f.integer(0x4B400000));
+  Value whole = arith::SubIOp::create(f.b, f.toBits(shifted), f.integer(0x4B400000));
+  return {whole, f.fma(p, f.mul(r, r), r)};
+}
+
+/// exp(x), at most 2 ulp: 2^n in two factors, so that results down to the smallest denormal and up to infinity come out
+/// right.
+Value exponential(F32 &f, Value x) {
+  ImplicitLocOpBuilder &b = f.b;
+  auto [whole, p] = reduceExponent(f, f.clamp(x, -104.0, 89.0));
   Value half = arith::ShRSIOp::create(b, whole, f.integer(1));
   auto powerOfTwo = [&](Value exponent) {
     Value biased = arith::AddIOp::create(b, exponent, f.integer(127));
     return f.fromBits(arith::ShLIOp::create(b, biased, f.integer(23)));
   };
-  return f.mul(f.mul(p, powerOfTwo(half)), powerOfTwo(arith::SubIOp::create(b, whole, half)));
+  Value rest = powerOfTwo(arith::SubIOp::create(b, whole, half));
+  return f.mul(f.mul(f.add(p, f.number(1.0)), powerOfTwo(half)), rest);
 }
 
 /// log(x), at most 2 ulp: mantissa in [sqrt(1/2), sqrt(2)) and a polynomial of degree 9 (Cephes logf).

@@ -71,6 +71,12 @@ private:
   mlir::arith::FastMathFlagsAttr contract;
 };
 
+/// x = n ln 2 + r with |r| <= ln 2 / 2, and exp(r) - 1.
+struct ReducedExponent {
+  Value n, expm1; ///< n as an integer
+};
+ReducedExponent reduceExponent(F32 &f, Value x);
+
 // Each says its error bound where it is defined; the argument is a register of `f`'s type.
 Value exponential(F32 &f, Value x);
 Value exponentialMinusOne(F32 &f, Value x);

@@ -49,6 +49,11 @@ template <typename Op> static Value unlessLarge(F32 &f, Value x, llvm::function_
   return choice.getResult(0);
 }
 
+static Value isOdd(F32 &f, Value n) {
+  return arith::CmpIOp::create(f.b, arith::CmpIPredicate::ne, arith::AndIOp::create(f.b, n, f.integer(1)),
+                               f.integer(0));
+}
+
 /// sin(r), or cos(r) where n is odd; negative where n has its second bit.
 static Value quadrant(F32 &f, Value n, Value r) {
   ImplicitLocOpBuilder &b = f.b;
@@ -57,8 +62,7 @@ static Value quadrant(F32 &f, Value n, Value r) {
   s = f.fma(f.mul(s, z), r, r);
   Value c = f.polynomial(z, {2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2});
   c = f.fma(c, f.mul(z, z), f.fma(z, f.number(-0.5), f.number(1.0)));
-  Value odd =
-      arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, n, f.integer(1)), f.integer(0));
+  Value odd = isOdd(f, n);
   Value sign = arith::ShLIOp::create(b, arith::AndIOp::create(b, n, f.integer(2)), f.integer(30));
   return f.fromBits(arith::XOrIOp::create(b, f.toBits(f.select(odd, c, s)), sign));
 }
@@ -82,41 +86,43 @@ Value cosine(F32 &f, Value x) {
 /// tan(x), at most 4 ulp.
 Value tangent(F32 &f, Value x) {
   return unlessLarge<math::TanOp>(f, x, [&]() -> Value {
-    ImplicitLocOpBuilder &b = f.b;
     Reduced reduced = reduce(f, x);
     Value r = reduced.r, z = f.mul(r, r);
     Value p = f.polynomial(z, {9.38540185543e-3, 3.11992232697e-3, 2.44301354525e-2, 5.34112807005e-2, 1.33387994085e-1,
                                3.33331568548e-1});
     Value t = f.fma(f.mul(p, z), r, r);
-    Value odd = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, arith::AndIOp::create(b, reduced.n, f.integer(1)),
-                                      f.integer(0));
-    return f.select(odd, f.div(f.number(-1.0), t), t);
+    return f.select(isOdd(f, reduced.n), f.div(f.number(-1.0), t), t);
   });
 }
 
-/// asin of a in [0, 1/2], given a^2 too.
-static Value smallArcSine(F32 &f, Value a, Value square) {
+namespace {
+/// asin of |x| up to 1/2, else of sqrt((1 - |x|) / 2), which is half of acos |x|.
+struct ArcSineParts {
+  Value isLarge, asin;
+};
+} // namespace
+
+static ArcSineParts arcSineParts(F32 &f, Value x) {
+  Value a = f.magnitude(x), half = f.number(0.5), isLarge = f.greater(a, half);
+  Value square = f.select(isLarge, f.mul(half, f.sub(f.number(1.0), a)), f.mul(a, a));
+  Value argument = f.select(isLarge, f.root(square), a);
   Value p = f.polynomial(square, {4.2163199048e-2, 2.4181311049e-2, 4.5470025998e-2, 7.4953002686e-2, 1.6666752422e-1});
-  return f.fma(f.mul(p, square), a, a);
+  return {isLarge, f.fma(f.mul(p, square), argument, argument)};
 }
 
-/// asin(x), at most 3 ulp: asin a = pi/2 - 2 asin sqrt((1 - a) / 2). NaN beyond 1.
+/// asin(x), at most 3 ulp. NaN beyond 1.
 Value arcSine(F32 &f, Value x) {
-  Value a = f.magnitude(x), half = f.number(0.5), isLarge = f.greater(a, half);
-  Value square = f.select(isLarge, f.mul(half, f.sub(f.number(1.0), a)), f.mul(a, a));
-  Value small = smallArcSine(f, f.select(isLarge, f.root(square), a), square);
-  Value large = f.fma(small, f.number(-2.0), f.number(pi / 2));
-  return f.withSignOf(f.select(isLarge, large, small), x);
+  auto [isLarge, part] = arcSineParts(f, x);
+  Value large = f.fma(part, f.number(-2.0), f.number(pi / 2));
+  return f.withSignOf(f.select(isLarge, large, part), x);
 }
 
-/// acos(x), at most 3 ulp, by asin of what is small.
+/// acos(x), at most 3 ulp. NaN beyond 1.
 Value arcCosine(F32 &f, Value x) {
-  Value a = f.magnitude(x), half = f.number(0.5), isLarge = f.greater(a, half);
-  Value square = f.select(isLarge, f.mul(half, f.sub(f.number(1.0), a)), f.mul(a, a));
-  Value small = smallArcSine(f, f.select(isLarge, f.root(square), a), square);
-  Value twice = f.add(small, small), isNegative = f.less(x, f.number(0.0));
+  auto [isLarge, part] = arcSineParts(f, x);
+  Value twice = f.add(part, part), isNegative = f.less(x, f.number(0.0));
   Value large = f.select(isNegative, f.sub(f.number(pi), twice), twice);
-  return f.select(isLarge, large, f.sub(f.number(pi / 2), f.withSignOf(small, x)));
+  return f.select(isLarge, large, f.sub(f.number(pi / 2), f.withSignOf(part, x)));
 }
 
 /// atan(x), at most 3 ulp, from what is left beyond pi/4 and pi/2.

@@ -121,13 +121,9 @@ private:
       sums = addStep(whole, sums);
       wide.setMask(Value());
     }
-    transposeTile(b, sums);
-    for (int64_t half = lanes / 2; half > 0; half /= 2)
-      for (int64_t i = 0; i < half; ++i)
-        sums[i] = arith::AddFOp::create(b, sums[i], sums[i + half]);
     SmallVector<LaneIndex> place(batch);
     place.append({LaneIndex{row}, LaneIndex{column, 1}});
-    epilogue.emit(sums.front(), place, mask);
+    epilogue.emit(sumOfEach(b, sums), place, mask);
   }
 };
 

@@ -28,11 +28,7 @@ public:
     SmallVector<Value> sums =
         reduceBatch(0, shape.aOffset, shape.bOffset, SmallVector<Value>(shape.rows.size(), zeros));
     sums.resize(lanes, zeros);
-    transposeTile(b, sums);
-    for (int64_t half = lanes / 2; half > 0; half /= 2)
-      for (int64_t i = 0; i < half; ++i)
-        sums[i] = arith::AddFOp::create(b, sums[i], sums[i + half]);
-    return sums.front();
+    return sumOfEach(b, sums);
   }
 
 private:

@@ -40,8 +40,8 @@ public:
     if (matrix.size() == 1 && inputs.size() == 1)
       return SmallVector<Value>(inputs);
     // Columns that differ only in the signs of some rows share a sum and a difference.
-    SmallVector<Value> values(inputs);
-    WinogradTransform::Matrix rows = matrix;
+    ArrayRef<Value> values = inputs;
+    const WinogradTransform::Matrix &rows = matrix;
     SmallVector<Value> sums(values.size()), differences(values.size());
     SmallVector<int64_t> partner(values.size(), -1);
     for (size_t j = 0; j + 1 < values.size(); ++j) {
@@ -150,12 +150,15 @@ public:
       : kernel(kernel), op(op), b(kernel.builder), e(kernel.emitter(1)), epilogue(kernel, op.getResult()),
         shape(kernel, op, e), down(outputsOf(1), shape.window[1]), along(outputsOf(2), shape.window[2]) {}
 
-  void run() {
+  bool run() {
+    if (!epilogue.isPointwise())
+      return false;
     C = *known(shape.channels);
     F = *known(shape.filters);
     choose();
     emitPhase();
     kernel.setPath("winograd");
+    return true;
   }
 
 private:
@@ -487,10 +490,7 @@ private:
 } // namespace
 
 bool scheduleWinograd(Kernel &kernel, nn::ConvOp op) {
-  if (!op.getPacking() || !op.getPacking()->getWinograd())
-    return false;
-  WinogradSchedule(kernel, op).run();
-  return true;
+  return op.getPacking() && op.getPacking()->getWinograd() && WinogradSchedule(kernel, op).run();
 }
 
 } // namespace tenon::schedule

@@ -81,6 +81,9 @@ SmallVector<LaneIndex> delinearize(ElementEmitter &emitter, llvm::ArrayRef<Value
 /// apart.
 void transposeTile(ImplicitLocOpBuilder &b, llvm::SmallVectorImpl<Value> &rows);
 
+/// A vector whose lane i is the sum of `rows[i]`'s lanes, for as many float vectors as lanes.
+Value sumOfEach(ImplicitLocOpBuilder &b, SmallVector<Value> rows);
+
 } // namespace tenon::schedule
 
 #endif // TENON_COMPILER_SCHEDULE_INDEXMATH_H

@@ -12,12 +12,24 @@ namespace tenon::schedule {
 
 namespace {
 
+/// A transformed filter has no elements that another schedule could read.
+bool hasTransformedFilter(Kernel &kernel) {
+  return llvm::any_of(kernel.ops(), [](Operation *op) {
+    auto convolution = dyn_cast<nn::ConvOp>(op);
+    return convolution && convolution.getPacking() && convolution.getPacking()->getWinograd();
+  });
+}
+
 /// The first schedule that takes the kernel, from the most to the least special.
-void schedule(Kernel &kernel) {
-  if (!scheduleSequential(kernel) && (kernel.reference || (!scheduleContraction(kernel) && !scheduleRows(kernel) &&
-                                                           !scheduleInterleave(kernel) && !scheduleTranspose(kernel))))
+LogicalResult schedule(Kernel &kernel) {
+  bool isTaken = scheduleSequential(kernel) || (!kernel.reference && scheduleContraction(kernel));
+  if (!isTaken && hasTransformedFilter(kernel))
+    return kernel.function.emitError("expected only elementwise ops behind a convolution with a transformed filter");
+  if (!isTaken &&
+      (kernel.reference || (!scheduleRows(kernel) && !scheduleInterleave(kernel) && !scheduleTranspose(kernel))))
     scheduleMap(kernel);
   kernel.finish();
+  return success();
 }
 
 struct ScheduleKernels : impl::ScheduleKernelsBase<ScheduleKernels> {
@@ -39,7 +51,8 @@ struct ScheduleKernels : impl::ScheduleKernelsBase<ScheduleKernels> {
         kernels.push_back(function);
     for (func::FuncOp function : kernels) {
       Kernel kernel(function, facts, reference);
-      schedule(kernel);
+      if (failed(schedule(kernel)))
+        return signalPassFailure();
     }
   }
 

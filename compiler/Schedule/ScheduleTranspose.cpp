@@ -30,6 +30,14 @@ void transposeTile(ImplicitLocOpBuilder &b, SmallVectorImpl<Value> &rows) {
   }
 }
 
+Value sumOfEach(ImplicitLocOpBuilder &b, SmallVector<Value> rows) {
+  transposeTile(b, rows);
+  for (size_t half = rows.size() / 2; half > 0; half /= 2)
+    for (size_t i = 0; i < half; ++i)
+      rows[i] = arith::AddFOp::create(b, rows[i], rows[i + half]);
+  return rows.front();
+}
+
 Permutation withoutUnitDimensions(Kernel &kernel, nn::TransposeOp op) {
   ArrayRef<Value> extents = kernel.extents(op.getInput());
   Permutation result;

@@ -118,16 +118,6 @@ func.func private @gru(%x: tensor<5x3x48xf32>, %r: tensor<2x8x24xf32>, %h: tenso
   return %y : tensor<5x2x3x8xf32>
 }
 
-// Winograd's algorithm: the transformed input and the products lie in scratch, a product per position of a tile.
-// CHECK-LABEL: func.func private @winograd(
-// CHECK-SAME: nn.path = "winograd"
-// CHECK: scf.for {{.*}} to %c36
-// CHECK: ukernel.brgemm
-func.func private @winograd(%x: tensor<1x14x14x16xf32>, %w: tensor<36x1x16x16xf32>) -> tensor<1x14x14x16xf32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>]} {
-  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 16, columns = 16, winograd = 4>} : (tensor<1x14x14x16xf32>, tensor<36x1x16x16xf32>) -> tensor<1x14x14x16xf32>
-  return %0 : tensor<1x14x14x16xf32>
-}
-
 // One filter: partial sums of as many pixels as there are lanes, transposed and added.
 // CHECK-LABEL: func.func private @one_filter(
 // CHECK-SAME: nn.path = "dot"

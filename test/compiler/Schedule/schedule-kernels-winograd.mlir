@@ -1,0 +1,15 @@
+// RUN: tenon-opt %s --tenon-schedule-kernels="vector-bytes=32" --canonicalize --cse | FileCheck %s
+// RUN: not tenon-opt %s --tenon-schedule-kernels=reference 2>&1 | FileCheck %s --check-prefix=REFERENCE
+
+// The reference lowering cannot read a transformed filter, and says so.
+// REFERENCE: error: expected only elementwise ops behind a convolution with a transformed filter
+
+// Winograd's algorithm: the transformed input and the products lie in scratch, a product per position of a tile.
+// CHECK-LABEL: func.func private @winograd(
+// CHECK-SAME: nn.path = "winograd"
+// CHECK: scf.for {{.*}} to %c36
+// CHECK: ukernel.brgemm
+func.func private @winograd(%x: tensor<1x14x14x16xf32>, %w: tensor<36x1x16x16xf32>) -> tensor<1x14x14x16xf32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>]} {
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 16, columns = 16, winograd = 4>} : (tensor<1x14x14x16xf32>, tensor<36x1x16x16xf32>) -> tensor<1x14x14x16xf32>
+  return %0 : tensor<1x14x14x16xf32>
+}
