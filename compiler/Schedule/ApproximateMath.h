@@ -1,4 +1,4 @@
-//===- ApproximateMath.h - arithmetic on f32 registers, and functions made of it ------------===//
+//===- ApproximateMath.h - arithmetic on float registers, and functions made of it ----------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_APPROXIMATEMATH_H
 #define TENON_COMPILER_SCHEDULE_APPROXIMATEMATH_H
@@ -6,6 +6,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/TypeUtilities.h"
 
 namespace tenon::schedule {
 
@@ -16,17 +17,28 @@ using mlir::Type;
 using mlir::TypedAttr;
 using mlir::Value;
 
-/// Arithmetic on f32 registers and their bits.
-class F32 {
+/// Arithmetic on registers of f32 or f64, and on their bits.
+class FloatMath {
 public:
-  F32(ImplicitLocOpBuilder &b, Type type) : b(b), type(type) {
-    Type i32 = b.getI32Type();
-    bits = llvm::isa<mlir::VectorType>(type) ? Type(llvm::cast<mlir::VectorType>(type).clone(i32)) : i32;
+  FloatMath(ImplicitLocOpBuilder &b, Type type)
+      : b(b), type(type), element(mlir::getElementTypeOrSelf(type)), isDouble(element.isF64()) {
+    bitsElement = isDouble ? b.getI64Type() : b.getI32Type();
+    bits =
+        llvm::isa<mlir::VectorType>(type) ? Type(llvm::cast<mlir::VectorType>(type).clone(bitsElement)) : bitsElement;
     contract = mlir::arith::FastMathFlagsAttr::get(b.getContext(), mlir::arith::FastMathFlags::contract);
   }
 
-  Value number(double value) { return constant(type, b.getF32FloatAttr(value)); }
-  Value integer(int32_t value) { return constant(bits, b.getI32IntegerAttr(value)); }
+  /// What differs between the types: a degree, a limit, a part of a constant.
+  template <typename T> T choose(T single, T twice) const { return isDouble ? twice : single; }
+  int mantissaBits() const { return choose(23, 52); }
+  int exponentBias() const { return choose(127, 1023); }
+  /// 1.5 times 2 to the number of bits of the mantissa: a small number added to it is rounded to a whole one, which
+  /// then stands in the low bits.
+  double roundingShift() const { return choose(12582912.0, 6755399441055744.0); }
+  int64_t bitsOfRoundingShift() const { return choose<int64_t>(0x4B400000, 0x4338000000000000); }
+
+  Value number(double value) { return constant(type, b.getFloatAttr(element, value)); }
+  Value integer(int64_t value) { return constant(bits, b.getIntegerAttr(bitsElement, value)); }
   Value add(Value x, Value y) { return mlir::arith::AddFOp::create(b, x, y); }
   Value sub(Value x, Value y) { return mlir::arith::SubFOp::create(b, x, y); }
   Value mul(Value x, Value y) { return mlir::arith::MulFOp::create(b, x, y); }
@@ -41,8 +53,10 @@ public:
   Value equal(Value x, Value y) { return mlir::arith::CmpFOp::create(b, mlir::arith::CmpFPredicate::OEQ, x, y); }
   Value magnitude(Value x) { return mlir::math::AbsFOp::create(b, x); }
   Value root(Value x) { return mlir::math::SqrtOp::create(b, x); }
+  Value floor(Value x) { return mlir::math::FloorOp::create(b, x); }
   Value withSignOf(Value x, Value y) { return mlir::math::CopySignOp::create(b, x, y); }
   Value select(Value c, Value x, Value y) { return mlir::arith::SelectOp::create(b, c, x, y); }
+  Value both(Value c, Value d) { return mlir::arith::AndIOp::create(b, c, d); }
   /// x within [low, high]; NaN stays.
   Value clamp(Value x, double low, double high) {
     Value l = number(low), h = number(high);
@@ -51,6 +65,10 @@ public:
   }
   Value toBits(Value x) { return mlir::arith::BitcastOp::create(b, bits, x); }
   Value fromBits(Value x) { return mlir::arith::BitcastOp::create(b, type, x); }
+  /// The leading bits of x, so few that a product of two such numbers is exact.
+  Value head(Value x) {
+    return fromBits(mlir::arith::AndIOp::create(b, toBits(x), integer(choose<int64_t>(-0x1000, -0x100000000))));
+  }
   /// Horner's scheme, highest coefficient first.
   Value polynomial(Value x, ArrayRef<double> coefficients) {
     Value result = number(coefficients.front());
@@ -68,33 +86,57 @@ private:
       return mlir::arith::ConstantOp::create(b, mlir::DenseElementsAttr::get(vector, Attribute(scalar)));
     return mlir::arith::ConstantOp::create(b, scalar);
   }
+  Type element, bitsElement;
   mlir::arith::FastMathFlagsAttr contract;
+
+public:
+  const bool isDouble;
 };
+
+/// x rounded to a whole number, as a number and as an integer; |x| < 2^22.
+struct Rounded {
+  Value number, integer;
+};
+Rounded roundToWhole(FloatMath &f, Value x);
 
 /// x = n ln 2 + r with |r| <= ln 2 / 2, and exp(r) - 1.
 struct ReducedExponent {
   Value n, expm1; ///< n as an integer
 };
-ReducedExponent reduceExponent(F32 &f, Value x);
+ReducedExponent reduceExponent(FloatMath &f, Value x);
+
+/// exp(r) - 1 for |r| <= ln 2 / 2, with a relative error of less than 1 ulp.
+Value smallExponentialMinusOne(FloatMath &f, Value r);
+/// x 2^n for a whole n, in two factors: results from the smallest denormal to infinity are right.
+Value scaleByPowerOfTwo(FloatMath &f, Value x, Value n);
+
+/// |x| = 2^exponent mantissa with the mantissa in [sqrt(1/2), sqrt(2)), for finite x other than 0.
+struct Decomposed {
+  Value exponent, mantissa; ///< the exponent as a number
+};
+Decomposed decompose(FloatMath &f, Value x);
 
 // Each says its error bound where it is defined; the argument is a register of `f`'s type.
-Value exponential(F32 &f, Value x);
-Value exponentialMinusOne(F32 &f, Value x);
-Value logarithm(F32 &f, Value x);
-Value logarithmOfOnePlus(F32 &f, Value x);
+Value exponential(FloatMath &f, Value x);
+Value exponentialMinusOne(FloatMath &f, Value x);
+Value logarithm(FloatMath &f, Value x);
+Value logarithmOfOnePlus(FloatMath &f, Value x);
+Value power(FloatMath &f, Value x, Value y);
 
-Value sine(F32 &f, Value x);
-Value cosine(F32 &f, Value x);
-Value tangent(F32 &f, Value x);
-Value arcSine(F32 &f, Value x);
-Value arcCosine(F32 &f, Value x);
-Value arcTangent(F32 &f, Value x);
+Value sine(FloatMath &f, Value x);
+Value cosine(FloatMath &f, Value x);
+Value tangent(FloatMath &f, Value x);
+Value arcSine(FloatMath &f, Value x);
+Value arcCosine(FloatMath &f, Value x);
+Value arcTangent(FloatMath &f, Value x);
 
-Value hyperbolicSine(F32 &f, Value x);
-Value hyperbolicCosine(F32 &f, Value x);
-Value areaSine(F32 &f, Value x);
-Value areaCosine(F32 &f, Value x);
-Value areaTangent(F32 &f, Value x);
+Value hyperbolicSine(FloatMath &f, Value x);
+Value hyperbolicCosine(FloatMath &f, Value x);
+Value hyperbolicTangent(FloatMath &f, Value x);
+Value areaSine(FloatMath &f, Value x);
+Value areaCosine(FloatMath &f, Value x);
+Value areaTangent(FloatMath &f, Value x);
+Value errorFunction(FloatMath &f, Value x);
 
 } // namespace tenon::schedule
 

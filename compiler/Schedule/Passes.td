@@ -34,10 +34,10 @@ def ScheduleKernels : Pass<"tenon-schedule-kernels", "::mlir::ModuleOp"> {
 }
 
 def ApproximateMath : Pass<"tenon-approximate-math", "::mlir::func::FuncOp"> {
-  let summary = "Replace f32 transcendental functions by polynomials with stated error bounds.";
+  let summary = "Replace transcendental functions of f32 and f64 by polynomials with stated error bounds.";
   let description = [{
     After ScheduleKernels, which makes vectors of them; before Codegen, which would call the C library element by element. Not run for
-    the reference lowering. A kernel that still calls it (powers, f64) has the path `library`.
+    the reference lowering.
 
     ```
     %y = math.exp %x : vector<16xf32>

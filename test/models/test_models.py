@@ -14,7 +14,7 @@ AARCH64_MODELS = ("dtln_1", "ppocr_cls", "wake_embed", "magika", "surf_mlp")
 # until it leaves the list.
 OTHERS = json.loads(pathlib.Path(__file__).with_name("other_models.json").read_text())
 # Schedules that go one element after the other.
-SLOW_PATHS = ("reference", "sequential", "gather", "library")
+SLOW_PATHS = ("reference", "sequential", "gather")
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -1,0 +1,262 @@
+//===- ApproximateExponential.cpp - exponential, logarithm, power and error function ---------===//
+//
+// The polynomials of f32 are those of Cephes (expf.c, logf.c) where nothing else is said; those of f64 interpolate the
+// function at Chebyshev nodes, with an error below 2^-56 relative to what they are part of.
+//
+//===---------------------------------------------------------------------------------------===//
+
+#include "compiler/Schedule/ApproximateMath.h"
+
+#include <limits>
+
+using namespace mlir;
+
+namespace tenon::schedule {
+
+static constexpr double infinity = std::numeric_limits<double>::infinity();
+static constexpr double notANumber = std::numeric_limits<double>::quiet_NaN();
+
+Rounded roundToWhole(FloatMath &f, Value x) {
+  Value shift = f.number(f.roundingShift()), shifted = f.add(x, shift);
+  return {f.sub(shifted, shift), arith::SubIOp::create(f.b, f.toBits(shifted), f.integer(f.bitsOfRoundingShift()))};
+}
+
+Value smallExponentialMinusOne(FloatMath &f, Value r) {
+  static constexpr double single[] = {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3,
+                                      4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1};
+  static constexpr double twice[] = {2.510134692835034e-08,  2.7621338669142925e-07, 2.75572664186123e-06,
+                                     2.4801518641395993e-05, 0.00019841269864380513, 0.0013888888918939168,
+                                     0.008333333333329793,   0.04166666666662064,    0.16666666666666669,
+                                     0.5000000000000001};
+  Value p = f.polynomial(r, f.choose<ArrayRef<double>>(single, twice));
+  return f.fma(p, f.mul(r, r), r);
+}
+
+/// ln 2 in two parts, the first of so few bits that its product with n is exact (Cody and Waite, 1980).
+ReducedExponent reduceExponent(FloatMath &f, Value x) {
+  Value shift = f.number(f.roundingShift());
+  Value shifted = f.fma(x, f.number(1.44269504088896341), shift);
+  Value n = f.sub(shifted, shift);
+  Value r = f.fma(n, f.number(f.choose(-0.693359375, -0.6931471803691238)), x);
+  r = f.fma(n, f.number(f.choose(2.12194440e-4, -1.9082149292705877e-10)), r);
+  Value whole = arith::SubIOp::create(f.b, f.toBits(shifted), f.integer(f.bitsOfRoundingShift()));
+  return {whole, smallExponentialMinusOne(f, r)};
+}
+
+Value scaleByPowerOfTwo(FloatMath &f, Value x, Value n) {
+  ImplicitLocOpBuilder &b = f.b;
+  auto powerOfTwo = [&](Value exponent) {
+    Value biased = arith::AddIOp::create(b, exponent, f.integer(f.exponentBias()));
+    return f.fromBits(arith::ShLIOp::create(b, biased, f.integer(f.mantissaBits())));
+  };
+  Value half = arith::ShRSIOp::create(b, n, f.integer(1));
+  Value rest = powerOfTwo(arith::SubIOp::create(b, n, half));
+  return f.mul(f.mul(x, powerOfTwo(half)), rest);
+}
+
+/// exp(x), at most 2 ulp.
+Value exponential(FloatMath &f, Value x) {
+  auto [n, p] = reduceExponent(f, f.clamp(x, f.choose(-104.0, -746.0), f.choose(89.0, 710.0)));
+  return scaleByPowerOfTwo(f, f.add(p, f.number(1.0)), n);
+}
+
+/// exp(x) - 1, at most 4 ulp: as exponential, with 2^n p(r) + (2^n - 1) in place of 2^n (1 + p(r)), in halves, so that
+/// the power of two beyond the largest number does not occur.
+Value exponentialMinusOne(FloatMath &f, Value x) {
+  ImplicitLocOpBuilder &b = f.b;
+  auto [n, p] = reduceExponent(f, f.clamp(x, f.choose(-18.0, -38.0), f.choose(89.0, 710.0)));
+  Value biased = arith::AddIOp::create(b, n, f.integer(f.exponentBias() - 1));
+  Value half = f.fromBits(arith::ShLIOp::create(b, biased, f.integer(f.mantissaBits())));
+  Value result = f.fma(half, p, f.sub(half, f.number(0.5)));
+  result = f.add(result, result);
+  // Where r is x, p is all there is, also among denormals.
+  Value isSmall = f.less(f.magnitude(x), f.number(0.25));
+  return f.select(isSmall, p, result);
+}
+
+Decomposed decompose(FloatMath &f, Value x) {
+  ImplicitLocOpBuilder &b = f.b;
+  double smallestNormal = f.choose<double>(std::numeric_limits<float>::min(), std::numeric_limits<double>::min());
+  double hidden = f.choose(0x1p23, 0x1p52);
+  Value isTiny = f.less(x, f.number(smallestNormal));
+  Value bits = f.toBits(f.select(isTiny, f.mul(x, f.number(hidden)), x));
+  Value exponent = arith::ShRUIOp::create(b, bits, f.integer(f.mantissaBits()));
+  // An integer becomes a number as the low bits of one that is known.
+  Value shifted = arith::AddIOp::create(b, exponent, f.integer(f.bitsOfRoundingShift()));
+  Value e = f.sub(f.fromBits(shifted), f.number(f.roundingShift() + f.exponentBias() - 1));
+  e = f.sub(e, f.select(isTiny, f.number(f.mantissaBits()), f.number(0.0)));
+  int64_t mantissaMask = (int64_t(1) << f.mantissaBits()) - 1;
+  int64_t bitsOfHalf = int64_t(f.exponentBias() - 1) << f.mantissaBits();
+  Value mantissa = f.fromBits(
+      arith::OrIOp::create(b, arith::AndIOp::create(b, bits, f.integer(mantissaMask)), f.integer(bitsOfHalf)));
+  Value isLow = f.less(mantissa, f.number(0.707106781186547524));
+  return {f.sub(e, f.select(isLow, f.number(1.0), f.number(0.0))),
+          f.select(isLow, f.add(mantissa, mantissa), mantissa)};
+}
+
+/// e ln 2 + log(1 + m) with a polynomial in m.
+static Value logarithmOfParts(FloatMath &f, Value e, Value m) {
+  Value z = f.mul(m, m);
+  Value p = f.polynomial(m, {7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+                             -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1});
+  Value y = f.mul(f.mul(p, m), z);
+  y = f.fma(e, f.number(-2.12194440e-4), y);
+  y = f.fma(z, f.number(-0.5), y);
+  return f.fma(e, f.number(0.693359375), f.add(m, y));
+}
+
+/// e ln 2 + log(1 + m) in f64: log(1 + m) = 2 atanh(s) with s = m / (2 + m), from m - m^2 / 2, which need no division,
+/// so that errors of s matter little (as in fdlibm's e_log.c).
+static Value logarithmOfPartsTwice(FloatMath &f, Value e, Value m) {
+  Value s = f.div(m, f.add(m, f.number(2.0))), z = f.mul(s, s);
+  Value p = f.polynomial(z, {0.1463003136412286, 0.15330617306743305, 0.18182922513515942, 0.22222210674238516,
+                             0.28571428628810996, 0.3999999999989322, 0.666666666666667});
+  Value half = f.mul(f.mul(m, m), f.number(0.5));
+  Value y = f.fma(s, f.fma(p, z, half), f.mul(e, f.number(1.9082149292705877e-10)));
+  return f.fma(e, f.number(0.6931471803691238), f.sub(m, f.sub(half, y)));
+}
+
+/// log(x), at most 2 ulp.
+Value logarithm(FloatMath &f, Value x) {
+  auto [e, mantissa] = decompose(f, x);
+  Value m = f.sub(mantissa, f.number(1.0));
+  Value result = f.isDouble ? logarithmOfPartsTwice(f, e, m) : logarithmOfParts(f, e, m);
+  Value notPositive = arith::CmpFOp::create(f.b, arith::CmpFPredicate::ULT, x, f.number(0.0));
+  result = f.select(f.equal(x, f.number(infinity)), x, result);
+  result = f.select(f.equal(x, f.number(0.0)), f.number(-infinity), result);
+  return f.select(notPositive, f.number(notANumber), result);
+}
+
+/// log(1 + x), at most 4 ulp: the rounding of 1 + x is made good by x / ((1 + x) - 1) (Goldberg, "What every computer
+/// scientist should know about floating-point arithmetic", 1991, theorem 4).
+Value logarithmOfOnePlus(FloatMath &f, Value x) {
+  Value one = f.number(1.0), sum = f.add(x, one), rounded = f.sub(sum, one);
+  Value result = f.mul(logarithm(f, sum), f.div(x, rounded));
+  result = f.select(f.equal(rounded, f.number(0.0)), x, result);
+  return f.select(f.equal(x, f.number(infinity)), x, result);
+}
+
+namespace {
+/// A number in two parts, of which the first has few bits (FloatMath::head).
+struct TwoParts {
+  Value head, tail;
+};
+} // namespace
+
+/// log2(a) for finite a > 0, with about eight bits more than a number has. With s = (m - 1) / (m + 1),
+/// log(m) = 2/3 s (3 + s^2 + 3/5 s^4 + ...); s, the bracket and their product are carried in two parts (fdlibm's
+/// e_pow.c).
+static TwoParts logarithmBaseTwo(FloatMath &f, Value a) {
+  static constexpr double single[] = {0.28695126863300385, 0.3330660963582243, 0.4285730245945936, 0.5999999985159176};
+  static constexpr double twice[] = {0.17603728283333664, 0.17557532351300786, 0.2000227542382099,  0.23076891180189546,
+                                     0.2727272751497419,  0.33333333332431136, 0.42857142857144137, 0.6};
+  auto [e, m] = decompose(f, a);
+  Value one = f.number(1.0), three = f.number(3.0);
+  Value difference = f.sub(m, one), sum = f.add(m, one), inverse = f.div(one, sum);
+  Value s = f.mul(difference, inverse), sHead = f.head(s);
+  Value sumHead = f.head(sum), sumTail = f.sub(m, f.sub(sumHead, one));
+  Value sTail = f.mul(inverse, f.sub(f.sub(difference, f.mul(sHead, sumHead)), f.mul(sHead, sumTail)));
+  Value square = f.mul(s, s);
+  Value rest = f.mul(f.mul(square, square), f.polynomial(square, f.choose<ArrayRef<double>>(single, twice)));
+  rest = f.add(rest, f.mul(sTail, f.add(sHead, s)));
+  Value squareHead = f.mul(sHead, sHead);
+  Value bracketHead = f.head(f.add(f.add(three, squareHead), rest));
+  Value bracketTail = f.sub(rest, f.sub(f.sub(bracketHead, three), squareHead));
+  Value high = f.mul(sHead, bracketHead), low = f.add(f.mul(sTail, bracketHead), f.mul(bracketTail, s));
+  Value productHead = f.head(f.add(high, low)), productTail = f.sub(low, f.sub(productHead, high));
+  // 2 / (3 ln 2) in two parts.
+  double scaleHead = f.choose(0.961669921875, 0.9617962837219238);
+  double scaleTail = f.choose(0.0001267720509756049, 4.102040517767816e-07);
+  high = f.mul(f.number(scaleHead), productHead);
+  low = f.add(f.mul(f.number(scaleTail), productHead), f.mul(productTail, f.number(0.9617966939259756)));
+  Value resultHead = f.head(f.add(f.add(high, low), e));
+  return {resultHead, f.sub(low, f.sub(f.sub(resultHead, e), high))};
+}
+
+/// a^y for finite a > 0: 2 to the product of y and log2(a), in two parts.
+static Value powerOfPositive(FloatMath &f, Value a, Value y) {
+  TwoParts logarithm = logarithmBaseTwo(f, a);
+  // With a larger exponent every power but that of 1 overflows or vanishes just the same.
+  y = f.clamp(y, -0x1p66, 0x1p66);
+  Value yHead = f.head(y), yTail = f.sub(y, yHead);
+  Value low = f.add(f.mul(yTail, logarithm.head), f.mul(y, logarithm.tail)), high = f.mul(yHead, logarithm.head);
+  double limit = f.choose(160.0, 1100.0);
+  Value sum = f.add(high, low), isHuge = f.greater(f.magnitude(sum), f.number(limit));
+  high = f.select(isHuge, f.clamp(sum, -limit, limit), high);
+  low = f.select(isHuge, f.number(0.0), low);
+  Rounded n = roundToWhole(f, f.add(high, low));
+  high = f.sub(high, n.number);
+  Value head = f.head(f.add(high, low)), tail = f.sub(low, f.sub(head, high));
+  // ln 2 in two parts.
+  double scaleHead = f.choose(0.693115234375, 0.6931467056274414);
+  double scaleTail = f.choose(3.1946184945309415e-05, 4.7493250390316726e-07);
+  high = f.mul(head, f.number(scaleHead));
+  low = f.add(f.mul(tail, f.number(0.6931471805599453)), f.mul(head, f.number(scaleTail)));
+  Value r = f.add(high, low), lost = f.sub(low, f.sub(r, high));
+  Value p = smallExponentialMinusOne(f, r);
+  p = f.add(p, f.fma(lost, p, lost));
+  return scaleByPowerOfTwo(f, f.add(p, f.number(1.0)), n.integer);
+}
+
+/// x^y, at most 2 ulp. Exceptional arguments as in C (ISO/IEC 9899, F.10.4.4).
+Value power(FloatMath &f, Value x, Value y) {
+  ImplicitLocOpBuilder &b = f.b;
+  Value zero = f.number(0.0), one = f.number(1.0), half = f.number(0.5), infinite = f.number(infinity);
+  Value a = f.magnitude(x);
+  Value result = powerOfPositive(f, a, y);
+  // 0 and infinity: whichever the exponent's sign makes of them.
+  Value isZero = f.equal(a, zero), isInfinite = f.equal(a, infinite), isGrowing = f.greater(y, zero);
+  Value vanishes = arith::XOrIOp::create(b, isGrowing, isInfinite);
+  result = f.select(arith::OrIOp::create(b, isZero, isInfinite), f.select(vanishes, zero, infinite), result);
+  Value isNumber = arith::CmpFOp::create(b, arith::CmpFPredicate::ORD, x, y);
+  result = f.select(isNumber, result, f.number(notANumber));
+  result = f.select(f.equal(a, one), one, result);
+  // The sign of odd powers, and no other powers of negative numbers.
+  Value isWhole = f.equal(f.floor(y), y), halfOfY = f.mul(y, half);
+  Value isEven = f.equal(f.floor(halfOfY), halfOfY);
+  int64_t signBit = f.choose<int64_t>(std::numeric_limits<int32_t>::min(), std::numeric_limits<int64_t>::min());
+  Value sign = arith::AndIOp::create(b, f.toBits(x), f.integer(signBit));
+  sign = f.select(isEven, f.integer(0), sign);
+  Value isOutside = f.both(f.less(x, zero), f.greater(x, f.number(-infinity)));
+  Value signedResult = f.fromBits(arith::XOrIOp::create(b, f.toBits(result), sign));
+  result = f.select(isWhole, signedResult, f.select(isOutside, f.number(notANumber), result));
+  result = f.select(f.equal(x, one), one, result);
+  return f.select(f.equal(y, zero), one, result);
+}
+
+/// erf(x) of f32, absolute error at most 3e-7: a rational function of degrees 13 and 8 on |x| <= 4 (the coefficients of
+/// XLA's ErfF32).
+static Value errorFunctionSingle(FloatMath &f, Value x) {
+  Value bounded = f.clamp(x, -4.0, 4.0);
+  Value z = f.mul(bounded, bounded);
+  Value p = f.polynomial(z, {-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05,
+                             -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02});
+  Value q = f.polynomial(z, {-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03,
+                             -1.42647390514189e-02});
+  return f.clamp(f.div(f.mul(bounded, p), q), -1.0, 1.0);
+}
+
+/// erf(x) of f64, at most 2 ulp: x times a polynomial in x^2 up to 1, from there 1 - exp(-x^2) times a polynomial in
+/// (x - 5/2) / (x + 5/2).
+static Value errorFunctionTwice(FloatMath &f, Value x) {
+  Value a = f.clamp(f.magnitude(x), 0.0, 6.0), one = f.number(1.0), z = f.mul(a, a);
+  Value isSmall = f.less(a, one), smallSquare = f.select(isSmall, z, one);
+  Value small =
+      f.polynomial(smallSquare, {5.957176147748909e-11, -1.1372848856791672e-09, 1.4659775274047435e-08,
+                                 -1.6350312701054695e-07, 1.6461000484121368e-06, -1.4925595266831182e-05,
+                                 0.0001205533111164271, -0.000854832698083379, 0.0052239776248180145,
+                                 -0.026866170645076792, 0.11283791670954879, -0.3761263890318375, 1.1283791670955126});
+  Value center = f.number(2.5), t = f.div(f.sub(a, center), f.add(a, center));
+  Value large =
+      f.polynomial(t, {-1.587633893127344e-06, -2.2328516517555215e-06, 7.499735050763299e-06, 1.8596747731144528e-05,
+                       -3.4175718896856294e-05, -0.00012887483134837842, 0.0002283799633257643, 0.0008759152875774328,
+                       -0.0026423659518134547, -0.003993701160123029, 0.03992253907546523, -0.12503305237891782,
+                       0.2517131932174488, -0.37173673394897294, 0.2108063640611436});
+  large = f.sub(one, f.mul(exponential(f, f.sub(f.number(0.0), z)), large));
+  Value result = f.withSignOf(f.select(isSmall, f.mul(small, a), large), x);
+  return result;
+}
+
+Value errorFunction(FloatMath &f, Value x) { return f.isDouble ? errorFunctionTwice(f, x) : errorFunctionSingle(f, x); }
+
+} // namespace tenon::schedule
