@@ -1,4 +1,4 @@
-//===- ApproximateExponential.cpp - exponential, logarithm, power and error function ---------===//
+//===- ApproximateExponential.cpp - exponential, logarithm, power, remainder, error function --===//
 //
 // The polynomials of f32 are those of Cephes (expf.c, logf.c) where nothing else is said; those of f64 interpolate the
 // function at Chebyshev nodes, with an error below 2^-56 relative to what they are part of.
@@ -6,6 +6,9 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/ApproximateMath.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include <limits>
 
@@ -15,6 +18,19 @@ namespace tenon::schedule {
 
 static constexpr double infinity = std::numeric_limits<double>::infinity();
 static constexpr double notANumber = std::numeric_limits<double>::quiet_NaN();
+
+Value unlessRare(FloatMath &f, Value isRare, llvm::function_ref<Value()> library, llvm::function_ref<Value()> fast) {
+  ImplicitLocOpBuilder &b = f.b;
+  if (isa<VectorType>(f.type))
+    isRare = vector::ReductionOp::create(b, vector::CombiningKind::OR, isRare);
+  auto choice = scf::IfOp::create(b, TypeRange(f.type), isRare, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  scf::YieldOp::create(b, library());
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b, fast());
+  return choice.getResult(0);
+}
 
 Rounded roundToWhole(FloatMath &f, Value x) {
   Value shift = f.number(f.roundingShift()), shifted = f.add(x, shift);
@@ -222,6 +238,25 @@ Value power(FloatMath &f, Value x, Value y) {
   result = f.select(isWhole, signedResult, f.select(isOutside, f.number(notANumber), result));
   result = f.select(f.equal(x, one), one, result);
   return f.select(f.equal(y, zero), one, result);
+}
+
+/// The remainder of x / y with the sign of x, exact (C's fmod). A quotient of few bits times either half of y is exact,
+/// and so are the differences; the quotient may be off by one. Large quotients, and what is not finite, go to the
+/// library.
+Value remainder(FloatMath &f, Value x, Value y) {
+  Value a = f.magnitude(x), divisor = f.magnitude(y), infinite = f.number(infinity), zero = f.number(0.0);
+  Value isUsual = f.both(f.less(a, f.mul(divisor, f.number(f.choose(0x1p12, 0x1p21)))), f.less(divisor, infinite));
+  Value isRare = arith::CmpIOp::create(f.b, arith::CmpIPredicate::eq, isUsual,
+                                       arith::ConstantOp::create(f.b, f.b.getZeroAttr(isUsual.getType())));
+  return unlessRare(
+      f, isRare, [&] { return arith::RemFOp::create(f.b, x, y); },
+      [&] {
+        Value quotient = f.floor(f.div(a, divisor)), head = f.head(divisor), tail = f.sub(divisor, head);
+        Value r = f.sub(f.sub(a, f.mul(quotient, head)), f.mul(quotient, tail));
+        r = f.select(f.less(r, zero), f.add(r, divisor), r);
+        r = f.select(f.less(r, divisor), r, f.sub(r, divisor));
+        return f.withSignOf(r, x);
+      });
 }
 
 /// erf(x) of f32, absolute error at most 3e-7: a rational function of degrees 13 and 8 on |x| <= 4 (the coefficients of

@@ -1,8 +1,8 @@
 //===- ApproximateMath.cpp - transcendental functions become arithmetic --------------------===//
 //
-// Expects: math ops on f32 or f64 scalars or vectors in scheduled kernels. Guarantees: straight-line arithmetic with
-// the error bounds said at each function (test/numerics checks them); NaN, infinities and overflow as in the C library.
-// Scalars get the same code as vectors, so a value does not depend on the lane it is computed in.
+// Expects: math ops (and arith.remf) on f32 or f64 scalars or vectors in scheduled kernels. Guarantees: straight-line
+// arithmetic with the error bounds said at each function (test/numerics checks them); NaN, infinities and overflow as
+// in the C library. Scalars get the same code as vectors, so a value does not depend on the lane it is computed in.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -29,6 +29,8 @@ Value approximation(Operation *op) {
   ImplicitLocOpBuilder b(op->getLoc(), op);
   FloatMath f(b, type);
   Value x = op->getOperand(0);
+  if (auto remainder = dyn_cast<arith::RemFOp>(op))
+    return schedule::remainder(f, x, remainder.getRhs());
   return llvm::TypeSwitch<Operation *, Value>(op)
       .Case([&](math::ExpOp) { return exponential(f, x); })
       .Case([&](math::ExpM1Op) { return exponentialMinusOne(f, x); })
@@ -55,7 +57,7 @@ struct ApproximateMath : impl::ApproximateMathBase<ApproximateMath> {
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
-      if (isa_and_nonnull<math::MathDialect>(op->getDialect()))
+      if (isa_and_nonnull<math::MathDialect>(op->getDialect()) || isa<arith::RemFOp>(op))
         ops.push_back(op);
     });
     for (Operation *op : ops)

@@ -93,6 +93,9 @@ public:
   const bool isDouble;
 };
 
+/// The fast form, or the library's where some lane needs it: that is so rare that a branch for all lanes costs nothing.
+Value unlessRare(FloatMath &f, Value isRare, llvm::function_ref<Value()> library, llvm::function_ref<Value()> fast);
+
 /// x rounded to a whole number, as a number and as an integer; |x| < 2^22.
 struct Rounded {
   Value number, integer;
@@ -122,6 +125,7 @@ Value exponentialMinusOne(FloatMath &f, Value x);
 Value logarithm(FloatMath &f, Value x);
 Value logarithmOfOnePlus(FloatMath &f, Value x);
 Value power(FloatMath &f, Value x, Value y);
+Value remainder(FloatMath &f, Value x, Value y);
 
 Value sine(FloatMath &f, Value x);
 Value cosine(FloatMath &f, Value x);

@@ -7,9 +7,6 @@
 
 #include "compiler/Schedule/ApproximateMath.h"
 
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-
 using namespace mlir;
 
 namespace tenon::schedule {
@@ -35,22 +32,12 @@ static Reduced reduce(FloatMath &f, Value x) {
   return {arith::SubIOp::create(f.b, f.toBits(shifted), f.integer(f.bitsOfRoundingShift())), r};
 }
 
-/// The fast form, or the library's where an argument is too large for the reduction: that is so rare that a branch for
-/// all lanes costs nothing.
+/// The library's form where an argument is too large for the reduction.
 template <typename Op> static Value unlessLarge(FloatMath &f, Value x, llvm::function_ref<Value()> fast) {
-  ImplicitLocOpBuilder &b = f.b;
-  double largest = f.choose(8192.0, 1e6);
   // NaN and infinity are among the large ones.
-  Value isLarge = arith::CmpFOp::create(b, arith::CmpFPredicate::UGT, f.magnitude(x), f.number(largest));
-  if (isa<VectorType>(f.type))
-    isLarge = vector::ReductionOp::create(b, vector::CombiningKind::OR, isLarge);
-  auto choice = scf::IfOp::create(b, TypeRange(f.type), isLarge, /*withElseRegion=*/true);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(choice.thenBlock());
-  scf::YieldOp::create(b, Value(Op::create(b, x)));
-  b.setInsertionPointToStart(choice.elseBlock());
-  scf::YieldOp::create(b, fast());
-  return choice.getResult(0);
+  Value isLarge =
+      arith::CmpFOp::create(f.b, arith::CmpFPredicate::UGT, f.magnitude(x), f.number(f.choose(8192.0, 1e6)));
+  return unlessRare(f, isLarge, [&] { return Op::create(f.b, x); }, fast);
 }
 
 static Value isOdd(FloatMath &f, Value n) {

@@ -81,26 +81,20 @@ public:
   Value max(Value x, Value y) { return extreme(x, y, /*largest=*/true); }
   Value min(Value x, Value y) { return extreme(x, y, /*largest=*/false); }
 
-  /// Integer quotient or remainder with a divisor that cannot trap; 0 where it was 0.
+  /// Quotient or remainder; of integers with a divisor that cannot trap, 0 where it was 0.
   Value divide(Value x, Value y, bool remainder) {
     if (isFloat)
       return remainder ? Value(arith::RemFOp::create(b, x, y)) : Value(arith::DivFOp::create(b, x, y));
     Value zero = constant(0), one = constant(1);
     Value byZero = compare(nn::ComparePredicate::eq, y, zero);
     Value safe = select(byZero, one, y);
-    if (isUnsigned) {
-      Value result = remainder ? Value(arith::RemUIOp::create(b, x, safe)) : Value(arith::DivUIOp::create(b, x, safe));
-      return select(byZero, zero, result);
-    }
+    if (isUnsigned)
+      return select(byZero, zero, divideSafely(x, safe, remainder));
     // lowest / -1 overflows, which traps on some processors.
     Value byMinusOne = compare(nn::ComparePredicate::eq, y, constant(-1));
     safe = select(byMinusOne, one, safe);
-    if (remainder) {
-      Value result = arith::RemSIOp::create(b, x, safe);
-      return select(byZero, zero, select(byMinusOne, zero, result));
-    }
-    Value result = arith::DivSIOp::create(b, x, safe);
-    return select(byZero, zero, select(byMinusOne, sub(zero, x), result));
+    Value result = divideSafely(x, safe, remainder), negated = remainder ? zero : sub(zero, x);
+    return select(byZero, zero, select(byMinusOne, negated, result));
   }
 
   /// Remainder with the sign of the divisor.
@@ -171,6 +165,29 @@ public:
   }
 
 private:
+  /// Integer division by anything but 0 and, of signed integers, -1.
+  Value divideSafely(Value x, Value y, bool remainder) {
+    auto vector = dyn_cast<VectorType>(type);
+    unsigned width = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
+    // Vector units divide floats only. The quotient is right where the float has more bits than the integer: the exact
+    // one is whole or at least 1 / (x / y) of itself below the next whole number. Division by constants is
+    // multiplication anyway.
+    if (!vector || width > 32 || matchPattern(y, m_Constant())) {
+      if (isUnsigned)
+        return remainder ? Value(arith::RemUIOp::create(b, x, y)) : Value(arith::DivUIOp::create(b, x, y));
+      return remainder ? Value(arith::RemSIOp::create(b, x, y)) : Value(arith::DivSIOp::create(b, x, y));
+    }
+    Type floats = vector.clone(width <= 16 ? Type(b.getF32Type()) : Type(b.getF64Type()));
+    auto toFloat = [&](Value value) {
+      return isUnsigned ? Value(arith::UIToFPOp::create(b, floats, value))
+                        : Value(arith::SIToFPOp::create(b, floats, value));
+    };
+    Value exact = arith::DivFOp::create(b, toFloat(x), toFloat(y));
+    Value quotient =
+        isUnsigned ? Value(arith::FPToUIOp::create(b, type, exact)) : Value(arith::FPToSIOp::create(b, type, exact));
+    return remainder ? sub(x, mul(quotient, y)) : quotient;
+  }
+
   static std::optional<double> constantFloat(Value value) {
     Attribute attribute;
     if (!matchPattern(value, m_Constant(&attribute)))

@@ -80,6 +80,9 @@ public:
   void setMask(Value mask) { this->mask = mask; }
   Value currentMask() const { return mask; }
 
+  /// How many lanes may run along an axis that one element is a loop over, where the element itself is one lane.
+  void setRowLanes(int64_t lanes) { rowLanes = lanes; }
+
   /// The element(s) of `tensor` at `indices`: registerType for one lane, a vector of it for more. Emitted at the
   /// builder's insertion point. Values are reused while the insertion block stays the same (see Scope).
   Value emit(Value tensor, llvm::ArrayRef<LaneIndex> indices);
@@ -175,7 +178,7 @@ private:
   Value narrow(Value value, Type elementType);
 
   ImplicitLocOpBuilder &b;
-  int64_t laneCount;
+  int64_t laneCount, rowLanes = 1;
   bool reference;
   Value mask, status;
   std::shared_ptr<bool> scalarPath = std::make_shared<bool>(false);

@@ -45,45 +45,117 @@ Value ElementEmitter::emitReduce(nn::ReduceOp op, ArrayRef<LaneIndex> indices) {
   return narrow(result[0], elementType);
 }
 
+namespace {
+/// The comparisons of one ArgReduceOp. A NaN is the extreme value, the first one or the last.
+class Contest {
+public:
+  explicit Contest(ElementEmitter &emitter, nn::ArgReduceOp op)
+      : b(emitter.builder()), largest(op.getKind() == nn::ReduceKind::max), last(op.getSelectLast()),
+        isUnsigned(elementTypeOf(op.getInput()).isUnsignedInteger()) {}
+
+  /// Whether a value that comes later wins.
+  Value laterWins(Value value, Value best) {
+    if (!isFloat(value))
+      return arith::CmpIOp::create(b, integerPredicate(last), value, best);
+    auto strict = largest ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
+    auto equal = largest ? arith::CmpFPredicate::OGE : arith::CmpFPredicate::OLE;
+    Value wins = arith::CmpFOp::create(b, last ? equal : strict, value, best);
+    Value takes = isNan(value);
+    if (!last)
+      takes = arith::AndIOp::create(b, takes, negate(isNan(best)));
+    return arith::OrIOp::create(b, wins, takes);
+  }
+
+  /// Whether a value at another position, earlier or later, wins.
+  Value wins(Value value, Value position, Value best, Value bestPosition) {
+    Value ties, better;
+    if (isFloat(value)) {
+      auto strict = largest ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
+      Value valueIsNan = isNan(value), bestIsNan = isNan(best);
+      better = arith::OrIOp::create(b, arith::CmpFOp::create(b, strict, value, best),
+                                    arith::AndIOp::create(b, valueIsNan, negate(bestIsNan)));
+      ties = arith::OrIOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, value, best),
+                                  arith::AndIOp::create(b, valueIsNan, bestIsNan));
+    } else {
+      better = arith::CmpIOp::create(b, integerPredicate(/*orEqual=*/false), value, best);
+      ties = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, value, best);
+    }
+    auto nearer = last ? arith::CmpIPredicate::sgt : arith::CmpIPredicate::slt;
+    Value isNearer = arith::CmpIOp::create(b, nearer, position, bestPosition);
+    return arith::OrIOp::create(b, better, arith::AndIOp::create(b, ties, isNearer));
+  }
+
+private:
+  static bool isFloat(Value value) { return isa<FloatType>(getElementTypeOrSelf(value.getType())); }
+  Value isNan(Value value) { return arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value); }
+  Value negate(Value condition) {
+    Value none = arith::ConstantOp::create(b, b.getZeroAttr(condition.getType()));
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, condition, none);
+  }
+  arith::CmpIPredicate integerPredicate(bool orEqual) const {
+    using P = arith::CmpIPredicate;
+    if (largest)
+      return orEqual ? (isUnsigned ? P::uge : P::sge) : (isUnsigned ? P::ugt : P::sgt);
+    return orEqual ? (isUnsigned ? P::ule : P::sle) : (isUnsigned ? P::ult : P::slt);
+  }
+
+  ImplicitLocOpBuilder &b;
+  bool largest, last, isUnsigned;
+};
+} // namespace
+
 Value ElementEmitter::emitArgReduce(nn::ArgReduceOp op, ArrayRef<LaneIndex> indices) {
   Value input = op.getInput();
   int64_t axis = op.getAxis();
-  Type elementType = elementTypeOf(input), accType = accumulatorType(elementType), i64 = b.getI64Type();
+  Type i64 = b.getI64Type();
   SmallVector<LaneIndex> mapped(indices);
   if (op.getKeepDims())
     mapped[axis] = {constant(0)};
   else
     mapped.insert(mapped.begin() + axis, LaneIndex{constant(0)});
-  bool largest = op.getKind() == nn::ReduceKind::max;
-  bool isFloat = isa<FloatType>(accType), isUnsigned = elementType.isUnsignedInteger();
-  auto better = [&](Value value, Value best) -> Value {
-    if (isFloat) {
-      auto strict = largest ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
-      auto equal = largest ? arith::CmpFPredicate::OGE : arith::CmpFPredicate::OLE;
-      Value wins = arith::CmpFOp::create(b, op.getSelectLast() ? equal : strict, value, best);
-      Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
-      Value wasNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, best, best);
-      Value one = splatConstant(b.getI1Type(), 1);
-      if (!op.getSelectLast())
-        isNan = arith::AndIOp::create(b, isNan, arith::XOrIOp::create(b, wasNan, one));
-      return arith::OrIOp::create(b, wins, isNan);
+  Contest contest(*this, op);
+  Value length = extents(input)[axis];
+  Value first = widen(emit(input, mapped)), zero = splatConstant(i64, 0);
+  auto select = [&](Value condition, Value x, Value y) { return arith::SelectOp::create(b, condition, x, y); };
+
+  // Lanes along the axis: each keeps the best of its own positions, and the best of them starts the rest.
+  SmallVector<Value> start{first, zero};
+  Value from = constant(1);
+  if (laneCount == 1 && rowLanes > 1 && axis + 1 == static_cast<int64_t>(mapped.size())) {
+    ElementEmitter row(*this, rowLanes);
+    Value step = constant(rowLanes);
+    from = mul(div(length, step), step);
+    auto vector = VectorType::get({rowLanes}, i64);
+    Value lane = arith::IndexCastOp::create(b, vector, row.laneVector({constant(0), 1}));
+    SmallVector<Value> initial{row.splat(first), row.splat(zero)};
+    auto loop = scf::ForOp::create(b, constant(0), from, step, initial);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(loop.getBody());
+      Scope scope(row);
+      Value position = loop.getInductionVar(), best = loop.getRegionIterArg(0), place = loop.getRegionIterArg(1);
+      mapped[axis] = {position, 1};
+      Value value = row.widen(row.emit(input, mapped));
+      Value here = arith::AddIOp::create(b, row.splat(arith::IndexCastOp::create(b, i64, position)), lane);
+      Value wins = contest.laterWins(value, best);
+      scf::YieldOp::create(b, ValueRange{select(wins, value, best), select(wins, here, place)});
     }
-    using P = arith::CmpIPredicate;
-    P predicate = largest ? (op.getSelectLast() ? (isUnsigned ? P::uge : P::sge) : (isUnsigned ? P::ugt : P::sgt))
-                          : (op.getSelectLast() ? (isUnsigned ? P::ule : P::sle) : (isUnsigned ? P::ult : P::slt));
-    return arith::CmpIOp::create(b, predicate, value, best);
-  };
-  Value first = widen(emit(input, mapped));
-  SmallVector<Value> result = carriedLoops(b, {constant(1)}, {extents(input)[axis]}, {first, splatConstant(i64, 0)},
-                                           [&](ArrayRef<Value> at, ArrayRef<Value> best) {
-                                             Scope scope(*this);
-                                             mapped[axis] = {at[0]};
-                                             Value value = widen(emit(input, mapped));
-                                             Value wins = better(value, best[0]);
-                                             Value here = splat(arith::IndexCastOp::create(b, i64, at[0]));
-                                             return SmallVector<Value>{arith::SelectOp::create(b, wins, value, best[0]),
-                                                                       arith::SelectOp::create(b, wins, here, best[1])};
-                                           });
+    for (int64_t number = 0; number < rowLanes; ++number) {
+      Value value = vector::ExtractOp::create(b, loop.getResult(0), ArrayRef<int64_t>{number});
+      Value place = vector::ExtractOp::create(b, loop.getResult(1), ArrayRef<int64_t>{number});
+      Value wins = number ? contest.wins(value, place, start[0], start[1]) : Value();
+      start = number ? SmallVector<Value>{select(wins, value, start[0]), select(wins, place, start[1])}
+                     : SmallVector<Value>{value, place};
+    }
+  }
+  SmallVector<Value> result = carriedLoops(b, {from}, {length}, start, [&](ArrayRef<Value> at, ArrayRef<Value> best) {
+    Scope scope(*this);
+    mapped[axis] = {at[0]};
+    Value value = widen(emit(input, mapped));
+    Value wins = contest.laterWins(value, best[0]);
+    Value here = splat(arith::IndexCastOp::create(b, i64, at[0]));
+    return SmallVector<Value>{select(wins, value, best[0]), select(wins, here, best[1])};
+  });
   return result[1];
 }
 

@@ -49,6 +49,26 @@ static void storeTargets(Kernel &kernel, const Sweep &sweep, ElementEmitter &emi
   }
 }
 
+namespace {
+/// An axis that each element of the body is a loop over, with lanes of its own (ElementEmitter::setRowLanes).
+struct RowAxis {
+  Value extent;      ///< null: there is none
+  int64_t lanes = 1; ///< of the input, at most as many as of 32-bit numbers
+};
+} // namespace
+
+static RowAxis rowAxisOf(Kernel &kernel) {
+  for (Operation *op : kernel.ops())
+    if (auto reduce = dyn_cast<nn::ArgReduceOp>(op); reduce && !kernel.reference) {
+      ArrayRef<Value> extents = kernel.extents(reduce.getInput());
+      if (reduce.getAxis() + 1 != extents.size())
+        continue;
+      Type element = storageType(cast<RankedTensorType>(reduce.getInput().getType()).getElementType());
+      return {extents.back(), kernel.machine.lanes(std::max<int64_t>(element.getIntOrFloatBitWidth() / 8, 4))};
+    }
+  return {};
+}
+
 static void sweepPhase(Kernel &kernel, const Sweep &sweep) {
   ImplicitLocOpBuilder &b = kernel.builder;
   ElementEmitter plain = kernel.emitter(1);
@@ -56,16 +76,23 @@ static void sweepPhase(Kernel &kernel, const Sweep &sweep) {
   Value inner = scalar ? plain.constant(1) : sweep.extents.back();
   ArrayRef<Value> outer = scalar ? ArrayRef<Value>() : ArrayRef(sweep.extents).drop_back();
   Value rows = product(plain, outer), elements = plain.mul(rows, inner);
-  int64_t lanes = scalar ? 1 : kernel.lanes(inner);
+  RowAxis rowAxis = rowAxisOf(kernel);
+  int64_t lanes = scalar || rowAxis.extent ? 1 : kernel.lanes(inner), perTask = elementsPerTask;
+  if (rowAxis.extent) {
+    constexpr int64_t usualRow = 64;
+    int64_t row = getConstantIntValue(OpFoldResult(rowAxis.extent)).value_or(usualRow);
+    perTask = std::max<int64_t>(perTask / std::max<int64_t>(row, 1), 1);
+    elements = plain.mul(elements, rowAxis.extent);
+  }
   bool oneRow = getConstantIntValue(OpFoldResult(rows)) == 1;
 
   // A task is `chunk` rows, or `chunk` elements of the only row (a multiple of every vector length).
   Value chunk;
   if (oneRow) {
-    chunk = plain.constant(elementsPerTask);
+    chunk = plain.constant(perTask);
   } else {
     Value positive = b.createOrFold<arith::MaxUIOp>(inner, plain.constant(1));
-    chunk = b.createOrFold<arith::CeilDivUIOp>(plain.constant(elementsPerTask), positive);
+    chunk = b.createOrFold<arith::CeilDivUIOp>(plain.constant(perTask), positive);
   }
   Value units = oneRow ? inner : rows;
   Value tasks = b.createOrFold<arith::CeilDivUIOp>(units, chunk);
@@ -73,6 +100,7 @@ static void sweepPhase(Kernel &kernel, const Sweep &sweep) {
                [&](Value begin, Value end, Value, Value status) {
                  ElementEmitter emitter = kernel.emitter(lanes);
                  emitter.setStatus(status);
+                 emitter.setRowLanes(rowAxis.lanes);
                  Value from = emitter.mul(begin, chunk),
                        to = b.createOrFold<arith::MinUIOp>(emitter.mul(end, chunk), units);
                  auto row = [&](ArrayRef<LaneIndex> outerIndices, Value first, Value last) {

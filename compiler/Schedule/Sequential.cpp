@@ -29,36 +29,47 @@ SmallVector<Value> simpleLoops(ElementEmitter &emitter, ArrayRef<Value> extents,
   return {};
 }
 
+/// Lanes run along the last dimension, unless that is the axis of the sums.
 static bool scheduleCumulative(Kernel &kernel, nn::CumulativeOp op) {
   int64_t axis = op.getAxis();
   Type elementType = elementTypeOf(op.getInput());
   Type accType = elementType.isF16() || elementType.isBF16() ? Type(kernel.builder.getF32Type()) : elementType;
   SmallVector<Value> extents(kernel.extents(op.getResult())), lines(extents);
+  bool alongLanes = axis + 1 == static_cast<int64_t>(extents.size());
   lines.erase(lines.begin() + axis);
+  Value width = alongLanes ? Value() : lines.pop_back_val();
   ElementEmitter plain = kernel.emitter(1);
-  Value tasks = product(plain, lines);
-  kernel.phase(tasks, kernel.workOf(plain.mul(tasks, extents[axis])), plain.constant(0), false,
-               [&](Value begin, Value end, Value, Value) {
-                 ElementEmitter e = kernel.emitter(1);
-                 ImplicitLocOpBuilder &b = kernel.builder;
-                 auto loop = scf::ForOp::create(b, begin, end, e.constant(1));
-                 OpBuilder::InsertionGuard guard(b);
-                 b.setInsertionPointToStart(loop.getBody());
-                 SmallVector<LaneIndex> indices = delinearize(e, lines, {loop.getInductionVar()});
-                 indices.insert(indices.begin() + axis, LaneIndex{});
-                 carriedLoops(b, {e.constant(0)}, {extents[axis]}, {e.neutral(op.getKind(), accType)},
-                              [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
-                                ElementEmitter::Scope scope(e);
-                                Value position =
-                                    op.getReverse() ? e.sub(e.sub(extents[axis], e.constant(1)), at[0]) : at[0];
-                                indices[axis] = {position};
-                                Value value = e.convert(e.emit(op.getInput(), indices), elementType, accType);
-                                Value next = e.combine(op.getKind(), accType, acc[0], value);
-                                Value stored = e.convert(op.getExclusive() ? acc[0] : next, accType, elementType);
-                                e.store(stored, elementType, kernel.resultBuffer(0), extents, indices);
-                                return SmallVector<Value>{next};
-                              });
-               });
+  Value tasks = product(plain, lines), work = kernel.workOf(product(plain, extents));
+  kernel.phase(tasks, work, plain.constant(0), false, [&](Value begin, Value end, Value, Value) {
+    ElementEmitter e = kernel.emitter(alongLanes ? 1 : kernel.lanes(width));
+    ImplicitLocOpBuilder &b = kernel.builder;
+    auto loop = scf::ForOp::create(b, begin, end, e.constant(1));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    SmallVector<LaneIndex> indices = delinearize(e, lines, {loop.getInductionVar()});
+    indices.insert(indices.begin() + axis, LaneIndex{});
+    auto sums = [&](ElementEmitter &lane) {
+      carriedLoops(b, {lane.constant(0)}, {extents[axis]}, {lane.neutral(op.getKind(), accType)},
+                   [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
+                     ElementEmitter::Scope scope(lane);
+                     Value position =
+                         op.getReverse() ? lane.sub(lane.sub(extents[axis], lane.constant(1)), at[0]) : at[0];
+                     indices[axis] = {position};
+                     Value value = lane.convert(lane.emit(op.getInput(), indices), elementType, accType);
+                     Value next = lane.combine(op.getKind(), accType, acc[0], value);
+                     Value stored = lane.convert(op.getExclusive() ? acc[0] : next, accType, elementType);
+                     lane.store(stored, elementType, kernel.resultBuffer(0), extents, indices);
+                     return SmallVector<Value>{next};
+                   });
+    };
+    if (alongLanes)
+      return sums(e);
+    indices.push_back({});
+    vectorLoop(e, kernel.machine, e.constant(0), width, [&](ElementEmitter &lane, Value position) {
+      indices.back() = {position, lane.lanes() == 1 ? 0 : 1};
+      sums(lane);
+    });
+  });
   return true;
 }
 

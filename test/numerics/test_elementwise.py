@@ -240,6 +240,39 @@ def test_integer_arithmetic(mode):
     batch.check(mode)
 
 
+def test_integer_division_of_extremes(mode):
+    """Quotients next to whole numbers, of the largest numbers: what a division of floats with too few bits gets wrong."""
+    batch, generator = Batch(), rng()
+    for dtype in INTEGERS:
+        limits = numpy.iinfo(dtype)
+        ends = [value for start in (limits.min, -3, 1, limits.max - 3) for value in range(start, start + 4)
+                if limits.min <= value <= limits.max and value not in (0, -1)]
+        divisors = numpy.array(ends + [int(value) for value in generator.integers(2, limits.max, 200, dtype)], object)
+        factors = numpy.array([int(value) for value in generator.integers(1, 300, len(divisors))], object)
+        near = numpy.concatenate([divisors * factors + offset for offset in (-1, 0, 1)] + [divisors])
+        kept = (near >= limits.min) & (near <= limits.max)
+        a, b = near[kept].astype(dtype), numpy.tile(divisors, 4)[kept].astype(dtype)
+        batch.add(label("Div", a), "Div", [a, b], divide(a, b))
+        batch.add(label("Mod", a), "Mod", [a, b], numpy.mod(a, b))
+        batch.add(label("Mod fmod", a), "Mod", [a, b], remainder(a, b), fmod=1)
+    batch.check(mode)
+
+
+def test_float_remainder(mode):
+    """fmod is exact, however large the quotient."""
+    batch, generator = Batch(), rng()
+    for dtype in (numpy.float32, numpy.float64):
+        b = numpy.exp2(generator.uniform(-30, 30, 3000)) * generator.choice([-1, 1], 3000)
+        for most in (1, 11, 13, 20, 22, 60):
+            a = b * generator.uniform(-1, 1, 3000) * 2.0 ** most
+            batch.add(f"{numpy.dtype(dtype).name} 2^{most}", "Mod", [a.astype(dtype), b.astype(dtype)], numpy.fmod(a.astype(dtype), b.astype(dtype)), fmod=1)
+        whole = numpy.rint(generator.uniform(1, 4000, 3000)).astype(dtype)
+        batch.add(f"{numpy.dtype(dtype).name} multiples", "Mod", [whole * b.astype(dtype), b.astype(dtype)], numpy.fmod(whole * b.astype(dtype), b.astype(dtype)), fmod=1)
+        x, y = (part.ravel() for part in numpy.meshgrid(*2 * [special_floats(dtype)]))
+        batch.add(f"{numpy.dtype(dtype).name} special", "Mod", [x, y], numpy.fmod(x, y), fmod=1)
+    batch.check(mode)
+
+
 def test_logic(mode):
     batch, generator = Batch(), rng()
     for shape, other in (((33,), (33,)), ((3, 5), (5,)), ((), (4,))):

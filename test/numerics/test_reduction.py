@@ -145,19 +145,26 @@ def test_places_of_extremes(mode):
     batch, generator = Batch(), rng()
     for op, function in (("ArgMax", numpy.argmax), ("ArgMin", numpy.argmin)):
         for dtype in ("float32", "float64", "float16", "int8", "uint8", "int32", "int64", BF16):
-            for shape, axis in (((17,), 0), ((3, 33), 1), ((33, 3), 0), ((2, 5, 7), -2), ((4, 1), 1)):
+            for shape, axis in (((17,), 0), ((3, 33), 1), ((33, 3), 0), ((2, 5, 7), -2), ((4, 1), 1), ((3, 200), 1), ((2, 3, 64), 2)):
                 # Few values, so that many are equal: the first counts, or the last.
                 x = generator.integers(0, 5, shape).astype(dtype)
                 first = function(x.astype(float), axis=axis)
                 last = x.shape[axis] - 1 - function(numpy.flip(x, axis).astype(float), axis=axis)
                 batch.add(label(op, x, axis), op, [x], numpy.asarray(first), axis=axis, keepdims=0)
                 batch.add(label(op, x, axis, "last"), op, [x], numpy.expand_dims(last, axis), axis=axis, select_last_index=1)
+    for width in (5, 100):
+        x = uniform(generator, (9, width))
+        for row, places in enumerate(((), (0,), (width - 1,), (1, 3), (3, width - 2), range(width), (2,), (4,), ())):
+            x[row, list(places)] = numpy.nan
+        last = width - 1 - numpy.argmax(numpy.flip(x, 1), axis=1)
+        batch.add(f"NaN {width}", "ArgMax", [x], numpy.argmax(x, axis=1), axis=1, keepdims=0)
+        batch.add(f"NaN last {width}", "ArgMax", [x], last, axis=1, keepdims=0, select_last_index=1)
     batch.check(mode)
 
 
 def test_running_sums(mode):
     batch, generator = Batch(), rng()
-    for shape, axis in (((17,), 0), ((3, 33), 1), ((33, 3), 0), ((2, 5, 7), -2), ((0, 3), 0)):
+    for shape, axis in (((17,), 0), ((3, 33), 1), ((33, 3), 0), ((2, 5, 7), -2), ((0, 3), 0), ((2, 3, 40), 1), ((40, 5), 0)):
         for exclusive in (0, 1):
             for reverse in (0, 1):
                 for dtype in ("int32", "int64", "float32", "float64"):

@@ -31,7 +31,7 @@ BINARY = ("Add", "Sub", "Mul", "Div", "Max", "Min", "Pow")
 # The standard has it for float only.
 FLOAT_ONLY = ("Celu",)
 TYPES = (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE)
-REDUCTIONS = ("ReduceSum", "ReduceMax", "ReduceMean", "ReduceL2", "ReduceLogSumExp")
+REDUCTIONS = ("ArgMax", "ArgMin", "ReduceSum", "ReduceMax", "ReduceMean", "ReduceL2", "ReduceLogSumExp")
 ROWWISE = ("Softmax", "LogSoftmax", "LayerNormalization")
 
 
@@ -39,6 +39,8 @@ def nodes_of(op: str, dtype):
     """Nodes from x to y, and initializers."""
     if op in BINARY:
         return [helper.make_node(op, ["x", "x2"], ["y"])], []
+    if op in ("ArgMax", "ArgMin"):
+        return [helper.make_node(op, ["x"], ["y"], axis=1, keepdims=0)], []
     if op in REDUCTIONS:
         return [helper.make_node(op, ["x", "axes"], ["y"], keepdims=0)], [numpy_helper.from_array(numpy.array([1], numpy.int64), "axes")]
     if op == "LayerNormalization":
