@@ -102,7 +102,8 @@ static void *ownBuffer(tenon_session &session, uint32_t index, tenon_tensor &ten
 }
 
 // A model that breaks its own contract: an internal error, never a wild write.
-static bool checkOutputCall(tenon_session &session, uint32_t index, const int64_t *dims, int64_t &bytes) {
+static bool checkOutputCall(tenon_session &session, uint32_t index, const int64_t *dims, uint32_t &rank,
+                            int64_t &bytes) {
   const tenon_model &model = *session.model;
   if (index >= model.num_outputs) {
     session.error.fail(TENON_INTERNAL, "the model produced output %u but it has %u", index, model.num_outputs);
@@ -113,14 +114,19 @@ static bool checkOutputCall(tenon_session &session, uint32_t index, const int64_
     session.error.fail(TENON_INTERNAL, "the model produced output '%s' twice", spec.name);
     return false;
   }
-  for (uint32_t i = 0; i < spec.rank; ++i)
-    if (dims[i] < 0 || (spec.dims[i] >= 0 && dims[i] != spec.dims[i])) {
+  rank = 0;
+  while (rank < spec.rank && dims[rank] != -1)
+    ++rank;
+  // An output of fewer dimensions lacks the first ones, whose extents are 1.
+  const int64_t *declared = spec.dims + (spec.rank - rank);
+  for (uint32_t i = 0; i < rank; ++i)
+    if (dims[i] < 0 || (declared[i] >= 0 && dims[i] != declared[i])) {
       session.error.fail(TENON_INTERNAL, "output '%s' dimension %u became %lld but %s was expected", spec.name, i,
                          static_cast<long long>(dims[i]), ShapeText(spec, model.symbols).text);
       return false;
     }
-  if (!denseBytes(spec.rank, dims, tenon_dtype_bytes(spec.dtype), bytes)) {
-    session.error.fail(TENON_INTERNAL, "output '%s' (%s) is too large", spec.name, ShapeText(spec.rank, dims).text);
+  if (!denseBytes(rank, dims, tenon_dtype_bytes(spec.dtype), bytes)) {
+    session.error.fail(TENON_INTERNAL, "output '%s' (%s) is too large", spec.name, ShapeText(rank, dims).text);
     return false;
   }
   return true;
@@ -129,9 +135,10 @@ static bool checkOutputCall(tenon_session &session, uint32_t index, const int64_
 static void *output(tenon_host *host, uint32_t index, const int64_t *dims) {
   tenon_session &session = sessionOf(host);
   int64_t bytes;
+  uint32_t rank;
   if (session.failedStatus != TENON_OK)
     return nullptr;
-  if (!checkOutputCall(session, index, dims, bytes)) {
+  if (!checkOutputCall(session, index, dims, rank, bytes)) {
     recordFailure(session, TENON_INTERNAL);
     return nullptr;
   }
@@ -143,10 +150,10 @@ static void *output(tenon_host *host, uint32_t index, const int64_t *dims) {
   tensor.abi_version = TENON_ABI_VERSION;
   tensor.dtype = spec.dtype;
   tensor.device = TENON_CPU;
-  tensor.rank = spec.rank;
-  for (uint32_t i = 0; i < spec.rank; ++i)
+  tensor.rank = rank;
+  for (uint32_t i = 0; i < rank; ++i)
     tensor.dims[i] = dims[i];
-  denseStrides(spec.rank, dims, tenon_dtype_bytes(spec.dtype), tensor.byte_strides);
+  denseStrides(rank, dims, tenon_dtype_bytes(spec.dtype), tensor.byte_strides);
   void *memory = callerOwned ? callerBuffer(session, index, tensor, bytes) : ownBuffer(session, index, tensor, bytes);
   state.produced = memory != nullptr;
   return memory;

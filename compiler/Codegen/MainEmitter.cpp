@@ -35,7 +35,7 @@ LogicalResult MainEmitter::emit() {
     rank = std::max(rank, cast<RankedTensorType>(type).getRank());
   Location loc = functionLoc();
   argsFrame = allocateFrame(loc, slots);
-  dimsFrame = allocateFrame(loc, rank);
+  dimsFrame = allocateFrame(loc, 2 * rank);
   for (BlockArgument input : main.getArguments())
     if (!input.use_empty())
       mapping.map(input, ir.loadSlot(loc, argument(Inputs), input.getArgNumber(), abi.pointer, /*invariant=*/true));
@@ -131,12 +131,28 @@ Value MainEmitter::allocateHeap(Location loc, Type element, ArrayRef<OpFoldResul
 
 Value MainEmitter::askForOutput(Location loc, unsigned index) {
   Value returned = main.front().getTerminator()->getOperand(index);
-  for (auto [number, dim] : llvm::enumerate(mainExtents.get(returned)))
+  SmallVector<OpFoldResult> dims = mainExtents.get(returned);
+  for (auto [number, dim] : llvm::enumerate(dims))
     ir.storeSlot(loc, dimsFrame, number, extent(loc, dim));
-  Value memory = ir.callOutput(loc, argument(Host), index, dimsFrame);
+  Value start = dimsFrame;
+  if (Value rank = rankOf(index)) {
+    // The last dimensions, and -1 behind them.
+    for (size_t number = 0; number < dims.size(); ++number)
+      ir.storeSlot(loc, dimsFrame, dims.size() + number, ir.i64(loc, -1));
+    Value skipped = arith::SubIOp::create(builder, loc, ir.i64(loc, dims.size()), extent(loc, rank));
+    start = LLVM::GEPOp::create(builder, loc, abi.pointer, abi.i64, dimsFrame, ArrayRef<LLVM::GEPArg>{skipped});
+  }
+  Value memory = ir.callOutput(loc, argument(Host), index, start);
   Value isNull = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::eq, memory, ir.null(loc));
   returnIf(loc, isNull, [&] { return ir.i32(loc, TENON_OUT_OF_MEMORY); });
   return outputs[index] = memory;
+}
+
+Value MainEmitter::rankOf(unsigned index) {
+  for (auto op : main.front().getOps<nn::OutputRankOp>())
+    if (op.getOutput() == index)
+      return op.getRank();
+  return Value();
 }
 
 void MainEmitter::copy(Location loc, Value to, Value from, Type element, ArrayRef<OpFoldResult> dims) {
@@ -158,6 +174,10 @@ LogicalResult MainEmitter::emitOp(Operation *op) {
   }
   if (isa<nn::ReshapeOp, tensor::CastOp>(op))
     return emitView(op);
+  if (auto failure = dyn_cast<nn::FailOp>(op))
+    return emitFail(failure);
+  if (isa<nn::OutputRankOp>(op))
+    return success();
   if (auto extract = dyn_cast<tensor::ExtractOp>(op))
     return emitExtract(extract);
   if (auto elements = dyn_cast<tensor::FromElementsOp>(op))
@@ -168,6 +188,14 @@ LogicalResult MainEmitter::emitOp(Operation *op) {
   if (llvm::any_of(op->getResults(), isTensor) || llvm::any_of(op->getOperands(), isTensor))
     return op->emitOpError("is not expected in main");
   return RegionEmitter::emitOp(op);
+}
+
+LogicalResult MainEmitter::emitFail(nn::FailOp op) {
+  Location loc = op.getLoc();
+  Value zero = ir.i64(loc, 0);
+  returnIf(loc, arith::ConstantIntOp::create(builder, loc, 1, 1),
+           [&] { return fail(loc, TENON_INVALID_ARGUMENT, op.getMessage(), zero, zero); });
+  return success();
 }
 
 /// A view has its source's memory; that its extents fit is checked where it is not evident.

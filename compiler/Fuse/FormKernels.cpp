@@ -251,6 +251,10 @@ private:
 
   void formIn(Region &region, ModuleOp module, nn::ExtentMap &extents, unsigned &counter) {
     for (Block &block : region) {
+      OpBuilder atStart = OpBuilder::atBlockBegin(&block);
+      for (BlockArgument argument : block.getArguments())
+        if (isa<RankedTensorType>(argument.getType()))
+          (void)extents.get(atStart, argument);
       // Extents first, nested regions when their turn comes: what is visible there has been computed.
       for (Operation &op : llvm::make_early_inc_range(block)) {
         OpBuilder builder(&op);

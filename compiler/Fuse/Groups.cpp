@@ -16,7 +16,8 @@ using namespace mlir;
 namespace tenon::fuse {
 
 bool isKernelOp(Operation *op) {
-  return isa<nn::NnDialect>(op->getDialect()) && !isa<nn::ConstantOp, nn::ReshapeOp, nn::LaunchOp>(op);
+  return isa<nn::NnDialect>(op->getDialect()) && op->getNumResults() != 0 &&
+         !isa<nn::ConstantOp, nn::ReshapeOp, nn::LaunchOp>(op);
 }
 
 bool isSplatConstant(Value value) {

@@ -42,4 +42,43 @@ mlir::Operation *createIf(Builder &b, mlir::Value flag, llvm::ArrayRef<mlir::Typ
   return b.raw().create(state);
 }
 
+/// What is known of one result from both branches: extents and elements that come from outside and are equal.
+static Binding joined(Builder &b, mlir::Value result, const Binding &onTrue, const Binding &onFalse,
+                      llvm::function_ref<bool(Scalar)> isOutside) {
+  auto same = [&](Scalar lhs, Scalar rhs) { return lhs == rhs && isOutside(lhs); };
+  b.ownExtents(result);
+  ScalarVector left = b.extents(onTrue.tensor), right = b.extents(onFalse.tensor), extents = b.extents(result);
+  for (auto [extent, lhs, rhs] : llvm::zip_equal(extents, left, right))
+    if (same(lhs, rhs))
+      extent = lhs;
+  b.setExtents(result, extents);
+  Binding binding{result, std::nullopt};
+  if (!onTrue.scalars || !onFalse.scalars || onTrue.scalars->shape != onFalse.scalars->shape)
+    return binding;
+  for (auto [lhs, rhs] : llvm::zip_equal(onTrue.scalars->items, onFalse.scalars->items))
+    if (!same(lhs, rhs))
+      return binding;
+  binding.scalars = onTrue.scalars;
+  return binding;
+}
+
+std::vector<Binding> joinBranches(Builder &b, mlir::Value flag, Body &thenBody, llvm::ArrayRef<Binding> onTrue,
+                                  Body &elseBody, llvm::ArrayRef<Binding> onFalse) {
+  llvm::SmallVector<mlir::Type> types;
+  for (auto [lhs, rhs] : llvm::zip_equal(onTrue, onFalse))
+    types.push_back(commonType(lhs.tensor, rhs.tensor, "an output"));
+  auto tensorsOf = [](llvm::ArrayRef<Binding> outputs) {
+    return llvm::map_to_vector(outputs, [](const Binding &binding) { return binding.tensor; });
+  };
+  mlir::Operation *op = createIf(b, flag, types, thenBody, tensorsOf(onTrue), elseBody, tensorsOf(onFalse));
+  auto isOutside = [&](Scalar scalar) {
+    auto value = llvm::dyn_cast_if_present<mlir::Value>(scalar);
+    return !value || !op->isAncestor(value.getParentBlock()->getParentOp());
+  };
+  std::vector<Binding> results;
+  for (auto [result, lhs, rhs] : llvm::zip_equal(op->getResults(), onTrue, onFalse))
+    results.push_back(joined(b, result, lhs, rhs, isOutside));
+  return results;
+}
+
 } // namespace tenon::importer

@@ -7,7 +7,7 @@
 #ifndef TENON_COMPILER_IMPORT_BODY_H
 #define TENON_COMPILER_IMPORT_BODY_H
 
-#include "compiler/Import/Builder.h"
+#include "compiler/Import/Graph.h"
 
 #include <memory>
 
@@ -66,6 +66,10 @@ mlir::RankedTensorType commonType(mlir::Value lhs, mlir::Value rhs, const char *
 /// An scf.if of two finished bodies, whose results have `types`.
 mlir::Operation *createIf(Builder &b, mlir::Value flag, llvm::ArrayRef<mlir::Type> types, Body &thenBody,
                           llvm::ArrayRef<mlir::Value> onTrue, Body &elseBody, llvm::ArrayRef<mlir::Value> onFalse);
+
+/// An scf.if of two finished bodies that give the bindings of as many results. Fails where they have no common type.
+std::vector<Binding> joinBranches(Builder &b, mlir::Value flag, Body &thenBody, llvm::ArrayRef<Binding> onTrue,
+                                  Body &elseBody, llvm::ArrayRef<Binding> onFalse);
 
 } // namespace tenon::importer
 

@@ -33,65 +33,45 @@ std::vector<Binding> importSubgraph(NodeContext &c, const onnx::GraphProto &grap
 // If
 //===----------------------------------------------------------------------===//
 
-/// What is known of one result from both branches: extents and elements that come from outside and are equal.
-Binding joined(Builder &b, mlir::Value result, const Binding &onTrue, const Binding &onFalse,
-               llvm::function_ref<bool(Scalar)> isOutside) {
-  auto same = [&](Scalar lhs, Scalar rhs) { return lhs == rhs && isOutside(lhs); };
-  b.ownExtents(result);
-  ScalarVector left = b.extents(onTrue.tensor), right = b.extents(onFalse.tensor), extents = b.extents(result);
-  for (auto [extent, lhs, rhs] : llvm::zip_equal(extents, left, right))
-    if (same(lhs, rhs))
-      extent = lhs;
-  b.setExtents(result, extents);
-  Binding binding{result, std::nullopt};
-  if (!onTrue.scalars || !onFalse.scalars || onTrue.scalars->shape != onFalse.scalars->shape)
-    return binding;
-  for (auto [lhs, rhs] : llvm::zip_equal(onTrue.scalars->items, onFalse.scalars->items))
-    if (!same(lhs, rhs))
-      return binding;
-  binding.scalars = onTrue.scalars;
-  return binding;
+bool haveEqualRanks(llvm::ArrayRef<Binding> lhs, llvm::ArrayRef<Binding> rhs) {
+  return llvm::all_of(llvm::zip_equal(lhs, rhs), [](const auto &pair) {
+    auto &[left, right] = pair;
+    return rankOf(left.tensor) == rankOf(right.tensor);
+  });
 }
 
 void importIf(NodeContext &c) {
   Builder &b = c.b;
   Scalar condition = c.scalar(0, "condition");
-  const onnx::GraphProto &thenGraph = c.subgraph("then_branch"), &elseGraph = c.subgraph("else_branch");
-  if (std::optional<int64_t> known = Builder::constant(condition)) {
-    std::vector<Binding> outputs = importSubgraph(c, *known ? thenGraph : elseGraph, {});
-    expectCount(outputs.size(), c.outputCount(), "the list of the branch's outputs");
-    for (auto [i, output] : llvm::enumerate(outputs))
-      c.result(static_cast<int64_t>(i), output);
-    return;
-  }
-  mlir::Value flag = b.value(condition);
-  mlir::Location location = b.location();
-  auto import = [&](const onnx::GraphProto &graph) {
-    std::vector<Binding> outputs = importSubgraph(c, graph, {});
-    b.setLocation(location);
+  auto importBranch = [](NodeContext &c, const char *name) {
+    std::vector<Binding> outputs = importSubgraph(c, c.subgraph(name), {});
     expectCount(outputs.size(), c.outputCount(), "the list of the branch's outputs");
     return outputs;
   };
-  Body thenBody(b);
-  std::vector<Binding> onTrue = import(thenGraph);
-  thenBody.close();
-  Body elseBody(b);
-  std::vector<Binding> onFalse = import(elseGraph);
-  elseBody.close();
-  llvm::SmallVector<mlir::Type> types;
-  for (auto [lhs, rhs] : llvm::zip_equal(onTrue, onFalse))
-    types.push_back(commonType(lhs.tensor, rhs.tensor, "an output"));
-  auto tensorsOf = [](llvm::ArrayRef<Binding> outputs) {
-    return llvm::map_to_vector(outputs, [](const Binding &binding) { return binding.tensor; });
+  auto take = [importBranch](NodeContext &c, const char *name) {
+    for (auto [i, output] : llvm::enumerate(importBranch(c, name)))
+      c.result(static_cast<int64_t>(i), output);
   };
-  mlir::Operation *op = createIf(b, flag, types, thenBody, tensorsOf(onTrue), elseBody, tensorsOf(onFalse));
-  for (int64_t i = 0; i < c.outputCount(); ++i) {
-    auto outside = [&](Scalar scalar) {
-      auto value = llvm::dyn_cast_if_present<mlir::Value>(scalar);
-      return !value || !op->isAncestor(value.getParentBlock()->getParentOp());
-    };
-    c.result(i, joined(b, op->getResult(static_cast<unsigned>(i)), onTrue[i], onFalse[i], outside));
+  if (std::optional<int64_t> known = Builder::constant(condition))
+    return take(c, *known ? "then_branch" : "else_branch");
+  mlir::Value flag = b.value(condition);
+  mlir::Location location = b.location();
+  {
+    Body thenBody(b);
+    std::vector<Binding> onTrue = importBranch(c, "then_branch");
+    b.setLocation(location);
+    thenBody.close();
+    Body elseBody(b);
+    std::vector<Binding> onFalse = importBranch(c, "else_branch");
+    b.setLocation(location);
+    elseBody.close();
+    if (haveEqualRanks(onTrue, onFalse)) {
+      for (auto [i, output] : llvm::enumerate(joinBranches(b, flag, thenBody, onTrue, elseBody, onFalse)))
+        c.result(static_cast<int64_t>(i), output);
+      return;
+    }
   }
+  c.fork(flag, [take](NodeContext &c) { take(c, "then_branch"); }, [take](NodeContext &c) { take(c, "else_branch"); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -167,21 +147,40 @@ llvm::SmallVector<mlir::Value> buildLoop(Builder &b, const LoopShape &loop, Loop
   }
 }
 
-/// An empty tensor to which rows of `row`'s type are added along `axis`.
+/// A tensor without rows, to which rows of `row`'s type are added along `axis`. Extents that only the run time knows
+/// are 0 until there is one.
 mlir::Value emptyRows(Builder &b, mlir::RankedTensorType row, int64_t axis) {
-  IntVector shape(row.getShape());
-  for (int64_t extent : shape)
+  IntVector shape(row.getShape()), empty(shape);
+  for (int64_t &extent : empty)
     if (mlir::ShapedType::isDynamic(extent))
-      fail("outputs that a loop collects must have static extents");
+      extent = 0;
   shape.insert(shape.begin() + axis, 0);
-  auto type = checkedTensorType(shape, row.getElementType(), b.limits());
-  return b.constantOf(mlir::DenseElementsAttr::get(type, llvm::ArrayRef<mlir::Attribute>()));
+  empty.insert(empty.begin() + axis, 0);
+  auto type = checkedTensorType(empty, row.getElementType(), b.limits());
+  mlir::Value rows = b.constantOf(mlir::DenseElementsAttr::get(type, llvm::ArrayRef<mlir::Attribute>()));
+  return b.retype(rows, mlir::RankedTensorType::get(shape, row.getElementType()));
 }
 
 mlir::Value withUnitAt(Builder &b, mlir::Value row, int64_t axis) {
   ScalarVector sizes = b.extents(row);
   sizes.insert(sizes.begin() + axis, b.index(1));
   return b.reshape(row, sizes);
+}
+
+/// `rows` with one row more, behind or before the others.
+mlir::Value appended(Builder &b, mlir::Value iteration, mlir::Value rows, mlir::Value row, int64_t axis, bool inFront) {
+  mlir::Value one = withUnitAt(b, row, axis);
+  auto concat = [&] { return b.concat(inFront ? mlir::ValueRange{one, rows} : mlir::ValueRange{rows, one}, axis); };
+  if (typeOf(row).hasStaticShape())
+    return concat();
+  // The first row says what the extents are that were unknown.
+  mlir::Value isFirst = b.value(b.compare(arith::CmpIPredicate::eq, iteration, b.index(0)));
+  Body thenBody(b);
+  thenBody.close();
+  Body elseBody(b);
+  mlir::Value more = concat();
+  elseBody.close();
+  return joinBranches(b, isFirst, thenBody, {Binding{one}}, elseBody, {Binding{more}}).front().tensor;
 }
 
 /// The types of the outputs of a subgraph for inputs of some types: imports it into a region that is thrown away.
@@ -240,7 +239,7 @@ void importLoop(NodeContext &c) {
     for (int64_t i = 0; i < carried; ++i)
       next.push_back(outputs[1 + i].tensor);
     for (int64_t i = carried; i < c.outputCount(); ++i)
-      next.push_back(b.concat({tensors[i], withUnitAt(b, outputs[1 + i].tensor, 0)}, 0));
+      next.push_back(appended(b, iteration, tensors[i], outputs[1 + i].tensor, 0, /*inFront=*/false));
     return std::pair(b.value(flag->items.front()), next);
   });
   for (auto [i, result] : llvm::enumerate(results))
@@ -313,10 +312,9 @@ void importScan(NodeContext &c) {
     llvm::SmallVector<mlir::Value> next;
     for (int64_t i = 0; i < states; ++i)
       next.push_back(outputs[i].tensor);
-    for (int64_t i = 0; i < collected; ++i) {
-      mlir::Value row = withUnitAt(b, outputs[states + i].tensor, outputAxes[i]), rows = tensors[states + i];
-      next.push_back(outputReversed[i] ? b.concat({row, rows}, outputAxes[i]) : b.concat({rows, row}, outputAxes[i]));
-    }
+    for (int64_t i = 0; i < collected; ++i)
+      next.push_back(appended(b, iteration, tensors[states + i], outputs[states + i].tensor, outputAxes[i],
+                              outputReversed[i] != 0));
     return std::pair(mlir::Value(), next);
   });
   for (int64_t i = 0; i < c.outputCount(); ++i) {

@@ -6,6 +6,7 @@
 
 #include "compiler/Import/Graph.h"
 
+#include "compiler/Import/Body.h"
 #include "compiler/Import/Elements.h"
 #include "compiler/Import/Node.h"
 #include "onnx/defs/data_type_utils.h"
@@ -127,25 +128,47 @@ std::vector<Binding> GraphImporter::outputsOf(const onnx::GraphProto &graph, con
   return outputs;
 }
 
-std::vector<Binding> GraphImporter::importGraph(const onnx::GraphProto &graph, Scope &scope, const Frame &frame) {
+std::vector<Binding> GraphImporter::importGraph(const onnx::GraphProto &graph, Scope &scope, const Frame &frame,
+                                                bool isMain) {
   Nesting nesting(depth, options.limits.nesting);
   importInitializers(graph, scope, frame);
-  importNodes(graph.node(), scope, frame);
-  return outputsOf(graph, scope);
+  auto outputs = [&](const Scope &inner) { return outputsOf(graph, inner); };
+  return importNodes({graph.node(), outputs, frame, isMain}, 0, scope);
 }
 
-void GraphImporter::importNodes(const Nodes &nodes, Scope &scope, const Frame &frame) {
+void GraphImporter::located(const onnx::NodeProto &node, const std::string &name, const Frame &frame,
+                            llvm::function_ref<void()> import) {
+  std::string message, hint;
+  try {
+    b.setLocation(nodeLocation(b.context(), name, node.op_type()));
+    return import();
+  } catch (const ImportError &error) {
+    message = error.message;
+    hint = error.hint;
+  } catch (const std::bad_alloc &) {
+    message = "out of memory";
+  } catch (const std::exception &error) {
+    // ONNX's own checks and function builders.
+    message = foreignMessage(error.what());
+  }
+  auto opset = frame.opsets.find(normalDomain(node.domain()));
+  throw LocatedError{{Diagnostic::Severity::error, message, name, node.op_type(), node.domain(),
+                      opset == frame.opsets.end() ? 0 : opset->second, hint}};
+}
+
+std::vector<Binding> GraphImporter::importNodes(const NodeList &list, int first, Scope &scope) {
   mlir::Location outer = b.location();
-  for (int i = 0; i < nodes.size(); ++i) {
+  const Nodes &nodes = list.nodes;
+  for (int i = first; i < nodes.size(); ++i) {
     const onnx::NodeProto &node = nodes[i];
     if (++nodeCount > options.limits.nodes)
       fail("the model has more than " + std::to_string(options.limits.nodes) +
            " nodes after its functions were expanded");
     std::string name = node.name().empty() ? node.op_type() + "_" + std::to_string(i) : node.name();
-    if (!frame.prefix.empty())
-      name = frame.prefix + "/" + name;
-    std::string message, hint;
-    try {
+    if (!list.frame.prefix.empty())
+      name = list.frame.prefix + "/" + name;
+    std::unique_ptr<NodeContext> forked;
+    located(node, name, list.frame, [&] {
       for (const std::string &input : node.input()) {
         if (input.empty() || scope.find(input))
           continue;
@@ -157,26 +180,126 @@ void GraphImporter::importNodes(const Nodes &nodes, Scope &scope, const Frame &f
                "nodes must be in topological order; the graph may have a cycle");
         fail("input '" + input + "' is not an input, an initializer or an earlier node's output");
       }
-      b.setLocation(nodeLocation(b.context(), name, node.op_type()));
-      importNode(node, name, scope, frame);
-      continue;
-    } catch (const ImportError &error) {
-      message = error.message;
-      hint = error.hint;
-    } catch (const std::bad_alloc &) {
-      message = "out of memory";
-    } catch (const std::exception &error) {
-      // ONNX's own checks and function builders.
-      message = foreignMessage(error.what());
+      importNode(node, name, scope, list.frame, forked);
+    });
+    if (forked) {
+      NodeFork fork = *forked->takeFork();
+      return importForked(list, i + 1, scope, *forked, fork);
     }
-    auto opset = frame.opsets.find(normalDomain(node.domain()));
-    throw LocatedError{{Diagnostic::Severity::error, message, name, node.op_type(), node.domain(),
-                        opset == frame.opsets.end() ? 0 : opset->second, hint}};
   }
   b.setLocation(outer);
+  return list.outputs(scope);
 }
 
-void GraphImporter::importNode(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame) {
+//===----------------------------------------------------------------------===//
+// Ranks that a condition decides
+//===----------------------------------------------------------------------===//
+
+/// `binding` with as many dimensions as `rank`: extents of 1 in front, and its own rank beside it.
+static Binding withRank(Builder &b, const Binding &binding, int64_t rank) {
+  ScalarVector sizes = b.extents(binding.tensor);
+  Binding result = binding;
+  if (!result.rank)
+    result.rank = b.scalarTensor(b.index(rankOf(binding.tensor)), b.raw().getI64Type());
+  sizes.insert(sizes.begin(), rank - rankOf(binding.tensor), b.index(1));
+  result.tensor = b.reshape(binding.tensor, sizes);
+  result.scalars.reset();
+  return result;
+}
+
+/// A tensor for a result that is never read.
+static mlir::Value placeholder(Builder &b, mlir::RankedTensorType type) {
+  ScalarVector sizes;
+  for (int64_t extent : type.getShape())
+    sizes.push_back(b.index(mlir::ShapedType::isDynamic(extent) ? 0 : extent));
+  return b.retype(b.broadcast(b.constant(0, type.getElementType()), sizes), type);
+}
+
+/// Outputs of both cases with a rank beside each whose rank is not the same.
+static std::vector<Binding> joinRanks(Builder &b, mlir::Value flag, std::optional<Body> (&bodies)[2],
+                                      std::vector<Binding> (&outputs)[2]) {
+  size_t count = outputs[0].size();
+  llvm::SmallVector<size_t> ranked;
+  for (size_t k = 0; k < count; ++k) {
+    const Binding &lhs = outputs[0][k], &rhs = outputs[1][k];
+    if (!lhs.rank && !rhs.rank && rankOf(lhs.tensor) == rankOf(rhs.tensor))
+      continue;
+    int64_t rank = std::max(rankOf(lhs.tensor), rankOf(rhs.tensor));
+    for (int i = 0; i < 2; ++i) {
+      bodies[i]->open();
+      outputs[i][k] = withRank(b, outputs[i][k], rank);
+      outputs[i].push_back({outputs[i][k].rank});
+      bodies[i]->close();
+    }
+    ranked.push_back(k);
+  }
+  std::vector<Binding> joined = joinBranches(b, flag, *bodies[0], outputs[0], *bodies[1], outputs[1]);
+  for (auto [number, k] : llvm::enumerate(ranked))
+    joined[k].rank = joined[count + number].tensor;
+  joined.resize(count);
+  return joined;
+}
+
+std::vector<Binding> GraphImporter::importCase(const NodeList &list, int next, Scope &scope, NodeContext context,
+                                               const std::function<void(NodeContext &)> &fill) {
+  Scope inner(&scope);
+  std::optional<NodeFork> fork;
+  located(context.node, context.name, list.frame, [&] {
+    fill(context);
+    fork = context.takeFork();
+    if (!fork)
+      defineResults(context, inner);
+  });
+  return fork ? importForked(list, next, inner, context, *fork) : importNodes(list, next, inner);
+}
+
+std::vector<Binding> GraphImporter::importForked(const NodeList &list, int next, Scope &scope,
+                                                 const NodeContext &context, const NodeFork &fork) {
+  Nesting nesting(depth, options.limits.nesting);
+  mlir::Location location = b.location();
+  std::optional<Body> bodies[2];
+  std::vector<Binding> outputs[2];
+  std::optional<LocatedError> errors[2];
+  for (int i = 0; i < 2; ++i) {
+    bodies[i].emplace(b);
+    try {
+      outputs[i] = importCase(list, next, scope, context, i == 0 ? fork.onTrue : fork.onFalse);
+      bodies[i]->close();
+    } catch (const LocatedError &error) {
+      errors[i] = error;
+      bodies[i].reset();
+    }
+    b.setLocation(location);
+  }
+  if (errors[0] && errors[1])
+    throw *errors[0];
+  for (int i = 0; i < 2; ++i) {
+    if (!errors[i])
+      continue;
+    // A case that has no meaning in the rest of the graph fails when it comes up.
+    const Diagnostic &diagnostic = errors[i]->diagnostic;
+    bodies[i].emplace(b);
+    std::string text = "node '" + diagnostic.node + "' (" + diagnostic.opType + "): " + diagnostic.message;
+    nn::FailOp::create(b.raw(), location, b.raw().getStringAttr(text));
+    for (const Binding &other : outputs[1 - i])
+      outputs[i].push_back({placeholder(b, typeOf(other.tensor)), std::nullopt,
+                            other.rank ? placeholder(b, typeOf(other.rank)) : mlir::Value()});
+    bodies[i]->close();
+  }
+  std::vector<Binding> joined;
+  located(context.node, context.name, list.frame, [&] {
+    joined = list.isMain ? joinRanks(b, fork.flag, bodies, outputs)
+                         : joinBranches(b, fork.flag, *bodies[0], outputs[0], *bodies[1], outputs[1]);
+  });
+  return joined;
+}
+
+//===----------------------------------------------------------------------===//
+// Nodes
+//===----------------------------------------------------------------------===//
+
+void GraphImporter::importNode(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame,
+                               std::unique_ptr<NodeContext> &forked) {
   std::string domain = normalDomain(node.domain());
   auto function = functions.find({domain, node.op_type(), node.overload()});
   if (function != functions.end()) {
@@ -192,11 +315,11 @@ void GraphImporter::importNode(const onnx::NodeProto &node, const std::string &n
   auto opset = frame.opsets.find(domain);
   if (opset == frame.opsets.end())
     fail("the model does not import an operator set of domain '" + (domain.empty() ? "ai.onnx" : domain) + "'");
-  dispatch(node, name, scope, frame, opset->second, domain);
+  dispatch(node, name, scope, frame, opset->second, domain, forked);
 }
 
 void GraphImporter::dispatch(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame,
-                             int64_t opset, const std::string &domain) {
+                             int64_t opset, const std::string &domain, std::unique_ptr<NodeContext> &forked) {
   const onnx::OpSchema *schema =
       onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(std::min<int64_t>(opset, INT32_MAX)), domain);
   const Importer *importer = findImporter(domain, node.op_type());
@@ -220,10 +343,17 @@ void GraphImporter::dispatch(const onnx::NodeProto &node, const std::string &nam
       return importSchemaBody(node, name, scope, frame, *schema, opset, domain);
     (*importer)(context);
   }
+  if (context.isForked())
+    forked = std::make_unique<NodeContext>(std::move(context));
+  else
+    defineResults(context, scope);
+}
+
+void GraphImporter::defineResults(NodeContext &context, Scope &scope) {
   for (int64_t i = 0; i < context.outputCount(); ++i) {
     if (!context.wants(i))
       continue;
-    const std::string &output = node.output(static_cast<int>(i));
+    const std::string &output = context.node.output(static_cast<int>(i));
     if (!context.output(i).tensor)
       fail("output " + std::to_string(i) + " ('" + output + "') is not supported");
     if (!scope.define(output, context.output(i)))
@@ -291,16 +421,23 @@ void GraphImporter::importCall(const onnx::NodeProto &node, const std::string &n
     if (!body.define(function.input(i), binding ? *binding : Binding()))
       fail("function has two inputs called '" + function.input(i) + "'");
   }
-  importNodes(function.node(), body, inner);
-  for (int i = 0; i < node.output_size(); ++i) {
-    if (node.output(i).empty())
-      continue;
-    const Binding *binding = body.find(function.output(i));
-    if (!binding || !binding->tensor)
-      fail("the function's output '" + function.output(i) + "' is not produced");
-    if (!scope.define(node.output(i), *binding))
-      fail("output '" + node.output(i) + "' has the name of another value");
-  }
+  auto outputsOf = [&](const Scope &scope) {
+    std::vector<Binding> outputs;
+    for (int i = 0; i < node.output_size(); ++i) {
+      if (node.output(i).empty())
+        continue;
+      const Binding *binding = scope.find(function.output(i));
+      if (!binding || !binding->tensor)
+        fail("the function's output '" + function.output(i) + "' is not produced");
+      outputs.push_back(*binding);
+    }
+    return outputs;
+  };
+  std::vector<Binding> outputs = importNodes({function.node(), outputsOf, inner}, 0, body);
+  auto next = outputs.begin();
+  for (const std::string &output : node.output())
+    if (!output.empty() && !scope.define(output, *next++))
+      fail("output '" + output + "' has the name of another value");
 }
 
 } // namespace tenon::importer

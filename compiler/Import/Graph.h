@@ -25,7 +25,10 @@ namespace tenon::importer {
 struct Binding {
   mlir::Value tensor;
   /// The elements, where they are known one by one.
-  std::optional<ScalarTensor> scalars;
+  std::optional<ScalarTensor> scalars = std::nullopt;
+  /// Of outputs of the main graph: the rank, a tensor of rank 0, where it is less than the tensor's at run time. The
+  /// tensor then starts with extents of 1.
+  mlir::Value rank = {};
 };
 
 /// The names of one graph or function body; subgraphs see their parents' names, functions do not.
@@ -59,6 +62,9 @@ struct Frame {
   std::string prefix;
 };
 
+class NodeContext;
+struct NodeFork;
+
 class GraphImporter {
 public:
   GraphImporter(Builder &builder, std::shared_ptr<const onnx::ModelProto> model, DataFolder &folder,
@@ -69,7 +75,8 @@ public:
   mlir::OwningOpRef<mlir::ModuleOp> importMain();
 
   /// Imports initializers and nodes of `graph` at the insertion point and gives what its outputs stand for.
-  std::vector<Binding> importGraph(const onnx::GraphProto &graph, Scope &scope, const Frame &frame);
+  std::vector<Binding> importGraph(const onnx::GraphProto &graph, Scope &scope, const Frame &frame,
+                                   bool isMain = false);
 
   Binding bindingOf(const onnx::TensorProto &tensor, const Frame &frame);
   Binding bindingOf(mlir::ElementsAttr elements);
@@ -83,10 +90,29 @@ private:
   void pinDimensions(const onnx::GraphProto &graph, const llvm::StringSet<> &constants);
   /// Says which dimensions are bounded, in the module's attribute nn.ranges.
   void describeRanges(mlir::ModuleOp module);
-  void importNodes(const Nodes &nodes, Scope &scope, const Frame &frame);
-  void importNode(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame);
+  /// Nodes in order, and what their graph or function has as outputs.
+  struct NodeList {
+    const Nodes &nodes;
+    llvm::function_ref<std::vector<Binding>(const Scope &)> outputs;
+    const Frame &frame;
+    bool isMain = false;
+  };
+  /// Imports the nodes from `first` on and gives the outputs.
+  std::vector<Binding> importNodes(const NodeList &list, int first, Scope &scope);
+  /// A node's results, or a condition that decides their rank: then the context is in `forked`.
+  void importNode(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame,
+                  std::unique_ptr<NodeContext> &forked);
   void dispatch(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame, int64_t opset,
-                const std::string &domain);
+                const std::string &domain, std::unique_ptr<NodeContext> &forked);
+  /// Imports the nodes from `next` on for both cases of the node before them.
+  std::vector<Binding> importForked(const NodeList &list, int next, Scope &scope, const NodeContext &context,
+                                    const NodeFork &fork);
+  std::vector<Binding> importCase(const NodeList &list, int next, Scope &scope, NodeContext context,
+                                  const std::function<void(NodeContext &)> &fill);
+  void defineResults(NodeContext &context, Scope &scope);
+  /// Calls `import`; what it throws gets the node's place.
+  void located(const onnx::NodeProto &node, const std::string &name, const Frame &frame,
+               llvm::function_ref<void()> import);
   /// Imports a function's body in place of the node that calls it. `inner` has the body's versions and default
   /// attributes.
   void importCall(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame, Frame inner,
@@ -94,7 +120,7 @@ private:
   void importSchemaBody(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame,
                         const onnx::OpSchema &schema, int64_t opset, const std::string &domain);
   void importInitializers(const onnx::GraphProto &graph, Scope &scope, const Frame &frame);
-  std::vector<Binding> outputsOf(const onnx::GraphProto &graph, const Scope &scope);
+  static std::vector<Binding> outputsOf(const onnx::GraphProto &graph, const Scope &scope);
 
   Builder &b;
   std::shared_ptr<const onnx::ModelProto> model;

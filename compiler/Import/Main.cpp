@@ -162,6 +162,24 @@ void GraphImporter::describeRanges(mlir::ModuleOp module) {
     module->setAttr("nn.ranges", builder.getDictionaryAttr(ranges));
 }
 
+/// What main returns, and what is said of it.
+static llvm::SmallVector<mlir::Value> mainResults(Builder &b, mlir::Location location, const onnx::GraphProto &graph,
+                                                  llvm::ArrayRef<Binding> outputs,
+                                                  llvm::SmallVectorImpl<mlir::DictionaryAttr> &attributes) {
+  mlir::OpBuilder &ir = b.raw();
+  llvm::SmallVector<mlir::Value> results;
+  for (auto [output, binding] : llvm::zip_equal(graph.output(), outputs)) {
+    checkName(output.name(), "an output");
+    if (binding.rank) {
+      Scalar rank = b.extract(binding.rank)->items.front();
+      nn::OutputRankOp::create(ir, location, ir.getI64IntegerAttr(static_cast<int64_t>(results.size())), b.value(rank));
+    }
+    results.push_back(binding.tensor);
+    attributes.push_back(ir.getDictionaryAttr({ir.getNamedAttr("nn.name", ir.getStringAttr(output.name()))}));
+  }
+  return results;
+}
+
 mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
   if (model->ir_version() < 1)
     fail("the file is no ONNX model: it has no IR version");
@@ -220,16 +238,11 @@ mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
                                                        ir.getNamedAttr("nn.dims", ir.getArrayAttr(names))}));
   }
 
-  std::vector<Binding> outputs = importGraph(graph, scope, frame);
+  std::vector<Binding> outputs = importGraph(graph, scope, frame, /*isMain=*/true);
   if (outputs.empty())
     fail("the model has no outputs");
-  llvm::SmallVector<mlir::Value> results;
   llvm::SmallVector<mlir::DictionaryAttr> resultAttributes;
-  for (auto [output, binding] : llvm::zip_equal(graph.output(), outputs)) {
-    checkName(output.name(), "an output");
-    results.push_back(binding.tensor);
-    resultAttributes.push_back(ir.getDictionaryAttr({ir.getNamedAttr("nn.name", ir.getStringAttr(output.name()))}));
-  }
+  llvm::SmallVector<mlir::Value> results = mainResults(b, location, graph, outputs, resultAttributes);
   mlir::func::ReturnOp::create(ir, location, results);
   function.setFunctionType(ir.getFunctionType(block->getArgumentTypes(), mlir::ValueRange(results).getTypes()));
   function.setAllArgAttrs(argumentAttributes);

@@ -105,6 +105,38 @@ void importFlatten(NodeContext &c) {
   c.result(c.b.reshape(input, {c.b.product(all.take_front(axis)), c.b.product(all.drop_front(axis))}));
 }
 
+void squeezeAxes(NodeContext &c, llvm::ArrayRef<int64_t> axes) {
+  mlir::Value input = c.input(0);
+  ScalarVector sizes;
+  for (auto [i, extent] : llvm::enumerate(c.b.extents(input))) {
+    if (!llvm::is_contained(axes, static_cast<int64_t>(i)))
+      sizes.push_back(extent);
+    else if (std::optional<int64_t> known = Builder::constant(extent); known && *known != 1)
+      fail("dimension " + std::to_string(i) + " has extent " + std::to_string(*known) + ", expected 1");
+  }
+  c.result(c.b.reshape(input, sizes));
+}
+
+/// Squeezes `axes` and all dimensions from `dimension` on that have an extent of 1, which the run time may decide.
+void squeezeFrom(NodeContext &c, int64_t dimension, IntVector axes) {
+  ScalarVector extents = c.b.extents(c.input(0));
+  for (; dimension < static_cast<int64_t>(extents.size()); ++dimension) {
+    Scalar isOne = c.b.compare(mlir::arith::CmpIPredicate::eq, extents[dimension], c.b.index(1));
+    std::optional<int64_t> known = Builder::constant(isOne);
+    if (!known) {
+      auto rest = [dimension](NodeContext &c, IntVector axes) { squeezeFrom(c, dimension + 1, std::move(axes)); };
+      IntVector more = axes;
+      more.push_back(dimension);
+      return c.fork(
+          c.b.value(isOne), [rest, more](NodeContext &c) { rest(c, more); },
+          [rest, axes](NodeContext &c) { rest(c, axes); });
+    }
+    if (*known)
+      axes.push_back(dimension);
+  }
+  squeezeAxes(c, axes);
+}
+
 void importSqueeze(NodeContext &c) {
   mlir::Value input = c.input(0);
   auto type = typeOf(input);
@@ -114,26 +146,9 @@ void importSqueeze(NodeContext &c) {
     return c.result(
         c.b.reshape(input, extentsWithout(c.b, c.b.extents(input), axisFlags(c.b, given, type.getRank()), rank)));
   }
-  IntVector axes;
-  if (std::optional<IntVector> given = c.axesOf("axes", 1)) {
-    axes = c.axes(*given, type.getRank());
-  } else {
-    for (int64_t i = 0; i < type.getRank(); ++i) {
-      if (type.isDynamicDim(i))
-        fail("without axes, the rank of the result depends on extents known only at run time",
-             "give the axes, or pin the input's dimensions");
-      if (type.getDimSize(i) == 1)
-        axes.push_back(i);
-    }
-  }
-  ScalarVector sizes;
-  for (auto [i, extent] : llvm::enumerate(c.b.extents(input))) {
-    if (!llvm::is_contained(axes, static_cast<int64_t>(i)))
-      sizes.push_back(extent);
-    else if (std::optional<int64_t> known = Builder::constant(extent); known && *known != 1)
-      fail("dimension " + std::to_string(i) + " has extent " + std::to_string(*known) + ", expected 1");
-  }
-  c.result(c.b.reshape(input, sizes));
+  if (std::optional<IntVector> given = c.axesOf("axes", 1))
+    return squeezeAxes(c, c.axes(*given, type.getRank()));
+  squeezeFrom(c, 0, {});
 }
 
 void importUnsqueeze(NodeContext &c) {

@@ -16,6 +16,14 @@
 
 namespace tenon::importer {
 
+class NodeContext;
+
+/// A condition that decides the rank of a node's results, and what sets them in either case.
+struct NodeFork {
+  mlir::Value flag;
+  std::function<void(NodeContext &)> onTrue, onFalse;
+};
+
 class NodeContext {
 public:
   NodeContext(GraphImporter &graph, const onnx::NodeProto &node, const std::string &name, int64_t opset, Scope &scope,
@@ -98,6 +106,16 @@ public:
   const Binding &output(int64_t i) const { return outputs[i]; }
   const Binding &inputBinding(int64_t i) const { return inputs[i]; }
 
+  //===--- Ranks that a condition decides -------------------------------------------------------------------===//
+
+  /// The results have another rank where `flag` (an i1) holds than where it does not: either function sets them, or
+  /// forks again. The rest of the graph is then imported for each case.
+  void fork(mlir::Value flag, std::function<void(NodeContext &)> onTrue, std::function<void(NodeContext &)> onFalse) {
+    forked = NodeFork{flag, std::move(onTrue), std::move(onFalse)};
+  }
+  bool isForked() const { return forked.has_value(); }
+  std::optional<NodeFork> takeFork() { return std::exchange(forked, std::nullopt); }
+
   mlir::Type elementType(int64_t dataType) const;
 
 private:
@@ -105,6 +123,7 @@ private:
 
   std::vector<Binding> inputs;
   std::vector<Binding> outputs;
+  std::optional<NodeFork> forked;
 };
 
 /// Imports one node: reads it from the context and sets its results. Throws ImportError.

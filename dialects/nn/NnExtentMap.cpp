@@ -67,6 +67,9 @@ bool ExtentMap::equal(ArrayRef<Value> lhs, ArrayRef<Value> rhs) {
 ArrayRef<Value> ExtentMap::get(OpBuilder &builder, Value tensor) {
   if (auto it = extents.find(tensor); it != extents.end())
     return it->second;
+  // Asked for where the tensor starts, they can be used wherever it is.
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfterValue(tensor);
   SmallVector<Value> values;
   auto type = cast<RankedTensorType>(tensor.getType());
   for (int64_t d = 0; d < type.getRank(); ++d) {

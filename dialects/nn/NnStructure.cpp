@@ -79,3 +79,5 @@ LogicalResult LaunchOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShape
   }
   return success();
 }
+
+LogicalResult FailOp::verify() { return getMessage().empty() ? emitOpError("C1: the message is empty") : success(); }

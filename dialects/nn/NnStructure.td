@@ -4,6 +4,7 @@
 #define TENON_DIALECTS_NN_STRUCTURE
 
 include "dialects/nn/NnBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def NN_LaunchOp : NN_Op<"launch", [
     AttrSizedOperandSegments, DeclareOpInterfaceMethods<SymbolUserOpInterface>,
@@ -31,6 +32,38 @@ def NN_LaunchOp : NN_Op<"launch", [
     $callee `(` $inputs `)` (`scalars` `(` $scalars^ `:` type($scalars) `)`)? (`extents` `(` $extents^ `)`)? attr-dict `:`
     functional-type($inputs, $results)
   }];
+}
+
+def NN_FailOp : NN_Op<"fail", [MemoryEffects<[MemWrite]>]> {
+  let summary = "ends the run with an error";
+  let description = [{
+    The run returns TENON_INVALID_ARGUMENT with `message`. It stands where a branch of the model has no meaning: a rank that a
+    condition decides fits no node that follows.
+
+    - C1: `message` is not empty.
+
+    From no ONNX op; made by Import in regions of scf.if.
+    - Valid: `nn.fail "node 'conv' (Conv): input 0 has rank 2, expected 3 or more"`
+    - Invalid: `nn.fail ""` (C1)
+  }];
+  let arguments = (ins StrAttr:$message);
+  let assemblyFormat = "$message attr-dict";
+  let hasVerifier = 1;
+}
+
+def NN_OutputRankOp : NN_Op<"output_rank", [MemoryEffects<[MemWrite]>]> {
+  let summary = "says what rank an output of the model has in this run";
+  let description = [{
+    The tensor that main returns as result `output` has more dimensions than the output: its first ones, of extent 1, are no
+    dimensions of the output, which has the last `rank` ones. In main's own block.
+
+    From no ONNX op; made by Import where a condition decides the rank of an output.
+    - C1: `output` is not negative.
+    - Valid: `nn.output_rank 0, %rank`
+    - Invalid: `nn.output_rank -1, %rank` (C1)
+  }];
+  let arguments = (ins ConfinedAttr<I64Attr, [IntNonNegative]>:$output, Index:$rank);
+  let assemblyFormat = "$output `,` $rank attr-dict";
 }
 
 #endif // TENON_DIALECTS_NN_STRUCTURE

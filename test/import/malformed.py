@@ -540,8 +540,10 @@ def branches_of_two_ranks(folder):
     other = helper.make_graph([helper.make_node("Flatten", ["x"], ["f"]), helper.make_node("Unsqueeze", ["f", "z"], ["b"])], "e", [],
                               [value("b", (1, 2, 3))])
     zero = numpy_helper.from_array(np.array([0], np.int64), "z")
-    node = helper.make_node("If", ["flag"], ["y"], name="if", then_branch=then, else_branch=other)
-    return write(folder, model_of([node], [value("x"), value("flag", (), TensorProto.BOOL)], initializers=[zero]))
+    node = helper.make_node("If", ["flag"], ["r"], name="if", then_branch=then, else_branch=other)
+    # It takes neither a matrix nor rank 3.
+    last = helper.make_node("DepthToSpace", ["r"], ["y"], blocksize=2)
+    return write(folder, model_of([node, last], [value("x"), value("flag", (), TensorProto.BOOL)], initializers=[zero]))
 
 
 @case

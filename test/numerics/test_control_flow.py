@@ -78,7 +78,7 @@ def test_loop_that_collects(tmp_path, mode):
          helper.make_node("Mul", ["w", "x"], ["row"])],
         "body", [value("i", TensorProto.INT64, []), value("c", TensorProto.BOOL, []), value("v", shape=[3])],
         [value("go", TensorProto.BOOL, []), value("w", shape=[3]), value("row", shape=[3])])
-    model = build(tmp_path, "static" if mode == "dynamic" else mode, [helper.make_node("Loop", ["turns", "", "x"], ["last", "rows"], body=body)],
+    model = build(tmp_path, mode, [helper.make_node("Loop", ["turns", "", "x"], ["last", "rows"], body=body)],
                   {"turns": (TensorProto.INT64, []), "x": (TensorProto.FLOAT, [3])}, {"last": (TensorProto.FLOAT, [3]), "rows": (TensorProto.FLOAT, ["n", 3])})
     x = numpy.array([1, 2, 3], numpy.float32)
     for turns in (4, 1, 0):
@@ -87,7 +87,70 @@ def test_loop_that_collects(tmp_path, mode):
             state = state + numpy.float32(turn)
             rows.append(state * x)
         numpy.testing.assert_array_equal(results["last"], state)
-        numpy.testing.assert_array_equal(results["rows"], numpy.array(rows, numpy.float32).reshape(turns, 3))
+        # Extents that no row has told are 0.
+        columns = 0 if mode == "dynamic" and turns == 0 else 3
+        numpy.testing.assert_array_equal(results["rows"], numpy.array(rows, numpy.float32).reshape(turns, columns))
+
+
+def ranks_decided_by(condition):
+    """y = x without its unit dimension where the condition holds, else x."""
+    then = helper.make_graph([helper.make_node("Squeeze", ["x", "last"], ["a"])], "then", [], [value("a")])
+    other = helper.make_graph([helper.make_node("Identity", ["x"], ["b"])], "else", [], [value("b")])
+    return helper.make_node("If", [condition], ["y"], then_branch=then, else_branch=other)
+
+
+def test_a_rank_that_the_run_decides(tmp_path, mode):
+    """An output has the rank of the branch that was taken."""
+    model = build(tmp_path, mode, [ranks_decided_by("condition"), helper.make_node("Exp", ["y"], ["z"]), helper.make_node("ReduceSum", ["y"], ["sum"], keepdims=0)],
+                  {"condition": (TensorProto.BOOL, []), "x": (TensorProto.FLOAT, [4, 1])}, {"z": (TensorProto.FLOAT, []), "sum": (TensorProto.FLOAT, [])},
+                  [constant("last", numpy.array([-1]))])
+    x = numpy.random.default_rng(1).random((4, 1), dtype=numpy.float32)
+    for condition, squeezed in ((True, x[:, 0]), (False, x), (True, x[:, 0])):
+        results = model.run({"condition": numpy.array(condition), "x": x})
+        assert results["z"].shape == squeezed.shape
+        numpy.testing.assert_allclose(results["z"], numpy.exp(squeezed), rtol=1e-6)
+        numpy.testing.assert_allclose(results["sum"], x.sum(), rtol=1e-6)
+
+
+def test_a_branch_whose_rank_fits_nothing_fails_when_taken(tmp_path, mode):
+    """The product wants a matrix: the other branch compiles, and says what is wrong when it comes up."""
+    model = build(tmp_path, mode, [ranks_decided_by("condition"), helper.make_node("Gemm", ["y", "w"], ["z"], name="product")],
+                  {"condition": (TensorProto.BOOL, []), "x": (TensorProto.FLOAT, [2, 3, 1])}, {"z": (TensorProto.FLOAT, [])},
+                  [constant("last", numpy.array([-1])), constant("w", numpy.ones((3, 2), numpy.float32))])
+    x = numpy.arange(6, dtype=numpy.float32).reshape(2, 3, 1)
+    numpy.testing.assert_array_equal(model.run({"condition": numpy.array(True), "x": x})["z"], x[:, :, 0] @ numpy.ones((3, 2), numpy.float32))
+    with pytest.raises(tenon.RunError, match="node 'product' .Gemm.*rank 3"):
+        model.run({"condition": numpy.array(False), "x": x})
+
+
+def test_squeeze_of_what_the_run_decides(tmp_path, mode):
+    """Without axes; each unknown extent doubles the cases."""
+    model = build(tmp_path, mode, [helper.make_node("Squeeze", ["x"], ["y"]), helper.make_node("Neg", ["y"], ["z"])],
+                  {"x": (TensorProto.FLOAT, ["a", 3, "b"])}, {"z": (TensorProto.FLOAT, [])})
+    for shape in ((1, 3, 1), (2, 3, 1), (1, 3, 4), (5, 3, 2), (1, 3, 1)):
+        x = numpy.random.default_rng(1).random(shape, dtype=numpy.float32)
+        result = model.run({"x": x})["z"]
+        assert result.shape == numpy.squeeze(x).shape
+        numpy.testing.assert_array_equal(result, -numpy.squeeze(x))
+
+
+def test_ranks_that_differ_inside_a_loop_are_refused(tmp_path, mode):
+    body = helper.make_graph([ranks_decided_by("c"), helper.make_node("Identity", ["c"], ["go"])], "body",
+                             [value("i", TensorProto.INT64, []), value("c", TensorProto.BOOL, []), value("v")],
+                             [value("go", TensorProto.BOOL, []), value("y")])
+    with pytest.raises(tenon.CompileError, match="rank 2 or 1"):
+        build(tmp_path, mode, [helper.make_node("Loop", ["turns", "", "x"], ["result"], body=body)],
+              {"turns": (TensorProto.INT64, []), "x": (TensorProto.FLOAT, [4, 1])}, {"result": (TensorProto.FLOAT, [])}, [constant("last", numpy.array([-1]))])
+
+
+def test_loop_that_collects_rows_of_unknown_length(tmp_path, mode):
+    body = helper.make_graph([helper.make_node("Identity", ["c"], ["go"]), helper.make_node("Add", ["x", "x"], ["row"])], "body",
+                             [value("i", TensorProto.INT64, []), value("c", TensorProto.BOOL, [])], [value("go", TensorProto.BOOL, []), value("row")])
+    model = build(tmp_path, mode, [helper.make_node("Loop", ["turns", ""], ["rows"], body=body)],
+                  {"turns": (TensorProto.INT64, []), "x": (TensorProto.FLOAT, ["n", 2])}, {"rows": (TensorProto.FLOAT, [])})
+    x = numpy.random.default_rng(1).random((3, 2), dtype=numpy.float32)
+    for turns in (1, 4):
+        numpy.testing.assert_array_equal(model.run({"turns": numpy.array(turns), "x": x})["rows"], numpy.stack([x + x] * turns))
 
 
 @pytest.mark.parametrize("reverse", [0, 1])

@@ -101,6 +101,28 @@ TEST_F(Outputs, OfAnAllocator) {
   EXPECT_EQ(outputs[0].flags, TENON_SESSION_OWNED);
 }
 
+// y of declared rank 2 has one dimension in this run, the last one.
+TEST(OutputRank, LessThanDeclared) {
+  auto plan = [](tenon_host *, const int64_t *, int64_t *) -> int32_t { return TENON_OK; };
+  auto run = [](tenon_host *host, const void *const *inputs, const int64_t *, void *, const void *) -> int32_t {
+    int64_t dims[] = {3, -1};
+    void *y = host->output(host, 0, dims);
+    if (!y)
+      return TENON_INTERNAL;
+    memcpy(y, inputs[0], 12);
+    return TENON_OK;
+  };
+  TestModel model(plan, run);
+  model.input("x", TENON_F32, {3}).output("y", TENON_F32, {-1, 3});
+  Opened opened(model.finish());
+  std::vector<float> x = {1, 2, 3};
+  std::vector<tenon_tensor> outputs(1);
+  ASSERT_EQ(opened.run({tensor(x, {3})}, outputs), TENON_OK) << opened.error();
+  EXPECT_EQ(outputs[0].rank, 1u);
+  EXPECT_EQ(dims(outputs[0]), (std::vector<int64_t>{3}));
+  EXPECT_EQ(values<float>(outputs[0]), x);
+}
+
 // A decoder's cache: present[1,2,t+1,2] = concat(past[1,2,t,2], step[1,2,1,2]) over dimension 2; total = sum(past).
 struct Cache {
   static int32_t plan(tenon_host *, const int64_t *inputDims, int64_t *table) {

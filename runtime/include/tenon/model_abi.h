@@ -93,7 +93,8 @@ struct tenon_host {
   int32_t (*parallel)(tenon_host *host, tenon_task_fn fn, const int64_t *args, int64_t tasks, int64_t work,
                       uint32_t kernel);
 
-  /* Tells the extents of output `index` and returns the memory to write it to: dense, row-major, aligned to the
+  /* Tells the extents of output `index`, as many as its rank or fewer: then the rank of this run is less, and an entry
+   * of -1 ends them. Returns the memory to write it to: dense, row-major, aligned to the
    * element size at least. NULL means failure (the status was recorded). Called exactly once per output and run. */
   void *(*output)(tenon_host *host, uint32_t index, const int64_t *dims);
 

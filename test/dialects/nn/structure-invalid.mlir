@@ -77,3 +77,19 @@ func.func @main(%x: tensor<?xf32>) {
   %0 = nn.launch @k(%x) : (tensor<?xf32>) -> tensor<?xf32>
   return
 }
+
+// -----
+
+func.func @main() {
+  // expected-error @below {{C1: the message is empty}}
+  nn.fail ""
+  return
+}
+
+// -----
+
+func.func @main(%rank: index) {
+  // expected-error @below {{attribute 'output' failed to satisfy constraint: 64-bit signless integer attribute whose value is non-negative}}
+  "nn.output_rank"(%rank) {output = -1 : i64} : (index) -> ()
+  return
+}

@@ -21,3 +21,14 @@ func.func @main(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xi1>) {
   %1 = nn.launch @is_nan(%0) scalars(%n : index) extents(%n) : (tensor<?xf32>) -> tensor<?xi1>
   return %0, %1 : tensor<?xf32>, tensor<?xi1>
 }
+
+// CHECK-LABEL: @ranks
+func.func @ranks(%rank: index, %condition: i1) {
+  scf.if %condition {
+    // CHECK: nn.fail "node 'conv' (Conv): input 0 has rank 2"
+    nn.fail "node 'conv' (Conv): input 0 has rank 2"
+  }
+  // CHECK: nn.output_rank 0, %{{.*}}
+  nn.output_rank 0, %rank
+  return
+}
