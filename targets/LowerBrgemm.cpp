@@ -122,7 +122,23 @@ private:
       }
       loaded.push_back(convert(value));
     }
+    if (op.getPrefetchB())
+      prefetchB(position);
     return loaded;
+  }
+
+  /// Asks for what a packed B has further on. It is one stream over all panels, but processors that fetch ahead on
+  /// their own stop at the ends of pages, and weights are many pages that are read once.
+  void prefetchB(Value position) {
+    constexpr int64_t aheadBytes = 4096, lineBytes = 64;
+    int64_t elementBytes = op.getB().getType().getElementType().getIntOrFloatBitWidth() / 8;
+    auto nr = static_cast<int64_t>(op.getNr());
+    for (int64_t column = 0; column < vectors * lanes; column += lineBytes / elementBytes) {
+      Value at = add(position, multiply(index(column / nr), op.getPanelStep()));
+      at = add(at, index(column % nr + aheadBytes / elementBytes));
+      memref::PrefetchOp::create(builder, loc, op.getB(), at, /*isWrite=*/false, /*localityHint=*/3,
+                                 /*isDataCache=*/true);
+    }
   }
 
   /// How many sums each element of the tile is split into, by k modulo that number: a chain of multiply-adds takes its

@@ -7,6 +7,7 @@
 
 #include "compiler/Layout/PackedConstant.h"
 #include "compiler/Layout/Passes.h"
+#include "compiler/Layout/SplitStrides.h"
 #include "compiler/Layout/WinogradFilter.h"
 
 #include "dialects/nn/Nn.h"
@@ -207,6 +208,9 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     for (Operation *op : ops) {
       OpBuilder builder(op);
       if (auto convolution = dyn_cast<nn::ConvOp>(op)) {
+        if (winograd)
+          convolution = splitStrides(builder, convolution, weightBytes);
+        builder.setInsertionPoint(convolution);
         moreBytes += packConvolution(builder, convolution, winograd ? weightBytes : -1);
         continue;
       }

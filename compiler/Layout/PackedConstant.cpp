@@ -66,6 +66,21 @@ ElementsAttr packConstant(ElementsAttr attribute, const MatrixView &view, Ranked
   return packedAttribute(type, std::move(blob), size);
 }
 
+ElementsAttr gatherConstant(ElementsAttr attribute, ArrayRef<int64_t> places, RankedTensorType type) {
+  size_t size = elementBytes(type.getElementType());
+  auto dense = dyn_cast<DenseElementsAttr>(attribute);
+  size_t step = dense && dense.isSplat() ? 0 : size;
+  ArrayRef<char> source = bytesOf(attribute);
+  AsmResourceBlob blob = HeapAsmResourceBlob::allocate(std::max<size_t>(places.size() * size, 1), weightAlignment);
+  char *target = blob.getMutableData().data();
+  std::memset(target, 0, places.size() * size);
+  for (auto [i, place] : llvm::enumerate(places))
+    if (place >= 0)
+      std::memcpy(target + i * size, source.data() + place * step, size);
+  releasePages(source);
+  return packedAttribute(type, std::move(blob), size);
+}
+
 ElementsAttr packProducts(ElementsAttr filter, int64_t nr, ArrayRef<SmallVector<double>> weights) {
   auto filterType = cast<RankedTensorType>(filter.getType());
   int64_t F = filterType.getDimSize(0), C = filterType.getDimSize(1), window = weights.front().size();

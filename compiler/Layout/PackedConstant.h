@@ -24,6 +24,11 @@ bool isReadable(mlir::ElementsAttr attribute);
 /// attribute is one that isReadable.
 mlir::ElementsAttr packConstant(mlir::ElementsAttr attribute, const MatrixView &view, mlir::RankedTensorType type);
 
+/// The constant of `type` whose element i is element places[i] of the attribute, or 0 where that is negative. The
+/// attribute is one that isReadable.
+mlir::ElementsAttr gatherConstant(mlir::ElementsAttr attribute, llvm::ArrayRef<int64_t> places,
+                                  mlir::RankedTensorType type);
+
 /// [positions, ceil(F / nr), C, nr] of a constant f32 [F, C, window...]: element (p, c, f) is the sum over w of
 /// weights[p][w] * filter[f, c, w], in double precision and rounded once. The attribute is one that isReadable.
 mlir::ElementsAttr packProducts(mlir::ElementsAttr filter, int64_t nr,

@@ -63,6 +63,11 @@ Estimate estimate(const Problem &problem, int64_t outputs, int64_t weightBytes) 
 /// multiply them.
 int64_t mostPositions(const Problem &problem) { return problem.dimensions.size() == 1 ? 8 : 6; }
 
+bool fits(const Problem &problem, int64_t outputs) {
+  int64_t most = mostPositions(problem);
+  return llvm::all_of(problem.dimensions, [&](const auto &d) { return outputs + d.taps - 1 <= most; });
+}
+
 /// The convolution's numbers, if the algorithm covers it.
 std::optional<Problem> describe(nn::ConvOp op) {
   auto input = cast<RankedTensorType>(op.getInput().getType()), result = cast<RankedTensorType>(op.getType());
@@ -96,10 +101,7 @@ int64_t chooseWinograd(nn::ConvOp op, int64_t weightBytes) {
   std::optional<Problem> problem = describe(op);
   int64_t best = 0;
   double fewest = 0;
-  for (int64_t outputs = 2; problem && outputs <= 4; ++outputs) {
-    int64_t most = mostPositions(*problem);
-    if (llvm::any_of(problem->dimensions, [&](const auto &d) { return outputs + d.taps - 1 > most; }))
-      break;
+  for (int64_t outputs = 2; problem && outputs <= 4 && fits(*problem, outputs); ++outputs) {
     Estimate cycles = estimate(*problem, outputs, weightBytes);
     if (cycles.winograd < 0.9 * cycles.direct && (best == 0 || cycles.winograd < fewest)) {
       best = outputs;
@@ -107,6 +109,34 @@ int64_t chooseWinograd(nn::ConvOp op, int64_t weightBytes) {
     }
   }
   return best;
+}
+
+bool paysToSplit(nn::ConvOp op, ArrayRef<int64_t> kernel, int64_t phases, int64_t weightBytes) {
+  constexpr double movement = 24; // lane cycles per element of the input: measured
+  constexpr double enough = 0.75; // of the time of direct sums; the estimate is rough
+  auto input = cast<RankedTensorType>(op.getInput().getType()), result = cast<RankedTensorType>(op.getType());
+  Problem problem;
+  problem.channels = phases * input.getShape().back();
+  problem.filters = result.getShape().back();
+  problem.lines = ShapedType::isDynamic(result.getDimSize(0)) ? 1 : result.getDimSize(0);
+  double direct = problem.channels / phases * problem.filters * *problem.lines, moved = *problem.lines * movement;
+  for (auto [d, taps] : llvm::enumerate(kernel)) {
+    int64_t extent = result.getDimSize(1 + d);
+    direct *= extent * op.getKernel()[d];
+    moved *= input.getDimSize(1 + d);
+    if (taps > 1)
+      problem.dimensions.push_back({extent, taps, /*dilation=*/1});
+    else
+      problem.lines = *problem.lines * extent;
+  }
+  // The schedule transforms lines and pixels only.
+  if (problem.dimensions.empty() || (kernel.size() == 3 && kernel.front() != 1))
+    return false;
+  moved *= input.getShape().back();
+  for (int64_t outputs = 2; outputs <= 4; ++outputs)
+    if (fits(problem, outputs) && estimate(problem, outputs, weightBytes).winograd + moved < enough * direct)
+      return true;
+  return false;
 }
 
 ElementsAttr transformFilter(ElementsAttr filter, nn::PackingAttr packing) {

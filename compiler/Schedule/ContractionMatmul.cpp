@@ -29,6 +29,9 @@ constexpr int64_t wantedTasks = 16;
 /// Rows up to which an unpacked B is read where it is.
 constexpr int64_t mostFewRows = 2;
 
+/// With more rows B is in the cache for most of them.
+constexpr int64_t mostRowsThatWait = 128;
+
 std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
 
 class MatmulSchedule {
@@ -465,6 +468,7 @@ private:
       if (bSource == Source::packed) {
         Value panel = e.div(column, e.constant(nr));
         inside = e.add(e.mul(panel, shape.panelStep), e.rem(column, e.constant(nr)));
+        shape.prefetchB = known(M).value_or(0) <= mostRowsThatWait;
       } else {
         shape.bStep = N;
         shape.panelStep = e.constant(0);

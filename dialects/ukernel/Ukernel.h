@@ -27,7 +27,7 @@ struct BrgemmShape {
   mlir::Value columns; ///< null: all columns are wanted
   int64_t vectors = 1, nr = 16;
   mlir::VectorType accumulator; ///< vector<L x acc>
-  bool maskB = false;
+  bool maskB = false, prefetchB = false;
 };
 
 } // namespace tenon::ukernel

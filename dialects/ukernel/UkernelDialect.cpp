@@ -71,6 +71,8 @@ void BrgemmOp::build(OpBuilder &builder, OperationState &state, const BrgemmShap
   properties.nr = builder.getI64IntegerAttr(shape.nr);
   if (shape.maskB)
     properties.mask_b = builder.getUnitAttr();
+  if (shape.prefetchB)
+    properties.prefetch_b = builder.getUnitAttr();
   Type index = builder.getIndexType();
   SmallVector<Type> types = {shape.accumulator, index, index};
   if (shape.columns)

@@ -64,6 +64,8 @@ def Ukernel_BrgemmOp : Ukernel_Op<"brgemm", [AttrSizedOperandSegments, SingleBlo
     columns (1 to NR) are wanted and the region takes a fourth argument, a mask vector<L x i1> of the wanted ones; B is read in
     whole vectors all the same, unless `mask_b` says that there is no memory behind the last column.
 
+    `prefetch_b` says that B comes from far and is read few times, so that asking for it ahead pays.
+
     The product is taken in the type of the accumulator: f16 and bf16 operands are converted when loaded; integers wrap.
 
     C1: `rows` is not empty, `vectors` is positive. C2: `batch`, `a_steps` and `b_steps` have the same length. C3: L divides `nr`.
@@ -74,7 +76,7 @@ def Ukernel_BrgemmOp : Ukernel_Op<"brgemm", [AttrSizedOperandSegments, SingleBlo
   let arguments = (ins Ukernel_Buffer:$a, Index:$a_offset, Variadic<Index>:$rows, Index:$a_k_step, Ukernel_Buffer:$b,
                        Index:$b_offset, Index:$b_k_step, Index:$panel_step, Index:$k, Variadic<Index>:$batch, Variadic<Index>:$a_steps,
                        Variadic<Index>:$b_steps, Optional<Index>:$columns, I64Attr:$vectors, I64Attr:$nr,
-                       UnitAttr:$mask_b);
+                       UnitAttr:$mask_b, UnitAttr:$prefetch_b);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{
     $a `[` $a_offset `]` `rows` `(` $rows `)` `step` `(` $a_k_step `)` `,` $b `[` $b_offset `]` `steps` `(` $b_k_step `,` $panel_step `)`

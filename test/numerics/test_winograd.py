@@ -58,8 +58,9 @@ CASES = [
 ]
 
 
-def model(x, w, pads, epilogue, dynamic, dilation=1):
-    nodes = [helper.make_node("Conv", ["x", "w"], ["c"], kernel_shape=w.shape[2:], pads=pads, dilations=[dilation] * (x.ndim - 2))]
+def model(x, w, pads, epilogue, dynamic, dilation=1, strides=None):
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"], kernel_shape=w.shape[2:], pads=pads, dilations=[dilation] * (x.ndim - 2),
+                              strides=strides or [1] * (x.ndim - 2))]
     if epilogue == "silu":
         nodes += [helper.make_node("Sigmoid", ["c"], ["s"]), helper.make_node("Mul", ["c", "s"], ["y"])]
     else:
@@ -87,6 +88,36 @@ def test_results(tmp_path, build, case, dynamic):
     assert results[0].shape == expected.shape
     limit = BOUND * sums(abs(x), abs(w), pads, dilation).max()
     numpy.testing.assert_allclose(results[0], expected, rtol=0, atol=limit)
+
+
+# Input shape, filters, kernel, pads, strides.
+STRIDED = [
+    ((1, 3, 64, 64), 32, (7, 7), (3, 3, 3, 3), (2, 2)),
+    ((2, 3, 63, 50), 32, (7, 7), (2, 3, 3, 2), (2, 2)),
+    ((1, 24, 21, 30), 40, (5, 5), (2, 2, 2, 2), (2, 2)),
+    ((1, 24, 22, 30), 40, (6, 5), (0, 1, 0, 3), (2, 1)),
+    ((1, 24, 40, 41), 40, (9, 9), (4, 4, 4, 4), (3, 3)),
+    ((2, 128, 120), 128, (7,), (3, 3), (2,)),
+    ((1, 128, 121), 160, (12,), (0, 5), (3,)),
+    ((1, 128, 1, 190), 128, (1, 8), (0, 3, 0, 3), (1, 2)),
+]
+
+
+@pytest.mark.parametrize("case", STRIDED, ids=lambda case: "x".join(map(str, case[0])) + f"-{'x'.join(map(str, case[2]))}-{'x'.join(map(str, case[4]))}")
+def test_strides(tmp_path, build, case):
+    """The phases of the input become channels, and the stride one."""
+    shape, filters, kernel, pads, strides = case
+    generator = numpy.random.default_rng(11)
+    x = generator.uniform(-1, 1, shape).astype(numpy.float32)
+    w = generator.uniform(-1, 1, (filters, shape[1], *kernel)).astype(numpy.float32)
+    library = tenon.compile(model(x, w, pads, "Relu", False, strides=strides), tmp_path / "model.so", cpu=CPU)
+    report = json.loads(subprocess.run([build / "bin/tenon", "inspect", library, "--json"], capture_output=True, check=True).stdout)
+    assert "winograd" in [kernel["path"] for kernel in report["kernels"]]
+    places = (slice(None), slice(None), *(slice(None, None, stride) for stride in strides))
+    expected = numpy.maximum(sums(x, w, pads)[places], 0)
+    result = tenon.load(library).run({"x": x})["y"]
+    assert result.shape == expected.shape
+    numpy.testing.assert_allclose(result, expected, rtol=0, atol=BOUND * sums(abs(x), abs(w), pads).max())
 
 
 def test_one_artefact_for_all_sizes(tmp_path):

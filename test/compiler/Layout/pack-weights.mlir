@@ -93,6 +93,20 @@ func.func @no_winograd(%x: tensor<1x64x64x2xf32>) -> (tensor<1x64x64x4xf32>, ten
   return %0, %1 : tensor<1x64x64x4xf32>, tensor<1x32x32x4xf32>
 }
 
+// The phases of a strided convolution's input become channels where that makes Winograd's algorithm pay.
+// CHECK-LABEL: func @strided
+// CHECK: nn.reshape {{.*}} -> tensor<?x32x2x32x2x3xf32>
+// CHECK: nn.transpose {{.*}} {permutation = array<i64: 0, 1, 3, 2, 4, 5>}
+// CHECK: nn.reshape {{.*}} -> tensor<?x32x32x12xf32>
+// CHECK: nn.conv {{.*}} kernel = array<i64: 4, 4>, packing = #nn.packing<nr = 16, columns = 32, winograd = 3>, pads = array<i64: 2, 2, 1, 1>, strides = array<i64: 1, 1>}
+// DIRECT-LABEL: func @strided
+// DIRECT: nn.conv {{.*}} strides = array<i64: 2, 2>}
+func.func @strided(%x: tensor<?x64x64x3xf32>) -> tensor<?x32x32x32xf32> {
+  %w = nn.constant dense<1.0> : tensor<32x3x7x7xf32>
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 7, 7>, strides = array<i64: 2, 2>, pads = array<i64: 3, 3, 3, 3>, dilations = array<i64: 1, 1>} : (tensor<?x64x64x3xf32>, tensor<32x3x7x7xf32>) -> tensor<?x32x32x32xf32>
+  return %0 : tensor<?x32x32x32xf32>
+}
+
 // One filter is a panel of one column: contiguous.
 // CHECK-LABEL: func @one_filter
 // CHECK: nn.constant dense<{{\[}}{{\[}}{{\[}}[1.000000e+00], [3.000000e+00], [2.000000e+00], [4.000000e+00]]]]> : tensor<1x1x4x1xf32>

@@ -1,0 +1,17 @@
+//===- SplitStrides.h - strided convolutions as ones of unit stride ---------------------------===//
+
+#ifndef TENON_COMPILER_LAYOUT_SPLITSTRIDES_H
+#define TENON_COMPILER_LAYOUT_SPLITSTRIDES_H
+
+#include "dialects/nn/Nn.h"
+
+namespace tenon::layout {
+
+/// Where it makes Winograd's algorithm possible and that pays, replaces a strided channels-last convolution with a
+/// constant filter by one of unit stride on the phases of its input. Returns that, or `op` itself.
+/// `weightBytes`: of all constants of the model.
+nn::ConvOp splitStrides(mlir::OpBuilder &b, nn::ConvOp op, int64_t weightBytes);
+
+} // namespace tenon::layout
+
+#endif // TENON_COMPILER_LAYOUT_SPLITSTRIDES_H
