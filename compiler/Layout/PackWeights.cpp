@@ -8,6 +8,7 @@
 #include "compiler/Layout/PackedConstant.h"
 #include "compiler/Layout/Passes.h"
 #include "compiler/Layout/SplitStrides.h"
+#include "compiler/Layout/UsualExtents.h"
 #include "compiler/Layout/WinogradFilter.h"
 
 #include "dialects/nn/Nn.h"
@@ -143,7 +144,7 @@ Value packAtRunTime(OpBuilder &b, Location loc, Value filter, int64_t matrices, 
 
 /// `weightBytes`: of all constants, for the choice of an algorithm that needs more of them; -1: none may.
 /// Returns the bytes that it takes more than a filter packed as it is.
-int64_t packConvolution(OpBuilder &b, nn::ConvOp op, int64_t weightBytes) {
+int64_t packConvolution(OpBuilder &b, nn::ConvOp op, const UsualExtents &usual, int64_t weightBytes) {
   RankedTensorType filter = typeOf(op.getFilter());
   int64_t input = typeOf(op.getInput()).getShape().back(), groups = op.getGroups();
   if (op.getPacking() || !op.getChannelsLast() || !filter.hasStaticShape() || ShapedType::isDynamic(input))
@@ -166,7 +167,7 @@ int64_t packConvolution(OpBuilder &b, nn::ConvOp op, int64_t weightBytes) {
   Value packed;
   int64_t moreBytes = 0;
   ElementsAttr constant = readableConstant(op.getFilter());
-  if (int64_t outputs = constant && weightBytes >= 0 ? chooseWinograd(op, weightBytes) : 0) {
+  if (int64_t outputs = constant && weightBytes >= 0 ? chooseWinograd(op, usual.of(op.getResult()), weightBytes) : 0) {
     packing = nn::PackingAttr::get(op.getContext(), nr, columns, outputs);
     ElementsAttr transformed = transformFilter(constant, packing);
     packed = nn::ConstantOp::create(b, loc, transformed.getType(), transformed);
@@ -205,13 +206,14 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
       else if (isa<nn::ConstantOp>(op))
         weightBytes += bytesOf(typeOf(op->getResult(0)));
     });
+    UsualExtents usual(getOperation());
     for (Operation *op : ops) {
       OpBuilder builder(op);
       if (auto convolution = dyn_cast<nn::ConvOp>(op)) {
         if (winograd)
           convolution = splitStrides(builder, convolution, weightBytes);
         builder.setInsertionPoint(convolution);
-        moreBytes += packConvolution(builder, convolution, winograd ? weightBytes : -1);
+        moreBytes += packConvolution(builder, convolution, usual, winograd ? weightBytes : -1);
         continue;
       }
       auto matmul = cast<nn::MatmulOp>(op);

@@ -15,8 +15,6 @@ namespace tenon::layout {
 
 namespace {
 
-constexpr int64_t usualExtent = 40; // where the model does not say
-
 constexpr int64_t lastLevelBytes = 12 << 20; // what a model may expect of a cache that several cores share
 
 /// A convolution as far as the choice depends on it.
@@ -26,7 +24,7 @@ struct Problem {
     int64_t extent, taps, dilation; ///< `extent` of the result
   };
   double channels, filters;
-  std::optional<double> lines; ///< results in all other dimensions, if they are known
+  double lines; ///< results in all other dimensions
   SmallVector<Dimension> dimensions;
 };
 
@@ -42,9 +40,9 @@ struct Estimate {
 Estimate estimate(const Problem &problem, int64_t outputs, int64_t weightBytes) {
   constexpr double passesPerDimension = 3; // vector instructions per element of a tile: measured
   // Read in the time of one lane's multiply-add: from the last level of cache, if it holds all of the model's weights,
-  // else from memory.
-  double bytesPerMultiplyAdd = weightBytes <= lastLevelBytes ? 1.5 : 0.3;
-  double tiles = problem.lines.value_or(64), results = tiles, positions = 1, window = 1;
+  // which transformed are about twice as many, else from memory.
+  double bytesPerMultiplyAdd = 2 * weightBytes <= lastLevelBytes ? 1.5 : 0.3;
+  double tiles = problem.lines, results = tiles, positions = 1, window = 1;
   for (const Problem::Dimension &d : problem.dimensions) {
     // Results a dilation apart share a tile.
     tiles *= d.dilation * llvm::divideCeil(llvm::divideCeil(d.extent, d.dilation), outputs);
@@ -69,7 +67,7 @@ bool fits(const Problem &problem, int64_t outputs) {
 }
 
 /// The convolution's numbers, if the algorithm covers it.
-std::optional<Problem> describe(nn::ConvOp op) {
+std::optional<Problem> describe(nn::ConvOp op, ArrayRef<int64_t> extents) {
   auto input = cast<RankedTensorType>(op.getInput().getType()), result = cast<RankedTensorType>(op.getType());
   // The schedule transforms lines and pixels only.
   bool hasPlanes = op.getKernel().size() == 3 && op.getKernel().front() != 1;
@@ -80,15 +78,13 @@ std::optional<Problem> describe(nn::ConvOp op) {
   Problem problem;
   problem.channels = input.getShape().back();
   problem.filters = result.getShape().back();
-  problem.lines = ShapedType::isDynamic(result.getDimSize(0)) ? 1 : result.getDimSize(0);
+  problem.lines = extents.front();
   for (auto [d, taps] : llvm::enumerate(op.getKernel())) {
-    int64_t extent = result.getDimSize(1 + d), dilation = op.getDilations()[d];
+    int64_t extent = extents[1 + d], dilation = op.getDilations()[d];
     if (taps > 1)
-      problem.dimensions.push_back({ShapedType::isDynamic(extent) ? usualExtent * dilation : extent, taps, dilation});
-    else if (ShapedType::isDynamic(extent))
-      problem.lines.reset();
-    else if (problem.lines)
-      problem.lines = *problem.lines * extent;
+      problem.dimensions.push_back({extent, taps, dilation});
+    else
+      problem.lines *= extent;
   }
   if (problem.dimensions.empty())
     return std::nullopt;
@@ -97,8 +93,8 @@ std::optional<Problem> describe(nn::ConvOp op) {
 
 } // namespace
 
-int64_t chooseWinograd(nn::ConvOp op, int64_t weightBytes) {
-  std::optional<Problem> problem = describe(op);
+int64_t chooseWinograd(nn::ConvOp op, ArrayRef<int64_t> extents, int64_t weightBytes) {
+  std::optional<Problem> problem = describe(op, extents);
   int64_t best = 0;
   double fewest = 0;
   for (int64_t outputs = 2; problem && outputs <= 4 && fits(*problem, outputs); ++outputs) {
@@ -119,7 +115,7 @@ bool paysToSplit(nn::ConvOp op, ArrayRef<int64_t> kernel, int64_t phases, int64_
   problem.channels = phases * input.getShape().back();
   problem.filters = result.getShape().back();
   problem.lines = ShapedType::isDynamic(result.getDimSize(0)) ? 1 : result.getDimSize(0);
-  double direct = problem.channels / phases * problem.filters * *problem.lines, moved = *problem.lines * movement;
+  double direct = problem.channels / phases * problem.filters * problem.lines, moved = problem.lines * movement;
   for (auto [d, taps] : llvm::enumerate(kernel)) {
     int64_t extent = result.getDimSize(1 + d);
     direct *= extent * op.getKernel()[d];
@@ -127,7 +123,7 @@ bool paysToSplit(nn::ConvOp op, ArrayRef<int64_t> kernel, int64_t phases, int64_
     if (taps > 1)
       problem.dimensions.push_back({extent, taps, /*dilation=*/1});
     else
-      problem.lines = *problem.lines * extent;
+      problem.lines *= extent;
   }
   // The schedule transforms lines and pixels only.
   if (problem.dimensions.empty() || (kernel.size() == 3 && kernel.front() != 1))

@@ -8,9 +8,10 @@
 namespace tenon::layout {
 
 /// Results per tile and dimension with the fewest estimated cycles; 0: direct sums are faster, or the convolution is
-/// none that the algorithm covers (unit strides, one group, windows in at most two dimensions, f32). `weightBytes`: of
+/// none that the algorithm covers (unit strides, one group, windows in at most two dimensions, f32). `extents`: of the
+/// result, dynamic ones guessed. `weightBytes`: of
 /// all constants of the model.
-int64_t chooseWinograd(nn::ConvOp op, int64_t weightBytes);
+int64_t chooseWinograd(nn::ConvOp op, llvm::ArrayRef<int64_t> extents, int64_t weightBytes);
 
 /// Whether Winograd's algorithm on a window of `kernel` and `phases` times the channels, unit strides, is faster than
 /// the strided convolution `op`, the movement of the input counted.

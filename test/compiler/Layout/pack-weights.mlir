@@ -107,6 +107,19 @@ func.func @strided(%x: tensor<?x64x64x3xf32>) -> tensor<?x32x32x32xf32> {
   return %0 : tensor<?x32x32x32xf32>
 }
 
+// Extents that the run time knows are guessed from inputs of a usual size: a deep layer of an image is small, and small tiles fit it.
+// CHECK-LABEL: func @deep
+// CHECK: nn.conv {{.*}} strides = array<i64: 8, 8>
+// CHECK: nn.conv {{.*}} strides = array<i64: 8, 8>
+// CHECK: nn.conv {{.*}} packing = #nn.packing<nr = 16, columns = 64, winograd = 3>
+func.func @deep(%x: tensor<?x?x?x64xf32>) -> tensor<?x?x?x64xf32> {
+  %w = nn.constant dense<16.0> : tensor<64x64x3x3xf32>
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 8, 8>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<?x?x?x64xf32>, tensor<64x64x3x3xf32>) -> tensor<?x?x?x64xf32>
+  %1 = nn.conv %0, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 8, 8>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<?x?x?x64xf32>, tensor<64x64x3x3xf32>) -> tensor<?x?x?x64xf32>
+  %2 = nn.conv %1, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<?x?x?x64xf32>, tensor<64x64x3x3xf32>) -> tensor<?x?x?x64xf32>
+  return %2 : tensor<?x?x?x64xf32>
+}
+
 // One filter is a panel of one column: contiguous.
 // CHECK-LABEL: func @one_filter
 // CHECK: nn.constant dense<{{\[}}{{\[}}{{\[}}[1.000000e+00], [3.000000e+00], [2.000000e+00], [4.000000e+00]]]]> : tensor<1x1x4x1xf32>

@@ -1,0 +1,116 @@
+//===- UsualExtents.cpp - what extents will be like that only the run time knows --------------===//
+//
+// Ops are visited in order, so that every operand has been: extents of results are reified into a block that is thrown
+// away, and folded on the numbers of the operands.
+//
+//===---------------------------------------------------------------------------------------===//
+
+#include "compiler/Layout/UsualExtents.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+using namespace mlir;
+
+namespace tenon::layout {
+
+/// A dimension of a model's input; its first one is the batch.
+static constexpr int64_t usualInput = 320;
+/// What nothing is known of.
+static constexpr int64_t usualExtent = 40;
+
+UsualExtents::UsualExtents(Operation *module) {
+  OwningOpRef<ModuleOp> holder = ModuleOp::create(module->getLoc());
+  Block *block = holder->getBody();
+  module->walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (auto main = dyn_cast<func::FuncOp>(op)) {
+      for (BlockArgument argument : main.getArguments())
+        if (auto type = dyn_cast<RankedTensorType>(argument.getType())) {
+          SmallVector<int64_t> extents(type.getShape());
+          for (auto [d, extent] : llvm::enumerate(extents))
+            if (ShapedType::isDynamic(extent))
+              extent = d == 0 ? 1 : usualInput;
+          tensors[argument] = extents;
+        }
+      return;
+    }
+    OpBuilder scratch = OpBuilder::atBlockEnd(block);
+    visit(op, scratch);
+  });
+}
+
+void UsualExtents::visit(Operation *op, OpBuilder &scratch) {
+  evaluate(op);
+  bool isDynamic = llvm::any_of(op->getResultTypes(), [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && !tensor.hasStaticShape();
+  });
+  if (!isDynamic)
+    return;
+  Block *block = scratch.getInsertionBlock();
+  Operation *last = block->empty() ? nullptr : &block->back();
+  auto shapes = nn::reifyExtents(scratch, op);
+  for (Operation &made : llvm::make_range(last ? std::next(last->getIterator()) : block->begin(), block->end()))
+    evaluate(&made);
+  for (OpResult result : op->getResults()) {
+    auto type = dyn_cast<RankedTensorType>(result.getType());
+    if (!type)
+      continue;
+    SmallVector<int64_t> extents(type.getShape());
+    for (auto [d, extent] : llvm::enumerate(extents)) {
+      if (!ShapedType::isDynamic(extent))
+        continue;
+      std::optional<int64_t> number;
+      if (succeeded(shapes) && (*shapes)[result.getResultNumber()][d])
+        number = numberOf((*shapes)[result.getResultNumber()][d]);
+      extent = number && *number >= 0 ? *number : usualExtent;
+    }
+    tensors[result] = extents;
+  }
+}
+
+/// Folds an op on scalars whose operands have numbers.
+void UsualExtents::evaluate(Operation *op) {
+  if (op->getNumResults() != 1 || op->getNumRegions() != 0 || isa<ShapedType>(op->getResult(0).getType()))
+    return;
+  Value result = op->getResult(0);
+  if (auto dim = dyn_cast<tensor::DimOp>(op)) {
+    std::optional<int64_t> d = dim.getConstantIndex();
+    auto type = dyn_cast<RankedTensorType>(dim.getSource().getType());
+    if (d && type && *d >= 0 && *d < type.getRank())
+      scalars[result] = IntegerAttr::get(result.getType(), of(dim.getSource())[*d]);
+    return;
+  }
+  SmallVector<Attribute> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(scalars.lookup(operand));
+  SmallVector<OpFoldResult> folded;
+  if (failed(op->fold(operands, folded)) || folded.size() != 1)
+    return;
+  if (auto attribute = dyn_cast<Attribute>(folded.front()))
+    scalars[result] = attribute;
+  else if (Attribute known = scalars.lookup(cast<Value>(folded.front())))
+    scalars[result] = known;
+}
+
+std::optional<int64_t> UsualExtents::numberOf(OpFoldResult value) const {
+  if (std::optional<int64_t> constant = getConstantIntValue(value))
+    return constant;
+  auto integer = dyn_cast_or_null<IntegerAttr>(scalars.lookup(cast<Value>(value)));
+  return integer ? std::optional<int64_t>(integer.getInt()) : std::nullopt;
+}
+
+SmallVector<int64_t> UsualExtents::of(Value tensor) const {
+  if (auto it = tensors.find(tensor); it != tensors.end())
+    return it->second;
+  SmallVector<int64_t> extents(cast<RankedTensorType>(tensor.getType()).getShape());
+  for (int64_t &extent : extents)
+    if (ShapedType::isDynamic(extent))
+      extent = usualExtent;
+  return extents;
+}
+
+} // namespace tenon::layout
