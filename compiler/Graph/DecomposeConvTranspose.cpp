@@ -38,6 +38,7 @@ struct Dimension {
   int64_t stride, taps;      ///< taps = ceil(kernel / stride)
   int64_t convLow, convHigh; ///< pads of the convolution
   int64_t cut;               ///< interleaved positions before the first one of the result
+  int64_t cutBehind;         ///< and behind the last one
 
   Dimension(int64_t extent, int64_t dilation, int64_t stride, int64_t low, int64_t high, int64_t outputPadding)
       : kernel((extent - 1) * dilation + 1), stride(stride), taps(llvm::divideCeil(kernel, stride)) {
@@ -49,7 +50,10 @@ struct Dimension {
     convLow = std::max<int64_t>(taps - 1 - firstQ, 0);
     convHigh = std::max<int64_t>(lastQ, 0);
     cut = low - (taps - 1 - convLow) * stride;
+    // Of (D + convLow + convHigh - taps + 1) * stride positions.
+    cutBehind = (convLow + convHigh - taps + 2) * stride - kernel + low + high - outputPadding - cut;
   }
+  bool isWhole() const { return cut == 0 && cutBehind == 0; }
 };
 
 struct DecomposeToConv : OpRewritePattern<nn::ConvTransposeOp> {
@@ -253,10 +257,16 @@ private:
       result = nn::TransposeOp::create(rewriter, loc, result, permutation);
       result = nn::ReshapeOp::create(rewriter, loc, result, materialize(rewriter, loc, joined));
     }
+    if (llvm::all_of(dimensions, [](const Dimension &dimension) { return dimension.isWhole(); }))
+      return result;
     SmallVector<Value> offsets{index(0), index(0)}, steps(2 + spatial, index(1));
-    for (const Dimension &dimension : dimensions)
+    SmallVector<OpFoldResult> sizes(extents);
+    for (const auto &[i, dimension] : llvm::enumerate(dimensions)) {
       offsets.push_back(index(dimension.cut));
-    return nn::SliceOp::create(rewriter, loc, result, offsets, materialize(rewriter, loc, extents), steps);
+      if (dimension.isWhole())
+        sizes[2 + i] = joined[2 + i];
+    }
+    return nn::SliceOp::create(rewriter, loc, result, offsets, materialize(rewriter, loc, sizes), steps);
   }
 };
 

@@ -366,6 +366,23 @@ private:
     return true;
   }
 
+  /// The source's dimensions, segment by segment, in the order of each segment's first one.
+  static Permutation togetherInSource(ArrayRef<ReshapeSegment> segments, ArrayRef<int64_t> permutation) {
+    SmallVector<Permutation> groups;
+    for (const ReshapeSegment &segment : segments) {
+      Permutation group;
+      for (int64_t d : segment.from)
+        group.push_back(permutation[d]);
+      if (!group.empty())
+        groups.push_back(group);
+    }
+    llvm::sort(groups, [](const Permutation &lhs, const Permutation &rhs) { return lhs.front() < rhs.front(); });
+    Permutation together;
+    for (const Permutation &group : groups)
+      llvm::append_range(together, group);
+    return together;
+  }
+
   bool pushReshape(nn::ReshapeOp op) {
     nn::TransposeOp source = pushed(op.getInput());
     if (!source)
@@ -374,11 +391,25 @@ private:
     if (!segments)
       return false;
     Permutation permutation(source.getPermutation());
+    Value input = source.getInput();
     // A segment's dimensions must lie side by side, in order, before the transposition as well.
-    for (const ReshapeSegment &segment : *segments)
+    auto isTogether = [&](const ReshapeSegment &segment) {
       for (size_t i = 1; i < segment.from.size(); ++i)
         if (permutation[segment.from[i]] != permutation[segment.from[i - 1]] + 1)
           return false;
+      return true;
+    };
+    if (!llvm::all_of(*segments, isTogether)) {
+      // Brought together by a movement of whole rows (interleaved phases of a transposed convolution): what is left of
+      // the transposition is one of channels, which goes on.
+      Permutation together = togetherInSource(*segments, permutation);
+      if (together.back() != static_cast<int64_t>(together.size()) - 1)
+        return false;
+      input = transpose(input, together);
+      Permutation places = invertPermutationVector(together);
+      for (int64_t &place : permutation)
+        place = places[place];
+    }
     // Segments in the source's order; those that only add dimensions of 1 come last.
     SmallVector<std::pair<int64_t, size_t>> places;
     for (auto [number, segment] : llvm::enumerate(*segments)) {
@@ -389,7 +420,7 @@ private:
     Permutation order; // dimension i of the new reshape is dimension order[i] of the old one
     for (auto [place, number] : places)
       llvm::append_range(order, (*segments)[number].to);
-    Value reshaped = nn::ReshapeOp::create(b, loc, permuted(typeOf(op.getResult()), order), source.getInput(),
+    Value reshaped = nn::ReshapeOp::create(b, loc, permuted(typeOf(op.getResult()), order), input,
                                            permuteList(op.getSizes(), order));
     replace(op, reshaped, invertPermutationVector(order));
     return true;

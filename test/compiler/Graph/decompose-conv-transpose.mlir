@@ -28,6 +28,17 @@ func.func @stride_one(%x: tensor<1x3x10xf32>, %w: tensor<3x5x3xf32>) -> tensor<1
 
 // -----
 
+// A window as long as the stride: every phase is wanted whole, nothing is cut off.
+// CHECK-LABEL: @whole
+//       CHECK:   nn.transpose {{.*}} -> tensor<1x4x?x2xf32>
+//       CHECK:   %[[J:.*]] = nn.reshape {{.*}} -> tensor<1x4x?xf32>
+//       CHECK:   return %[[J]]
+func.func @whole(%x: tensor<1x3x?xf32>) -> tensor<1x4x?xf32> {
+  %w = nn.constant dense<1.0> : tensor<3x4x2xf32>
+  %0 = nn.conv_transpose %x, %w {strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, output_padding = array<i64: 0>} : (tensor<1x3x?xf32>, tensor<3x4x2xf32>) -> tensor<1x4x?xf32>
+  return %0 : tensor<1x4x?xf32>
+}
+
 // A bias and an activation go before the interleaving.
 // CHECK-LABEL: @epilogue
 //       CHECK:   %[[Y:.*]] = nn.conv

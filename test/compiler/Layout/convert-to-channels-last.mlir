@@ -75,6 +75,30 @@ func.func @flatten(%x: tensor<1x8x8x8xf32>, %w: tensor<16x8x1x1xf32>) -> tensor<
   return %2 : tensor<1x64x16xf32>
 }
 
+// Dimensions of a segment that lie apart are brought together in whole rows (a transposed convolution's phases); the channels' transposition goes on.
+// CHECK-LABEL: func @interleaved
+// CHECK: %[[C:.*]] = nn.conv
+// CHECK: %[[S:.*]] = nn.reshape %[[C]]{{.*}} -> tensor<1x?x?x2x2x6xf32>
+// CHECK: %[[T:.*]] = nn.transpose %[[S]] {permutation = array<i64: 0, 1, 3, 2, 4, 5>} : (tensor<1x?x?x2x2x6xf32>) -> tensor<1x?x2x?x2x6xf32>
+// CHECK: %[[J:.*]] = nn.reshape %[[T]]{{.*}} -> tensor<1x?x?x6xf32>
+// CHECK: return %[[J]]
+func.func @interleaved(%x: tensor<1x?x?x8xf32>, %w: tensor<24x8x1x1xf32>) -> tensor<1x?x?x6xf32> {
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c6 = arith.constant 6 : index
+  %h = tensor.dim %x, %c1 : tensor<1x?x?x8xf32>
+  %v = tensor.dim %x, %c2 : tensor<1x?x?x8xf32>
+  %hh = arith.muli %h, %c2 : index
+  %vv = arith.muli %v, %c2 : index
+  %n = nn.transpose %x {permutation = array<i64: 0, 3, 1, 2>} : (tensor<1x?x?x8xf32>) -> tensor<1x8x?x?xf32>
+  %0 = nn.conv %n, %w {kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x8x?x?xf32>, tensor<24x8x1x1xf32>) -> tensor<1x24x?x?xf32>
+  %1 = nn.reshape %0[%c1, %c2, %c2, %c6, %h, %v] : tensor<1x24x?x?xf32> -> tensor<1x2x2x6x?x?xf32>
+  %2 = nn.transpose %1 {permutation = array<i64: 0, 3, 4, 1, 5, 2>} : (tensor<1x2x2x6x?x?xf32>) -> tensor<1x6x?x2x?x2xf32>
+  %3 = nn.reshape %2[%c1, %c6, %hh, %vv] : tensor<1x6x?x2x?x2xf32> -> tensor<1x6x?x?xf32>
+  %4 = nn.transpose %3 {permutation = array<i64: 0, 2, 3, 1>} : (tensor<1x6x?x?xf32>) -> tensor<1x?x?x6xf32>
+  return %4 : tensor<1x?x?x6xf32>
+}
+
 // Where more large operands would have to be moved than are, nothing is pushed.
 // CHECK-LABEL: func @outnumbered
 // CHECK: %[[T:.*]] = nn.transpose %{{.*}} {permutation = array<i64: 0, 3, 1, 2>}
