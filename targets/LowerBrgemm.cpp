@@ -127,17 +127,17 @@ private:
     return loaded;
   }
 
-  /// Asks for what a packed B has further on. It is one stream over all panels, but processors that fetch ahead on
-  /// their own stop at the ends of pages, and weights are many pages that are read once.
+  /// Asks for the same rows of the next group of panels, which the next tiles will read: processors that fetch ahead on
+  /// their own follow a stream to the end of its page, and weights are many pages that are read once.
   void prefetchB(Value position) {
-    constexpr int64_t aheadBytes = 4096, lineBytes = 64;
+    constexpr int64_t lineBytes = 64, secondLevel = 2;
     int64_t elementBytes = op.getB().getType().getElementType().getIntOrFloatBitWidth() / 8;
     auto nr = static_cast<int64_t>(op.getNr());
-    for (int64_t column = 0; column < vectors * lanes; column += lineBytes / elementBytes) {
-      Value at = add(position, multiply(index(column / nr), op.getPanelStep()));
-      at = add(at, index(column % nr + aheadBytes / elementBytes));
-      memref::PrefetchOp::create(builder, loc, op.getB(), at, /*isWrite=*/false, /*localityHint=*/3,
-                                 /*isDataCache=*/true);
+    int64_t width = vectors * lanes, panels = llvm::divideCeil(width, nr);
+    for (int64_t column = 0; column < width; column += lineBytes / elementBytes) {
+      Value at = add(position, multiply(index(panels + column / nr), op.getPanelStep()));
+      at = add(at, index(column % nr));
+      memref::PrefetchOp::create(builder, loc, op.getB(), at, /*isWrite=*/false, secondLevel, /*isDataCache=*/true);
     }
   }
 

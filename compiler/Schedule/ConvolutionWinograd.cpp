@@ -412,6 +412,7 @@ private:
     product.bOffset = e.add(e.mul(panel, product.panelStep), e.rem(column, e.constant(nr)));
     product.nr = nr;
     product.vectors = vectors;
+    product.prefetchB = known(blocks).value_or(1) <= 2; // more blocks find the filters in the cache
     product.accumulator = VectorType::get({lanes}, element);
     Value target = e.add(e.mul(position, e.constant(productStep)), e.mul(row, e.constant(vectors * lanes)));
     emitPartialTile(kernel, product, scratchM, target, /*add=*/false);

@@ -92,3 +92,24 @@ func.func @columns(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %i: 
   }
   return
 }
+
+// Panels that come from far: the next group's (here 2 panels of 16 x 8 elements further on) are asked for, a line at a time, into the second level.
+// CHECK-LABEL: func @far
+// CHECK: scf.for
+// CHECK: memref.prefetch %{{.*}}[%{{.*}}], read, locality<2>, data : memref<?xf32>
+// CHECK-COUNT-8: vector.store
+func.func @far(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %k = arith.constant 64 : index
+  %panel = arith.constant 512 : index
+  ukernel.brgemm %a[%c0] rows(%c0, %k) step(%c1), %b[%c0] steps(%c8, %panel) k(%k) {nr = 8 : i64, vectors = 4 : i64, prefetch_b} : memref<?xf32>, memref<?xf32> {
+  ^bb0(%v: vector<4xf32>, %m: index, %n: index):
+    %row = arith.muli %m, %c8 : index
+    %at = arith.addi %row, %n : index
+    vector.store %v, %c[%at] : memref<?xf32>, vector<4xf32>
+    ukernel.yield
+  }
+  return
+}
