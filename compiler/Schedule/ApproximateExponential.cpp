@@ -76,6 +76,16 @@ Value exponential(FloatMath &f, Value x) {
   return scaleByPowerOfTwo(f, f.add(p, f.number(1.0)), n);
 }
 
+/// exp(x), at most 2 ulp, where it is added to 1: what is too small to matter may be any small number, so one factor of
+/// 2^n will do. Beyond the largest number its exponent is that of infinity.
+Value exponentialBesideOne(FloatMath &f, Value x) {
+  ImplicitLocOpBuilder &b = f.b;
+  auto [n, p] = reduceExponent(f, f.clamp(x, f.choose(-87.0, -708.0), f.choose(89.0, 710.0)));
+  Value biased = arith::AddIOp::create(b, n, f.integer(f.exponentBias()));
+  Value factor = f.fromBits(arith::ShLIOp::create(b, biased, f.integer(f.mantissaBits())));
+  return f.mul(f.add(p, f.number(1.0)), factor);
+}
+
 /// exp(x) - 1, at most 4 ulp: as exponential, with 2^n p(r) + (2^n - 1) in place of 2^n (1 + p(r)), in halves, so that
 /// the power of two beyond the largest number does not occur.
 Value exponentialMinusOne(FloatMath &f, Value x) {

@@ -11,6 +11,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -22,6 +23,12 @@ namespace tenon::schedule {
 
 namespace {
 
+/// Whether 1 + exp(x) is all that exp(x) is wanted for, as in a sigmoid.
+bool isAddedToOne(math::ExpOp op) {
+  auto sum = op->hasOneUse() ? dyn_cast<arith::AddFOp>(*op->user_begin()) : arith::AddFOp();
+  return sum && (matchPattern(sum.getLhs(), m_OneFloat()) || matchPattern(sum.getRhs(), m_OneFloat()));
+}
+
 Value approximation(Operation *op) {
   Type type = op->getNumOperands() ? op->getOperand(0).getType() : Type();
   if (!type || !isa<Float32Type, Float64Type>(getElementTypeOrSelf(type)))
@@ -32,7 +39,7 @@ Value approximation(Operation *op) {
   if (auto remainder = dyn_cast<arith::RemFOp>(op))
     return schedule::remainder(f, x, remainder.getRhs());
   return llvm::TypeSwitch<Operation *, Value>(op)
-      .Case([&](math::ExpOp) { return exponential(f, x); })
+      .Case([&](math::ExpOp exp) { return isAddedToOne(exp) ? exponentialBesideOne(f, x) : exponential(f, x); })
       .Case([&](math::ExpM1Op) { return exponentialMinusOne(f, x); })
       .Case([&](math::LogOp) { return logarithm(f, x); })
       .Case([&](math::Log1pOp) { return logarithmOfOnePlus(f, x); })

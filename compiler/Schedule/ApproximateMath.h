@@ -121,6 +121,7 @@ Decomposed decompose(FloatMath &f, Value x);
 
 // Each says its error bound where it is defined; the argument is a register of `f`'s type.
 Value exponential(FloatMath &f, Value x);
+Value exponentialBesideOne(FloatMath &f, Value x);
 Value exponentialMinusOne(FloatMath &f, Value x);
 Value logarithm(FloatMath &f, Value x);
 Value logarithmOfOnePlus(FloatMath &f, Value x);
