@@ -8,7 +8,8 @@
 namespace tenon::codegen {
 
 // On kernel functions, from the stages before (docs/architecture.md).
-inline constexpr llvm::StringLiteral kernelAttr = "nn.kernel", resultsAttr = "nn.results", inPlaceAttr = "nn.in_place";
+inline constexpr llvm::StringLiteral kernelAttr = "nn.kernel", resultsAttr = "nn.results", inPlaceAttr = "nn.in_place",
+                                     pathAttr = "nn.path";
 // On phases: text for a task that fails, instead of the general one.
 inline constexpr llvm::StringLiteral errorAttr = "nn.error";
 // On arguments and results of main.
@@ -28,6 +29,9 @@ inline constexpr llvm::StringLiteral storageAttr = "tenon.storage", arenaBytesAt
 // On the module, from LowerMain to BuildDescriptor.
 inline constexpr llvm::StringLiteral inputsAttr = "tenon.inputs", outputsAttr = "tenon.outputs",
                                      kernelsAttr = "tenon.kernels", tableSlotsAttr = "tenon.table_slots";
+
+// On LLVM functions, for Emit: registers are free for constants over whole loops.
+inline constexpr llvm::StringLiteral hoistAttr = "tenon-hoist";
 
 // Symbols.
 inline constexpr llvm::StringLiteral mainName = "main", planName = "tenon_plan", runName = "tenon_run",

@@ -142,6 +142,9 @@ static void annotateBody(LLVM::LLVMFuncOp body, const Captures &captures, func::
   body.setArgAttr(scratch, LLVM::LLVMDialect::getAlignAttrName(), builder.getI64IntegerAttr(TENON_ALIGNMENT));
   // Kept apart from its task function: what these attributes say is lost where LLVM inlines.
   body.setNoInline(true);
+  auto path = kernel->getAttrOfType<StringAttr>(pathAttr);
+  if (path && path == "vector")
+    body.setPassthroughAttr(builder.getStrArrayAttr({hoistAttr}));
 }
 
 /// Moves the phase's ops to a function of their own: parameters, begin, end, scratch -> status.

@@ -1,14 +1,18 @@
 //===- CompilePart.cpp - one part of a module to machine code ------------------------------===//
 
 #include "compiler/Emit/CompilePart.h"
+
+#include "compiler/Codegen/Names.h"
 #include "compiler/Emit/Descriptor.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/CodeGen/MachineModuleInfo.h"
 #include "llvm/CodeGen/Passes.h"
 #include "llvm/CodeGen/TargetPassConfig.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/OptBisect.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetOptions.h"
@@ -86,6 +90,26 @@ void setAttributes(Module &module, const PartOptions &options) {
   }
 }
 
+/// Hoists invariants ahead of register allocation only where codegen::hoistAttr says that registers are free. What is
+/// left to hoist there are constants (LICM has run), and those of an epilogue, hoisted over a microkernel's loop, make
+/// the allocator spill the accumulators; the pass after register allocation hoists what there are registers for. Loops
+/// without accumulators would load the constants of their polynomials in each pass.
+class HoistingGate : public OptPassGate {
+public:
+  explicit HoistingGate(const Module &module) {
+    for (const Function &function : module)
+      if (function.hasFnAttribute(codegen::hoistAttr))
+        included.insert(("function (" + function.getName() + ")").str());
+  }
+  bool isEnabled() const override { return true; }
+  bool shouldRunPass(StringRef pass, StringRef unit) const override {
+    return pass != "early-machinelicm" || included.contains(unit);
+  }
+
+private:
+  StringSet<> included;
+};
+
 } // namespace
 
 Expected<std::unique_ptr<TargetMachine>> createTargetMachine(const Target &target) {
@@ -106,13 +130,10 @@ Expected<std::unique_ptr<TargetMachine>> createTargetMachine(const Target &targe
   return machine;
 }
 
-/// TargetMachine::addPassesToEmitFile, but without hoisting of invariants ahead of register allocation: what is left to
-/// hoist there are constants (LICM has run), and those of an epilogue, hoisted over a microkernel's loop, make the
-/// allocator spill the accumulators. The pass after register allocation hoists what there are registers for.
+/// TargetMachine::addPassesToEmitFile without verification.
 static bool addCodegenPasses(legacy::PassManager &codegen, TargetMachine &machine, raw_pwrite_stream &os,
                              CodeGenFileType type) {
   TargetPassConfig *config = machine.createPassConfig(codegen);
-  config->disablePass(&EarlyMachineLICMID);
   config->setDisableVerify(true);
   auto *machineModule = new MachineModuleInfoWrapperPass(&machine);
   codegen.add(config);
@@ -162,6 +183,8 @@ Expected<PartResult> compilePart(mlir::ModuleOp part, const PartOptions &options
     return result;
   }
   optimizeModule(*module, **machine);
+  HoistingGate gate(*module);
+  context.setOptPassGate(gate);
   legacy::PassManager codegen;
   CodeGenFileType type =
       options.artefact == Artefact::Assembly ? CodeGenFileType::AssemblyFile : CodeGenFileType::ObjectFile;
