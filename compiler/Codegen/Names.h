@@ -30,9 +30,6 @@ inline constexpr llvm::StringLiteral storageAttr = "tenon.storage", arenaBytesAt
 inline constexpr llvm::StringLiteral inputsAttr = "tenon.inputs", outputsAttr = "tenon.outputs",
                                      kernelsAttr = "tenon.kernels", tableSlotsAttr = "tenon.table_slots";
 
-// On LLVM functions, for Emit: registers are free for constants over whole loops.
-inline constexpr llvm::StringLiteral hoistAttr = "tenon-hoist";
-
 // Symbols.
 inline constexpr llvm::StringLiteral mainName = "main", planName = "tenon_plan", runName = "tenon_run",
                                      conflictsName = "tenon_conflicts", conflictStartsName = "tenon_conflict_starts";

@@ -15,6 +15,7 @@
 #include "compiler/Codegen/NodeNames.h"
 #include "compiler/Codegen/Passes.h"
 #include "compiler/Codegen/RegionEmitter.h"
+#include "compiler/Support/FunctionAttributes.h"
 #include "dialects/nn/Nn.h"
 #include "dialects/ukernel/Ukernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"

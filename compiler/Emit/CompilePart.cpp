@@ -2,8 +2,8 @@
 
 #include "compiler/Emit/CompilePart.h"
 
-#include "compiler/Codegen/Names.h"
 #include "compiler/Emit/Descriptor.h"
+#include "compiler/Support/FunctionAttributes.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/CodeGen/MachineModuleInfo.h"
@@ -90,7 +90,7 @@ void setAttributes(Module &module, const PartOptions &options) {
   }
 }
 
-/// Hoists invariants ahead of register allocation only where codegen::hoistAttr says that registers are free. What is
+/// Hoists invariants ahead of register allocation only where hoistAttr says that registers are free. What is
 /// left to hoist there are constants (LICM has run), and those of an epilogue, hoisted over a microkernel's loop, make
 /// the allocator spill the accumulators; the pass after register allocation hoists what there are registers for. Loops
 /// without accumulators would load the constants of their polynomials in each pass.
@@ -98,7 +98,7 @@ class HoistingGate : public OptPassGate {
 public:
   explicit HoistingGate(const Module &module) {
     for (const Function &function : module)
-      if (function.hasFnAttribute(codegen::hoistAttr))
+      if (function.hasFnAttribute(hoistAttr))
         included.insert(("function (" + function.getName() + ")").str());
   }
   bool isEnabled() const override { return true; }

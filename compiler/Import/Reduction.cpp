@@ -152,7 +152,10 @@ void importSoftmax(NodeContext &c) {
   IntVector axes = softmaxAxes(c, x);
   mlir::Value shifted = b.make<nn::SubOp>(x, b.reduce(nn::ReduceKind::max, x, axes, true));
   mlir::Value power = b.make<nn::ExpOp>(shifted);
-  narrowedResult(c, b.make<nn::DivOp>(power, b.reduce(nn::ReduceKind::sum, power, axes, true)));
+  // One division per row: the sum is 1 at least, so its reciprocal is a normal number, one rounding off.
+  mlir::Value sum = b.reduce(nn::ReduceKind::sum, power, axes, true);
+  mlir::Value reciprocal = b.make<nn::DivOp>(b.constant(1, elementOf(sum)), sum);
+  narrowedResult(c, b.make<nn::MulOp>(power, reciprocal));
 }
 
 void importLogSoftmax(NodeContext &c) {
