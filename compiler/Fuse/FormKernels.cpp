@@ -251,6 +251,7 @@ private:
 
   void formIn(Region &region, ModuleOp module, nn::ExtentMap &extents, unsigned &counter) {
     for (Block &block : region) {
+      // Those of carried tensors before any op: the first op that asks may stand behind others that use them.
       OpBuilder atStart = OpBuilder::atBlockBegin(&block);
       for (BlockArgument argument : block.getArguments())
         if (isa<RankedTensorType>(argument.getType()))

@@ -12,6 +12,7 @@
 #include "onnx/defs/data_type_utils.h"
 #include "onnx/defs/function.h"
 #include "llvm/Support/ConvertUTF.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 #include <new>
 
@@ -195,6 +196,9 @@ std::vector<Binding> GraphImporter::importNodes(const NodeList &list, int first,
 // Ranks that a condition decides
 //===----------------------------------------------------------------------===//
 
+/// Each doubles the rest of the graph.
+static constexpr int64_t mostForks = 8;
+
 /// `binding` with as many dimensions as `rank`: extents of 1 in front, and its own rank beside it.
 static Binding withRank(Builder &b, const Binding &binding, int64_t rank) {
   ScalarVector sizes = b.extents(binding.tensor);
@@ -255,7 +259,12 @@ std::vector<Binding> GraphImporter::importCase(const NodeList &list, int next, S
 
 std::vector<Binding> GraphImporter::importForked(const NodeList &list, int next, Scope &scope,
                                                  const NodeContext &context, const NodeFork &fork) {
-  Nesting nesting(depth, options.limits.nesting);
+  located(context.node, context.name, list.frame, [&] {
+    if (forkDepth >= mostForks)
+      fail("more than " + std::to_string(mostForks) + " conditions, one behind the other, decide ranks",
+           "pin the dimensions that decide with --shape");
+  });
+  llvm::SaveAndRestore<int64_t> deeper(forkDepth, forkDepth + 1);
   mlir::Location location = b.location();
   std::optional<Body> bodies[2];
   std::vector<Binding> outputs[2];

@@ -130,6 +130,7 @@ private:
   std::map<std::string, int64_t> pins;
   int64_t nodeCount = 0;
   int64_t depth = 0;
+  int64_t forkDepth = 0;
 };
 
 /// Checks number and types of a node's inputs, outputs and attributes against its schema. Throws ImportError.

@@ -66,17 +66,21 @@ ElementsAttr packConstant(ElementsAttr attribute, const MatrixView &view, Ranked
   return packedAttribute(type, std::move(blob), size);
 }
 
-ElementsAttr gatherConstant(ElementsAttr attribute, ArrayRef<int64_t> places, RankedTensorType type) {
+ElementsAttr gatherConstant(ElementsAttr attribute, function_ref<int64_t(int64_t)> placeOf, RankedTensorType type) {
   size_t size = elementBytes(type.getElementType());
   auto dense = dyn_cast<DenseElementsAttr>(attribute);
   size_t step = dense && dense.isSplat() ? 0 : size;
   ArrayRef<char> source = bytesOf(attribute);
-  AsmResourceBlob blob = HeapAsmResourceBlob::allocate(std::max<size_t>(places.size() * size, 1), weightAlignment);
+  int64_t count = type.getNumElements();
+  AsmResourceBlob blob = HeapAsmResourceBlob::allocate(std::max<size_t>(count * size, 1), weightAlignment);
   char *target = blob.getMutableData().data();
-  std::memset(target, 0, places.size() * size);
-  for (auto [i, place] : llvm::enumerate(places))
+  for (int64_t i = 0; i < count; ++i, target += size) {
+    int64_t place = placeOf(i);
     if (place >= 0)
-      std::memcpy(target + i * size, source.data() + place * step, size);
+      std::memcpy(target, source.data() + place * step, size);
+    else
+      std::memset(target, 0, size);
+  }
   releasePages(source);
   return packedAttribute(type, std::move(blob), size);
 }

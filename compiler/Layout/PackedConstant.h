@@ -24,9 +24,9 @@ bool isReadable(mlir::ElementsAttr attribute);
 /// attribute is one that isReadable.
 mlir::ElementsAttr packConstant(mlir::ElementsAttr attribute, const MatrixView &view, mlir::RankedTensorType type);
 
-/// The constant of `type` whose element i is element places[i] of the attribute, or 0 where that is negative. The
+/// The constant of `type` whose element i is element placeOf(i) of the attribute, or 0 where that is negative. The
 /// attribute is one that isReadable.
-mlir::ElementsAttr gatherConstant(mlir::ElementsAttr attribute, llvm::ArrayRef<int64_t> places,
+mlir::ElementsAttr gatherConstant(mlir::ElementsAttr attribute, llvm::function_ref<int64_t(int64_t)> placeOf,
                                   mlir::RankedTensorType type);
 
 /// [positions, ceil(F / nr), C, nr] of a constant f32 [F, C, window...]: element (p, c, f) is the sum over w of

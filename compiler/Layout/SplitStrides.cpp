@@ -37,32 +37,40 @@ std::optional<Dimension> describe(int64_t extent, int64_t result, int64_t stride
   return d;
 }
 
-/// For each element of the new filter [F, phases x C, taps...] its place in the old one, or -1.
-SmallVector<int64_t> filterPlaces(ArrayRef<Dimension> dims, int64_t filters, int64_t channels) {
-  SmallVector<int64_t> places;
-  int64_t phases = 1, window = 1, newWindow = 1;
+/// For each phase and position of the new window the tap of the old one, or -1.
+SmallVector<int64_t> tapsOf(ArrayRef<Dimension> dims, int64_t phases, int64_t newWindow) {
+  SmallVector<int64_t> taps;
+  for (int64_t phase = 0; phase < phases; ++phase)
+    for (int64_t position = 0; position < newWindow; ++position) {
+      int64_t tap = 0, step = 1, p = position, r = phase;
+      bool exists = true;
+      for (const Dimension &d : llvm::reverse(dims)) {
+        int64_t k = p % d.newTaps * d.stride + r % d.stride - (d.newLowPad * d.stride - d.lowPad);
+        exists &= k >= 0 && k < d.taps;
+        tap += k * step;
+        step *= d.taps;
+        p /= d.newTaps;
+        r /= d.stride;
+      }
+      taps.push_back(exists ? tap : -1);
+    }
+  return taps;
+}
+
+/// [F, C, taps...] as [F, phases x C, new taps...].
+ElementsAttr splitFilter(ElementsAttr filter, ArrayRef<Dimension> dims, int64_t phases, RankedTensorType type) {
+  int64_t channels = type.getDimSize(1) / phases, window = 1, newWindow = 1;
   for (const Dimension &d : dims) {
-    phases *= d.stride;
     window *= d.taps;
     newWindow *= d.newTaps;
   }
-  for (int64_t f = 0; f < filters; ++f)
-    for (int64_t phase = 0; phase < phases; ++phase)
-      for (int64_t c = 0; c < channels; ++c)
-        for (int64_t position = 0; position < newWindow; ++position) {
-          int64_t tap = 0, step = 1, p = position, r = phase;
-          bool exists = true;
-          for (const Dimension &d : llvm::reverse(dims)) {
-            int64_t k = p % d.newTaps * d.stride + r % d.stride - (d.newLowPad * d.stride - d.lowPad);
-            exists &= k >= 0 && k < d.taps;
-            tap += k * step;
-            step *= d.taps;
-            p /= d.newTaps;
-            r /= d.stride;
-          }
-          places.push_back(exists ? (f * channels + c) * window + tap : -1);
-        }
-  return places;
+  SmallVector<int64_t> taps = tapsOf(dims, phases, newWindow);
+  auto placeOf = [&](int64_t i) {
+    int64_t position = i % newWindow, c = i / newWindow % channels, phase = i / (newWindow * channels) % phases;
+    int64_t f = i / (newWindow * channels * phases), tap = taps[phase * newWindow + position];
+    return tap < 0 ? -1 : (f * channels + c) * window + tap;
+  };
+  return gatherConstant(filter, placeOf, type);
 }
 
 /// [N, spatial..., C] to [N, positions..., phases x C].
@@ -148,8 +156,7 @@ nn::ConvOp splitStrides(OpBuilder &b, nn::ConvOp op, int64_t weightBytes) {
   SmallVector<int64_t> newShape{filters, phases * channels};
   llvm::append_range(newShape, kernel);
   auto newType = RankedTensorType::get(newShape, filterType.getElementType());
-  Value newFilter = nn::ConstantOp::create(
-      b, loc, newType, gatherConstant(filter.getValue(), filterPlaces(dims, filters, channels), newType));
+  Value newFilter = nn::ConstantOp::create(b, loc, newType, splitFilter(filter.getValue(), dims, phases, newType));
   auto split = nn::ConvOp::create(b, loc, result, phasesOf(b, loc, op.getInput(), dims), newFilter, kernel, ones, pads,
                                   ones, /*groups=*/1, /*channels_last=*/true, nn::PackingAttr());
   op.getResult().replaceAllUsesWith(split.getResult());

@@ -87,8 +87,12 @@ void UsualExtents::evaluate(Operation *op) {
   SmallVector<Attribute> operands;
   for (Value operand : op->getOperands())
     operands.push_back(scalars.lookup(operand));
+  // Folding may change an op in place, which a guess must not do.
+  Operation *copy = op->clone();
   SmallVector<OpFoldResult> folded;
-  if (failed(op->fold(operands, folded)) || folded.size() != 1)
+  bool isFolded = succeeded(copy->fold(operands, folded)) && folded.size() == 1;
+  copy->destroy();
+  if (!isFolded)
     return;
   if (auto attribute = dyn_cast<Attribute>(folded.front()))
     scalars[result] = attribute;

@@ -134,6 +134,12 @@ def test_squeeze_of_what_the_run_decides(tmp_path, mode):
         numpy.testing.assert_array_equal(result, -numpy.squeeze(x))
 
 
+def test_too_many_ranks_are_refused(tmp_path, mode):
+    """2^9 copies of the rest would be a fault of the model, not a use of it."""
+    with pytest.raises(tenon.CompileError, match="Squeeze.*more than 8 conditions"):
+        build(tmp_path, mode, [helper.make_node("Squeeze", ["x"], ["y"])], {"x": (TensorProto.FLOAT, [f"d{i}" for i in range(9)])}, {"y": (TensorProto.FLOAT, [])})
+
+
 def test_ranks_that_differ_inside_a_loop_are_refused(tmp_path, mode):
     body = helper.make_graph([ranks_decided_by("c"), helper.make_node("Identity", ["c"], ["go"])], "body",
                              [value("i", TensorProto.INT64, []), value("c", TensorProto.BOOL, []), value("v")],
