@@ -1,10 +1,16 @@
 // The thread pool of the process; see Pool.h.
 //
-// A worker waits for its ticket to change, runs its part of the phase, and counts down `pending`; the caller waits for
-// `pending` to be 0. Both wait in two steps: they spin for as long as a wake-up would cost, then sleep in the kernel
-// (futex). Sleeping needs a handshake: the waiter says that it sleeps and then looks at the value once more; the other
-// side changes the value and then looks whether anyone sleeps. All four are sequentially consistent, so at least one
-// side sees the other.
+// A phase has one part for each thread, so that phases over the same data find it in the same caches. A part is cut
+// into a few pieces, which are claimed one by one: a thread takes the pieces of its own part and then those that others
+// have not come to, so nobody waits for a worker that still wakes up or has lost its processor. A claim is a
+// compare-exchange on the part's word, which also holds the number of pieces: it succeeds only while the phase under
+// way has a piece left, and that piece keeps the phase from ending. So a worker that comes late finds nothing, or the
+// next phase.
+//
+// A worker waits for its ticket to change; the caller waits for `pending`, the number of pieces not done, to be 0. Both
+// wait in two steps: they spin for as long as a wake-up would cost, then sleep in the kernel (futex). Sleeping needs a
+// handshake: the waiter says that it sleeps and then looks at the value once more; the other side changes the value and
+// then looks whether anyone sleeps. All four are sequentially consistent, so at least one side sees the other.
 #include "runtime/Pool.h"
 
 #include "runtime/Atomic.h"
@@ -35,23 +41,48 @@ constexpr int64_t kSpin_ns = 2 * kWake_ns;
 // Spinning threads let others run after this time: a phase of balanced parts is over by then.
 constexpr int64_t kYield_ns = 10'000;
 
-// Starting and ending a phase on spinning workers takes 0.15 to 0.65 us: at most a tenth of a part of this size.
-// Measured: docs/embedding.md, "Threads".
-constexpr int64_t kMinPart_ns = 5'000;
+// Starting and ending a phase on spinning workers takes 0.15 to 0.65 us, claiming a piece 0.02 us: a small portion of a
+// part, or a piece, of this size. Measured: docs/embedding.md, "Threads".
+constexpr int64_t kMinPart_ns = 3'000;
+
+// With this many pieces a thread that falls out costs the others at most a quarter of its part in waiting.
+constexpr int64_t kMaxPieces = 4;
 
 // What the phase under way looks like to all of its threads.
 struct Job {
   Phase phase;
-  int64_t quotient;  // tasks per part
-  int64_t remainder; // the first `remainder` parts have one task more
+  int64_t parts;
+  int64_t pieces; // of each part
+};
+
+/// The first failure in task order among the pieces that one thread ran.
+struct Failure {
+  int64_t begin;
+  int32_t status;
+
+  void note(int64_t at, int32_t what) {
+    if (what != TENON_OK && (status == TENON_OK || at < begin))
+      *this = {at, what};
+  }
+};
+
+// What is left of a part, in one word: threads of the phase (their scratch exists), pieces, pieces that are claimed.
+struct Claims {
+  uint32_t word;
+
+  static Claims of(uint32_t threads, uint32_t pieces) { return {threads << 16 | pieces << 8}; }
+  uint32_t next() const { return word & 0xff; }
+  bool mayClaim(uint32_t thread) const { return next() < (word >> 8 & 0xff) && thread < word >> 16; }
+};
+
+struct alignas(128) Part {
+  Atomic<uint32_t> claims;
 };
 
 // Two cache lines: processors fetch lines in pairs.
 struct alignas(128) Worker {
-  // Grows by 2 for each part of a phase. Odd: the worker is to come out of sleep and spin; it makes it even again.
-  Atomic<uint32_t> ticket;
+  Atomic<uint32_t> ticket; // grows with each phase that the worker is to take part in
   Atomic<uint32_t> sleeping;
-  int32_t status; // written by the worker, read by the caller after `pending` is 0
   pthread_t thread;
 };
 
@@ -61,9 +92,12 @@ struct Pool {
   Atomic<uint32_t> stopping;
   uint32_t workers = 0;
   Atomic<int64_t> spin_ns;
+  Atomic<uint32_t> parts; // of the phase under way, for those who look for pieces
   Job job;
   alignas(128) Atomic<uint32_t> pending;
   Atomic<uint32_t> callerSleeping;
+  Part part[TENON_MAX_THREADS];
+  Failure failure[TENON_MAX_THREADS]; // of each thread: written before it counts down `pending`, read after that is 0
   Worker worker[TENON_MAX_THREADS - 1];
 };
 
@@ -104,72 +138,75 @@ template <typename Done> void waitFor(Atomic<uint32_t> &word, Atomic<uint32_t> &
     if (waited > kYield_ns)
       sched_yield();
   }
-  sleeping.store(1);
-  for (uint32_t seen = word.load(); !done(seen); seen = word.load())
+  for (uint32_t seen;;) {
+    sleeping.store(1);
+    seen = word.load();
+    if (done(seen))
+      break;
     futexWait(word, seen);
+  }
   sleeping.storeRelaxed(0);
 }
 
-int32_t runPart(const Job &job, uint32_t part) {
-  int64_t extra = part < job.remainder ? part : job.remainder;
-  int64_t begin = part * job.quotient + extra;
-  int64_t end = begin + job.quotient + (part < job.remainder ? 1 : 0);
-  return job.phase.run(job.phase.args, begin, end, job.phase.scratch + part * job.phase.scratchStride);
+/// Wakes who sleeps on `word`; once, however often it is called before they have come to.
+void wake(Atomic<uint32_t> &word, Atomic<uint32_t> &sleeping) {
+  if (sleeping.load() && sleeping.compareExchange(1, 0))
+    futexWakeOne(word);
+}
+
+struct Range {
+  int64_t begin, end;
+};
+
+/// Number `index` of `count` contiguous parts of `range` that differ by at most one in size.
+Range split(Range range, int64_t count, int64_t index) {
+  int64_t quotient = (range.end - range.begin) / count, remainder = (range.end - range.begin) % count;
+  int64_t begin = range.begin + index * quotient + (index < remainder ? index : remainder);
+  return {begin, begin + quotient + (index < remainder ? 1 : 0)};
+}
+
+/// Runs what is left of a part.
+void runPieces(uint32_t part, uint32_t thread) {
+  Atomic<uint32_t> &claims = pool.part[part].claims;
+  for (Claims seen{claims.loadAcquire()}; seen.mayClaim(thread); seen = {claims.loadAcquire()}) {
+    if (!claims.compareExchange(seen.word, seen.word + 1))
+      continue;
+    // The claim holds the phase: what is read now belongs to it.
+    const Phase &phase = pool.job.phase;
+    Range piece = split(split({0, phase.tasks}, pool.job.parts, part), pool.job.pieces, seen.next());
+    if (piece.begin < piece.end) {
+      char *scratch = phase.scratch + thread * phase.scratchStride;
+      pool.failure[thread].note(piece.begin, phase.run(phase.args, piece.begin, piece.end, scratch));
+    }
+    if (pool.pending.fetchSub(1) == 1)
+      wake(pool.pending, pool.callerSleeping);
+  }
+}
+
+/// Runs the thread's own part, then what others have left.
+void takePart(uint32_t thread) {
+  uint32_t parts = pool.parts.loadRelaxed();
+  for (uint32_t i = 0; i < parts; ++i)
+    runPieces((thread + i) % parts, thread);
 }
 
 void *workerMain(void *argument) {
   auto &self = *static_cast<Worker *>(argument);
-  auto part = static_cast<uint32_t>(&self - pool.worker) + 1;
-  // A worker starts with ticket 0; a dispatch may have come before its first look.
+  auto thread = static_cast<uint32_t>(&self - pool.worker) + 1;
+  // A worker starts with ticket 0; a phase may have come before its first look.
   for (uint32_t seen = 0;;) {
     waitFor(self.ticket, self.sleeping, pool.spin_ns.loadRelaxed(), [&](uint32_t ticket) { return ticket != seen; });
-    uint32_t ticket = self.ticket.loadAcquire();
+    seen = self.ticket.loadAcquire();
     if (pool.stopping.loadAcquire())
       return nullptr;
-    // When a part has come in between, the exchange fails and the next round finds it.
-    if (ticket % 2 != 0) {
-      self.ticket.compareExchange(ticket, ticket - 1);
-      continue;
-    }
-    seen = ticket;
-    self.status = runPart(pool.job, part);
-    if (pool.pending.fetchSub(1) == 1 && pool.callerSleeping.load())
-      futexWakeOne(pool.pending);
+    takePart(thread);
   }
 }
 
-void wake(Worker &worker) {
-  if (worker.sleeping.load())
-    futexWakeOne(worker.ticket);
-}
-
-/// Hands the worker its part of the phase.
+/// Calls the worker to the phase under way.
 void post(Worker &worker) {
-  uint32_t ticket = worker.ticket.loadRelaxed();
-  while (!worker.ticket.compareExchange(ticket, ticket / 2 * 2 + 2))
-    ticket = worker.ticket.loadRelaxed();
-  wake(worker);
-}
-
-/// Makes the worker come out of sleep. Asking again before it has is for nothing.
-void rouse(Worker &worker) {
-  uint32_t ticket = worker.ticket.loadRelaxed();
-  if (ticket % 2 == 0 && worker.ticket.compareExchange(ticket, ticket + 1))
-    wake(worker);
-}
-
-/// How many of the first `wanted` workers are to take part. A phase that would be over before a sleeping worker has
-/// come to is not held up for it; the worker is woken for the phases to come.
-uint32_t recruit(uint32_t wanted, int64_t work_ns) {
-  if (work_ns >= 2 * kWake_ns)
-    return wanted;
-  uint32_t ready = 0;
-  while (ready < wanted && !pool.worker[ready].sleeping.loadRelaxed())
-    ++ready;
-  for (uint32_t i = ready; i < wanted; ++i)
-    if (pool.worker[i].sleeping.loadRelaxed())
-      rouse(pool.worker[i]);
-  return ready;
+  worker.ticket.fetchAdd(1);
+  wake(worker.ticket, worker.sleeping);
 }
 
 bool tryTake() { return pool.taken.loadRelaxed() == 0 && pool.taken.compareExchange(0, 1); }
@@ -226,6 +263,8 @@ void resetAfterFork() {
   pool.stopping.store(0);
   pool.pending.store(0);
   pool.callerSleeping.store(0);
+  for (Part &part : pool.part)
+    part.claims.store(0);
   pool.workers = 0;
   lifecycle = PTHREAD_MUTEX_INITIALIZER;
 }
@@ -275,6 +314,28 @@ uint32_t poolWorkers() {
   return workers;
 }
 
+/// Runs the phase on this thread and parts - 1 workers. The caller has taken the pool.
+static int32_t runParts(const Phase &phase, uint32_t parts) {
+  int64_t pieces = phase.work_ns / (parts * kMinPart_ns);
+  if (pieces > kMaxPieces)
+    pieces = kMaxPieces;
+  pool.job = {phase, parts, pieces};
+  pool.parts.storeRelaxed(parts);
+  pool.pending.storeRelaxed(parts * static_cast<uint32_t>(pieces));
+  for (uint32_t i = 0; i < parts; ++i)
+    pool.failure[i] = {0, TENON_OK};
+  for (uint32_t i = 0; i < parts; ++i)
+    pool.part[i].claims.storeRelease(Claims::of(parts, static_cast<uint32_t>(pieces)).word);
+  for (uint32_t i = 0; i + 1 < parts; ++i)
+    post(pool.worker[i]);
+  takePart(0);
+  waitFor(pool.pending, pool.callerSleeping, pool.spin_ns.loadRelaxed(), [](uint32_t pending) { return pending == 0; });
+  Failure first = {0, TENON_OK};
+  for (uint32_t i = 0; i < parts; ++i)
+    first.note(pool.failure[i].begin, pool.failure[i].status);
+  return first.status;
+}
+
 int32_t runPhase(const Phase &phase, uint32_t threads, uint32_t &threadsUsed) {
   int64_t parts = phase.work_ns / kMinPart_ns;
   if (parts > phase.tasks)
@@ -286,18 +347,9 @@ int32_t runPhase(const Phase &phase, uint32_t threads, uint32_t &threadsUsed) {
     // Workers are missing only in a child after fork().
     if (pool.workers + 1 < parts && !grow(static_cast<uint32_t>(parts) - 1))
       parts = pool.workers + 1;
-    parts = 1 + recruit(static_cast<uint32_t>(parts) - 1, phase.work_ns);
     if (parts > 1) {
       threadsUsed = static_cast<uint32_t>(parts);
-      pool.job = {phase, phase.tasks / parts, phase.tasks % parts};
-      pool.pending.storeRelaxed(threadsUsed - 1);
-      for (uint32_t i = 0; i + 1 < threadsUsed; ++i)
-        post(pool.worker[i]);
-      int32_t status = runPart(pool.job, 0);
-      waitFor(pool.pending, pool.callerSleeping, pool.spin_ns.loadRelaxed(),
-              [](uint32_t pending) { return pending == 0; });
-      for (uint32_t i = 0; status == TENON_OK && i + 1 < threadsUsed; ++i)
-        status = pool.worker[i].status;
+      int32_t status = runParts(phase, threadsUsed);
       giveBack();
       return status;
     }

@@ -18,7 +18,8 @@
 
 namespace tenon::runtime {
 
-/// One phase: `run` over [0, tasks), with thread p's private memory at scratch + p * scratchStride.
+/// One phase: `run` over parts of [0, tasks), with the private memory of thread p at scratch + p * scratchStride. Which
+/// parts a thread gets, and how many, is not said.
 struct Phase {
   tenon_task_fn run;
   const int64_t *args;

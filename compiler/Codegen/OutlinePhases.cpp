@@ -6,7 +6,7 @@
 //
 // A phase captures buffers and scalars of its kernel. Kernel arguments reach it through the argument slots; scalars
 // that the kernel computes are computed again in the body (they are a few integer operations and tell LLVM more than a
-// loaded number would), except results of scf.if, which the kernel stores to slots of their own.
+// loaded number would), except results of scf.if and what loops carry, which the kernel stores to slots of their own.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -89,8 +89,10 @@ struct Captures {
   }
 
   /// Those parameters that are no arguments of the kernel.
-  SmallVector<Value> stored() const {
-    return llvm::to_vector(llvm::make_filter_range(parameters, [](Value value) { return !isa<BlockArgument>(value); }));
+  SmallVector<Value> stored(func::FuncOp kernel) const {
+    Block *entry = &kernel.getBody().front();
+    auto isStored = [&](Value value) { return value.getParentBlock() != entry || !isa<BlockArgument>(value); };
+    return llvm::to_vector(llvm::make_filter_range(parameters, isStored));
   }
 
 private:
@@ -350,14 +352,14 @@ static LogicalResult outlineKernel(Kernel &kernel) {
     Captures captures;
     llvm::SetVector<Value> used;
     getUsedValuesDefinedAbove(phase.getBody(), used);
-    // Constants and other values in the order of their use; results of scf.if get slots.
+    // Constants and other values in the order of their use; results of scf.if and what loops carry get slots.
     for (Value value : used)
       if (failed(captures.add(value, kernel)))
         return failure();
     bool canFail = cast<ukernel::EndOp>(phase.getBody().front().back()).getStatus() != nullptr;
     std::string taskName = name + "_" + std::to_string(number);
     auto body = createBody(phase, captures, kernel, taskName + bodySuffix.str());
-    tasks[phase] = {createTask(body, captures, kernel, taskName), captures.stored(), canFail};
+    tasks[phase] = {createTask(body, captures, kernel, taskName), captures.stored(source), canFail};
   }
 
   if (failed(KernelEmitter(kernel, kernelFunction, tasks).emit()))

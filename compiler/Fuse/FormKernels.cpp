@@ -84,7 +84,8 @@ private:
           scalars.insert(operand);
       }
       for (Value result : op->getResults())
-        if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !members.contains(user); }))
+        if (op->hasTrait<nn::NeedsAllResults>() ||
+            llvm::any_of(result.getUsers(), [&](Operation *user) { return !members.contains(user); }))
           outputs.push_back(result);
     }
     copied.remove_if([&](Operation *constant) { return inputs.contains(constant->getResult(0)); });

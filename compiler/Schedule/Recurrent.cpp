@@ -1,11 +1,19 @@
 //===- Recurrent.cpp - recurrences over sequences ------------------------------------------===//
 //
-// One task per direction and batch item runs the whole sequence with state and gates in scratch. A step is a
-// vector-matrix product, gates side by side on the lanes (several accumulators in flight), then the cell on lanes.
+// A step is a product of the state with the recurrent weights, gates side by side, and then the cell on lanes. Units
+// are taken in blocks whose sums stay in registers while the state is read through once; a few batch items share each
+// weight that is read. The sequence itself holds the states of the steps before.
+//
+// Two forms: one task per direction and group of batch items that runs the whole sequence; or, where a step is long
+// enough to be shared by threads, phases for each step, with tasks that also divide the units (a thread gets the same
+// units in each step, so its part of the weights stays in its cache).
+//
+// Expects: all results of the op are results of the kernel.
 //
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/IndexMath.h"
+#include "compiler/Schedule/RecurrentCells.h"
 #include "compiler/Schedule/Sequential.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -17,424 +25,515 @@ namespace tenon::schedule {
 
 namespace {
 
-/// What the schedule needs to know of any of the recurrent ops.
-struct Recurrence {
-  Value projected, recurrent, initialH, lengths, sequence, lastH;
-  nn::Direction direction;
-  ArrayRef<int32_t> activations;
-  ArrayRef<float> alpha, beta;
-  int64_t gates, functions; ///< per step and direction
-  double clip;
+/// How many units and batch items are worked on at once.
+struct Blocking {
+  int64_t items;        ///< batch items that share a weight, at most
+  int64_t vectors;      ///< of units in a block
+  int64_t accumulators; ///< registers for sums
 
-  template <typename OpTy>
-  explicit Recurrence(OpTy op)
-      : projected(op.getProjected()), recurrent(op.getRecurrent()), initialH(op.getInitialH()),
-        lengths(op.getLengths()), sequence(op.getSequence()), lastH(op.getLastH()), direction(op.getDirection()),
-        activations(op.getActivations()), alpha(op.getAlpha()), beta(op.getBeta()), gates(OpTy::gateCount),
-        functions(OpTy::functionCount), clip(op.getClip().convertToDouble()) {}
-
-  int64_t directions() const { return direction == nn::Direction::bidirectional ? 2 : 1; }
+  /// Vectors of units in one product of `gates` gates and `items` batch items.
+  int64_t vectorsFor(int64_t gates, int64_t items) const {
+    int64_t fit = std::max<int64_t>(1, accumulators / (gates * items));
+    return std::min(vectors, static_cast<int64_t>(llvm::bit_floor(static_cast<uint64_t>(fit))));
+  }
 };
 
-/// Arithmetic of a cell on registers of the computing type (f32, or f64 for f64 models).
-class Cell {
+/// A group of batch items of one direction at one step.
+struct Place {
+  Value direction, firstItem, items, step;
+};
+
+class Schedule {
 public:
-  Cell(ElementEmitter &emitter, Type type, const Recurrence &recurrence, int64_t direction)
-      : e(emitter), b(emitter.builder()), type(type), recurrence(recurrence), direction(direction) {}
+  Schedule(Kernel &kernel, const Recurrence &recurrence, CellSchedule &cell);
 
-  Value constant(double value) { return e.splatConstant(type, value); }
-  Value add(Value x, Value y) { return arith::AddFOp::create(b, x, y); }
-  Value sub(Value x, Value y) { return arith::SubFOp::create(b, x, y); }
-  Value mul(Value x, Value y) { return arith::MulFOp::create(b, x, y); }
-  Value div(Value x, Value y) { return arith::DivFOp::create(b, x, y); }
-  Value max(Value x, Value y) { return arith::MaximumFOp::create(b, x, y); }
-  Value min(Value x, Value y) { return arith::MinimumFOp::create(b, x, y); }
-  Value negative(Value x) { return arith::NegFOp::create(b, x); }
-  Value absolute(Value x) { return math::AbsFOp::create(b, x); }
-  Value sigmoid(Value x) { return div(constant(1), add(constant(1), math::ExpOp::create(b, negative(x)))); }
-  Value positive(Value x) { return arith::CmpFOp::create(b, arith::CmpFPredicate::OGE, x, constant(0)); }
-  Value select(Value condition, Value x, Value y) { return arith::SelectOp::create(b, condition, x, y); }
-
-  /// Activation number `which` (0 f, 1 g, 2 h) of this direction, of an argument within the clip's bounds.
-  Value activate(int which, Value x) {
-    if (double clip = recurrence.clip; clip > 0)
-      x = max(min(x, constant(clip)), constant(-clip));
-    return activateUnclipped(which, x);
-  }
-
-  Value activateUnclipped(int which, Value x) {
-    int64_t entry = direction * recurrence.functions + which;
-    Value alpha = constant(recurrence.alpha[entry]), beta = constant(recurrence.beta[entry]);
-    using A = nn::Activation;
-    switch (*nn::symbolizeActivation(recurrence.activations[entry])) {
-    case A::sigmoid:
-      return sigmoid(x);
-    case A::tanh:
-      return math::TanhOp::create(b, x);
-    case A::relu:
-      return max(x, constant(0));
-    case A::affine:
-      return add(mul(alpha, x), beta);
-    case A::leaky_relu:
-      return select(positive(x), x, mul(alpha, x));
-    case A::thresholded_relu:
-      return select(arith::CmpFOp::create(b, arith::CmpFPredicate::OGE, x, alpha), x, constant(0));
-    case A::scaled_tanh:
-      return mul(alpha, math::TanhOp::create(b, mul(beta, x)));
-    case A::hard_sigmoid:
-      return max(min(add(mul(alpha, x), beta), constant(1)), constant(0));
-    case A::elu:
-      return select(positive(x), x, mul(alpha, math::ExpM1Op::create(b, x)));
-    case A::softsign:
-      return div(x, add(constant(1), absolute(x)));
-    case A::softplus:
-      // log1p(exp(x)) without overflow.
-      return add(max(x, constant(0)), math::Log1pOp::create(b, math::ExpOp::create(b, negative(absolute(x)))));
-    }
-    return x;
+  void run() {
+    if (sharesSteps())
+      return runByStep();
+    runWhole();
   }
 
 private:
-  ElementEmitter &e;
-  ImplicitLocOpBuilder &b;
-  Type type;
-  const Recurrence &recurrence;
-  int64_t direction;
-};
+  friend class Elements;
 
-/// One task: a direction and a batch item. Scratch holds vectors of H numbers of the computing type: the gates, then h,
-/// then what else a cell keeps.
-struct Sequence {
-  Kernel &kernel;
-  const Recurrence &r;
-  ElementEmitter &e; ///< with lanes
-  Type elementType, type;
-  int64_t direction;
-  Value batch, hidden, steps, memory;
+  bool sharesSteps();
+  void runWhole();
+  void runByStep();
+  void stagePhase(int64_t stage, Value step);
+  void endPhase();
 
-  Value directionIndex() { return e.constant(direction); }
-  Value timesHidden(int64_t factor) { return e.mul(hidden, e.constant(factor)); }
-  size_t resultNumber(Value tensor) { return llvm::find(kernel.results(), tensor) - kernel.results().begin(); }
-  bool wants(Value tensor) { return llvm::is_contained(kernel.results(), tensor); }
+  /// A phase over tasks with the loop around them; in `body` the emitter and scratch are set up.
+  void phase(Value tasks, Value work, function_ref<void(Value task)> body);
+  void stage(const Place &place, int64_t stage, Value firstUnit, Value units);
+  void loadState(const Place &place, int64_t stage);
+  void multiply(const Place &place, int64_t stage, int64_t items, Value firstUnit, Value units);
+  void sums(ElementEmitter &lane, const Place &place, int64_t stage, int64_t items, int64_t vectors, Value firstUnit,
+            Value unit);
+  void cells(const Place &place, int64_t stage, Value firstUnit, Value units);
+  void end(const Place &place);
 
-  /// An operand's element in the computing type.
+  // Steps and batch items. Only sequences that have lengths know more than the number of steps.
+  bool isRagged() { return static_cast<bool>(r.lengths); }
+  Value length(Value item);
+  Value isReverse(Value direction);
+  /// Whether the step is one of the item's; null if it always is.
+  Value isAlive(const Place &place, Value item);
+  /// Where the step is in the sequence; past an item's end the place that is to be cleared.
+  Value time(const Place &place, Value item);
+  Value previousH(ElementEmitter &lane, const Place &place, Value item, Value unit);
+
+  // Elements in the computing type.
   Value read(ElementEmitter &lane, Value tensor, ArrayRef<LaneIndex> at) {
     return lane.convert(lane.emit(tensor, at), elementType, type);
   }
-  void write(ElementEmitter &lane, Value tensor, Value element, ArrayRef<LaneIndex> at) {
-    if (wants(tensor))
-      lane.store(lane.convert(element, type, elementType), elementType, kernel.resultBuffer(resultNumber(tensor)),
-                 kernel.extents(tensor), at);
+  Buffer buffer(Value result) {
+    return kernel.resultBuffer(llvm::find(kernel.results(), result) - kernel.results().begin());
   }
-  /// The inputs' part of the gates from `column` on.
-  Value projected(ElementEmitter &lane, Value time, Value column) {
-    Value position = lane.add(timesHidden(direction * r.gates), column);
-    return read(lane, r.projected, {{time}, {batch}, at(lane, position)});
+  Value readResult(ElementEmitter &lane, Value result, ArrayRef<LaneIndex> at) {
+    return lane.convert(lane.load(elementType, buffer(result), kernel.extents(result), at), elementType, type);
+  }
+  void writeResult(ElementEmitter &lane, Value result, Value element, ArrayRef<LaneIndex> at) {
+    lane.store(lane.convert(element, type, elementType), elementType, buffer(result), kernel.extents(result), at);
+  }
+  Value projected(ElementEmitter &lane, const Place &place, Value item, int64_t gate, Value unit) {
+    Value vectors = e->add(e->mul(place.direction, e->constant(r.gates)), e->constant(gate));
+    return read(lane, r.projected, {{time(place, item)}, {item}, along(lane, e->add(e->mul(vectors, hidden), unit))});
+  }
+  static LaneIndex along(ElementEmitter &lane, Value position) { return {position, lane.lanes() == 1 ? 0 : 1}; }
+
+  // Scratch: the state of each item of a group, then the sums of a block.
+  Buffer stateOf(Value number) { return {memory, e->mul(number, hidden)}; }
+  Buffer sumsOf(Value number, int64_t gate) {
+    Value row = e->add(e->mul(number, e->constant(r.gates)), e->constant(gate));
+    return {memory, e->add(e->mul(hidden, e->constant(blocking.items)), e->mul(row, blockUnits))};
+  }
+  Value scratchBytes() {
+    Value rows = e->add(hidden, e->mul(blockUnits, e->constant(r.gates)));
+    return e->mul(rows, e->constant(blocking.items * type.getIntOrFloatBitWidth() / 8));
   }
 
-  Buffer part(int64_t number) { return {memory, timesHidden(number)}; }
-  Buffer state() { return part(r.gates); }
-  Value get(ElementEmitter &lane, int64_t number, LaneIndex at) {
-    return lane.load(type, part(number), {hidden}, {at});
-  }
-  void put(ElementEmitter &lane, int64_t number, Value element, LaneIndex at) {
-    lane.store(element, type, part(number), {hidden}, {at});
-  }
-  LaneIndex at(ElementEmitter &lane, Value position) { return {position, lane.lanes() == 1 ? 0 : 1}; }
+  Value itemGroups() { return b.createOrFold<arith::CeilDivUIOp>(batch, e->constant(blocking.items)); }
+  Value unitBlocks() { return b.createOrFold<arith::CeilDivUIOp>(hidden, blockUnits); }
+  Place placeOf(Value group, Value step);
 
-  /// `body` for all positions of a vector of H numbers.
-  void forHidden(function_ref<void(ElementEmitter &, Value)> body) {
-    vectorLoop(e, kernel.machine, e.constant(0), hidden, body);
-  }
+  Kernel &kernel;
+  const Recurrence &r;
+  CellSchedule &cell;
+  ImplicitLocOpBuilder &b;
+  Type elementType, type;
+  Value steps, batch, hidden, blockUnits, memory;
+  std::optional<int64_t> knownBatch, knownHidden;
+  int64_t lanes;
+  Blocking blocking;
+  ElementEmitter plain;
+  ElementEmitter *e = nullptr; ///< with lanes inside phases
 };
 
-/// A cell is told apart from others by what follows the products: see the formulas in NnRecurrent.td.
-class CellSchedule {
+/// CellPlace over the buffers of a schedule.
+class Elements : public CellPlace {
 public:
-  virtual ~CellSchedule() = default;
-  /// Numbers of scratch beside gates and h, in vectors of H.
-  virtual int64_t extraParts() { return 0; }
-  /// What else there is at the start and at the end of the sequence, for the elements from j on.
-  virtual void begin(Sequence &, ElementEmitter &, Value /*j*/) {}
-  virtual void end(Sequence &, ElementEmitter &, Value /*j*/) {}
-  /// From h to the next h, and its place in the sequence.
-  virtual void step(Sequence &s, Value time) = 0;
+  Elements(Schedule &s, ElementEmitter &lane, const Place &place, int64_t direction, Value number, Value firstUnit,
+           Value unit)
+      : CellPlace(lane, s.type, s.r, direction, unit), s(s), place(place), number(number), firstUnit(firstUnit),
+        item(s.e->add(place.firstItem, number)), alive(s.isAlive(place, item)) {}
+
+  Value sum(int64_t gate) override {
+    return lane.load(s.type, s.sumsOf(number, gate), {s.blockUnits}, {s.along(lane, s.e->sub(unit, firstUnit))});
+  }
+  Value projected(int64_t gate) override { return s.projected(lane, place, item, gate, unit); }
+  Value parameter(Value tensor, int64_t count) override {
+    Value position = s.e->add(s.e->mul(s.hidden, s.e->constant(count)), unit);
+    return s.read(lane, tensor, {{place.direction}, s.along(lane, position)});
+  }
+  Value previousH() override { return s.previousH(lane, place, item, unit); }
+  Value previous(Value initial, Value last) override {
+    Value isFirst = arith::CmpIOp::create(s.b, arith::CmpIPredicate::eq, place.step, s.e->constant(0));
+    return choose(
+        s.b, isFirst, lane.laneType(s.type),
+        [&] {
+          ElementEmitter::Scope scope(lane);
+          return s.read(lane, initial, stateAt());
+        },
+        [&] { return s.readResult(lane, last, stateAt()); });
+  }
+  void keep(Value last, Value element) override {
+    s.writeResult(lane, last, whereAlive(element, [&] { return s.readResult(lane, last, stateAt()); }), stateAt());
+  }
+  Value sequence() override { return s.readResult(lane, s.r.sequence, sequenceAt()); }
+  void setSequence(Value element) override {
+    s.writeResult(lane, s.r.sequence, whereAlive(element, [&] { return math.constant(0); }), sequenceAt());
+  }
+
+private:
+  SmallVector<LaneIndex> stateAt() { return {{place.direction}, {item}, s.along(lane, unit)}; }
+  SmallVector<LaneIndex> sequenceAt() {
+    return {{s.time(place, item)}, {place.direction}, {item}, s.along(lane, unit)};
+  }
+  Value whereAlive(Value element, function_ref<Value()> other) {
+    return alive ? Value(arith::SelectOp::create(s.b, alive, element, other())) : element;
+  }
+
+  Schedule &s;
+  const Place &place;
+  Value number, firstUnit, item, alive;
 };
 
 } // namespace
 
-/// Vectors of gates in flight: enough to hide the latency of a multiply-add.
-static constexpr int64_t accumulators = 8;
+//===----------------------------------------------------------------------===//
+// Sizes
+//===----------------------------------------------------------------------===//
 
-/// What a product adds to: the columns from the index on.
-using Start = function_ref<Value(ElementEmitter &, Value column)>;
-
-/// gates = start + vector . R for `count` vectors of columns from `first` on.
-static void gateBlock(Sequence &s, ElementEmitter &e, Buffer vector, Value first, int64_t count, Start start) {
-  ImplicitLocOpBuilder &b = e.builder();
-  SmallVector<Value> initial;
-  auto column = [&](int64_t v) { return e.add(first, e.constant(v * e.lanes())); };
-  for (int64_t v = 0; v < count; ++v)
-    initial.push_back(start(e, column(v)));
-  SmallVector<Value> sums =
-      carriedLoops(b, {e.constant(0)}, {s.hidden}, initial, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
-        ElementEmitter::Scope scope(e);
-        ElementEmitter scalar(e, 1);
-        Value factor = e.splat(scalar.load(s.type, vector, {s.hidden}, {{at[0]}}));
-        SmallVector<Value> next;
-        for (int64_t v = 0; v < count; ++v) {
-          Value weight = s.read(e, s.r.recurrent, {{s.directionIndex()}, {at[0]}, s.at(e, column(v))});
-          next.push_back(math::FmaOp::create(b, factor, weight, acc[v]));
-        }
-        return next;
-      });
-  for (int64_t v = 0; v < count; ++v)
-    e.store(sums[v], s.type, {s.memory}, {s.timesHidden(s.r.gates)}, {s.at(e, column(v))});
+/// Groups of batch items of equal size, as large as the registers allow.
+static int64_t itemsAtOnce(int64_t limit, std::optional<int64_t> batch) {
+  if (!batch)
+    return limit;
+  int64_t count = std::max<int64_t>(1, *batch);
+  return llvm::divideCeil(count, llvm::divideCeil(count, limit));
 }
 
-/// gates = start + vector . R for the columns of the gates [firstGate, lastGate).
-static void multiply(Sequence &s, Buffer vector, int64_t firstGate, int64_t lastGate, Start start) {
-  ElementEmitter &e = s.e;
-  ImplicitLocOpBuilder &b = e.builder();
-  Value from = s.timesHidden(firstGate), to = s.timesHidden(lastGate);
-  // Ever smaller blocks, so that few columns are summed with few accumulators.
-  for (int64_t count = accumulators; count > 1; count /= 2) {
-    Value step = e.constant(count * e.lanes());
-    Value whole = e.add(from, e.mul(e.div(e.sub(to, from), step), step));
-    auto blocks = scf::ForOp::create(b, from, whole, step);
+Schedule::Schedule(Kernel &kernel, const Recurrence &recurrence, CellSchedule &cell)
+    : kernel(kernel), r(recurrence), cell(cell), b(kernel.builder), plain(kernel.emitter(1)), e(&plain) {
+  elementType = cast<RankedTensorType>(r.projected.getType()).getElementType();
+  type = elementType.isF64() ? elementType : Type(b.getF32Type());
+  lanes = kernel.reference ? 1 : kernel.machine.lanes(type.getIntOrFloatBitWidth() / 8);
+  steps = kernel.extents(r.projected)[0];
+  batch = kernel.extents(r.projected)[1];
+  hidden = kernel.extents(r.recurrent)[1];
+  knownBatch = getConstantIntValue(OpFoldResult(batch));
+  knownHidden = getConstantIntValue(OpFoldResult(hidden));
+
+  // A quarter of the registers is for weights and factors.
+  blocking.accumulators = kernel.machine.vectorRegisters * 3 / 4;
+  blocking.items =
+      kernel.reference ? 1 : itemsAtOnce(std::clamp<int64_t>(blocking.accumulators / r.gates, 1, 4), knownBatch);
+  // Eight sums hide the latency of a multiply-add; more of them make the rows of weights no faster to read.
+  blocking.vectors = kernel.reference ? 1 : llvm::bit_floor(static_cast<uint64_t>(8 / r.gates));
+  blockUnits = plain.constant(blocking.vectors * lanes);
+}
+
+/// Each weight comes from the second-level cache: a vector in two cycles.
+static constexpr double nanosecondsPerVector = 0.625;
+
+/// A step must last long enough, even of one batch item, for threads to meet at its end: see kMinPart_ns of the pool.
+bool Schedule::sharesSteps() {
+  constexpr double enough_ns = 6000;
+  return knownHidden && !kernel.reference &&
+         double(r.directions()) * r.gates * *knownHidden * *knownHidden / lanes * nanosecondsPerVector >= enough_ns;
+}
+
+//===----------------------------------------------------------------------===//
+// Steps and batch items
+//===----------------------------------------------------------------------===//
+
+Value Schedule::length(Value item) {
+  ElementEmitter scalar(*e, 1);
+  scalar.setMask({});
+  Value given = arith::IndexCastOp::create(b, b.getIndexType(), scalar.emit(r.lengths, {{item}}));
+  return arith::MinSIOp::create(b, arith::MaxSIOp::create(b, given, e->constant(0)), steps);
+}
+
+Value Schedule::isReverse(Value direction) {
+  if (r.direction != nn::Direction::bidirectional)
+    return arith::ConstantIntOp::create(b, r.direction == nn::Direction::reverse, 1);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, direction, e->constant(1));
+}
+
+Value Schedule::isAlive(const Place &place, Value item) {
+  return isRagged() ? Value(arith::CmpIOp::create(b, arith::CmpIPredicate::ult, place.step, length(item))) : Value();
+}
+
+Value Schedule::time(const Place &place, Value item) {
+  if (r.direction == nn::Direction::forward)
+    return place.step;
+  Value last = e->sub(isRagged() ? length(item) : steps, e->constant(1));
+  Value fromEnd = e->sub(last, place.step);
+  Value turned = isReverse(place.direction);
+  if (Value alive = isAlive(place, item))
+    turned = arith::AndIOp::create(b, turned, alive);
+  return arith::SelectOp::create(b, turned, fromEnd, place.step);
+}
+
+Value Schedule::previousH(ElementEmitter &lane, const Place &place, Value item, Value unit) {
+  Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, place.step, e->constant(0));
+  return choose(
+      b, isFirst, lane.laneType(type),
+      [&] {
+        ElementEmitter::Scope scope(lane);
+        return read(lane, r.initialH, {{place.direction}, {item}, along(lane, unit)});
+      },
+      [&] {
+        Place before = place;
+        before.step = e->sub(place.step, e->constant(1));
+        return readResult(lane, r.sequence, {{time(before, item)}, {place.direction}, {item}, along(lane, unit)});
+      });
+}
+
+Place Schedule::placeOf(Value group, Value step) {
+  Value groups = itemGroups(), size = e->constant(blocking.items);
+  Value first = e->mul(e->rem(group, groups), size);
+  Value items = b.createOrFold<arith::MinUIOp>(size, e->sub(batch, first));
+  return {e->div(group, groups), first, knownBatch && *knownBatch == blocking.items ? size : items, step};
+}
+
+//===----------------------------------------------------------------------===//
+// A stage of a step
+//===----------------------------------------------------------------------===//
+
+/// The state goes to scratch, where a broadcast can read it whatever it was made of.
+void Schedule::loadState(const Place &place, int64_t stage) {
+  carriedLoops(b, {e->constant(0)}, {place.items}, {}, [&](ArrayRef<Value> at, ArrayRef<Value>) {
+    ElementEmitter::Scope scope(*e);
+    Value item = e->add(place.firstItem, at[0]);
+    vectorLoop(*e, kernel.machine, e->constant(0), hidden, [&](ElementEmitter &lane, Value unit) {
+      Value state = cell.multipliesLastH(stage)
+                        ? readResult(lane, r.lastH, {{place.direction}, {item}, along(lane, unit)})
+                        : previousH(lane, place, item, unit);
+      lane.store(state, type, stateOf(at[0]), {hidden}, {along(lane, unit)});
+    });
+    return SmallVector<Value>();
+  });
+}
+
+/// Sums of all gates of the stage for `vectors` vectors of units from `unit` on.
+void Schedule::sums(ElementEmitter &lane, const Place &place, int64_t stage, int64_t items, int64_t vectors,
+                    Value firstUnit, Value unit) {
+  auto [firstGate, lastGate] = cell.gates(stage);
+  auto unitOf = [&](int64_t v) { return lane.add(unit, lane.constant(v * lane.lanes())); };
+  auto forSums = [&](function_ref<void(int64_t gate, int64_t v, int64_t item)> body) {
+    for (int64_t gate = firstGate; gate < lastGate; ++gate)
+      for (int64_t v = 0; v < vectors; ++v)
+        for (int64_t item = 0; item < items; ++item)
+          body(gate, v, item);
+  };
+  SmallVector<Value> initial;
+  forSums([&](int64_t gate, int64_t v, int64_t item) {
+    std::optional<Value> bias = cell.bias(gate);
+    if (!bias)
+      initial.push_back(projected(lane, place, lane.add(place.firstItem, lane.constant(item)), gate, unitOf(v)));
+    else if (*bias)
+      initial.push_back(read(lane, *bias, {{place.direction}, along(lane, unitOf(v))}));
+    else
+      initial.push_back(lane.splatConstant(type, 0));
+  });
+  auto loop = [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
+    ElementEmitter::Scope scope(lane);
+    ElementEmitter scalar(lane, 1);
+    scalar.setMask({});
+    SmallVector<Value> factors, next;
+    for (int64_t item = 0; item < items; ++item)
+      factors.push_back(lane.splat(scalar.load(type, stateOf(lane.constant(item)), {hidden}, {{at[0]}})));
+    forSums([&](int64_t gate, int64_t v, int64_t item) {
+      Value column = lane.add(lane.mul(hidden, lane.constant(gate)), unitOf(v));
+      Value weight = read(lane, r.recurrent, {{place.direction}, {at[0]}, along(lane, column)});
+      next.push_back(math::FmaOp::create(b, factors[item], weight, acc[next.size()]));
+    });
+    return next;
+  };
+  SmallVector<Value> results = carriedLoops(b, {lane.constant(0)}, {hidden}, initial, loop);
+  size_t number = 0;
+  forSums([&](int64_t gate, int64_t v, int64_t item) {
+    lane.store(results[number++], type, sumsOf(lane.constant(item), gate), {blockUnits},
+               {along(lane, lane.sub(unitOf(v), firstUnit))});
+  });
+}
+
+/// Sums of a block of units for a group of that many items.
+void Schedule::multiply(const Place &place, int64_t stage, int64_t items, Value firstUnit, Value units) {
+  auto [firstGate, lastGate] = cell.gates(stage);
+  Value done = e->constant(0);
+  // Ever smaller steps, so that few units are summed with few accumulators.
+  for (int64_t count = blocking.vectorsFor(lastGate - firstGate, items); count > 1; count /= 2) {
+    Value step = e->constant(count * lanes);
+    Value whole = e->add(done, e->mul(e->div(e->sub(units, done), step), step));
+    auto blocks = scf::ForOp::create(b, done, whole, step);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(blocks.getBody());
-    ElementEmitter::Scope scope(e);
-    gateBlock(s, e, vector, blocks.getInductionVar(), count, start);
-    from = whole;
+    ElementEmitter::Scope scope(*e);
+    sums(*e, place, stage, items, count, firstUnit, e->add(firstUnit, blocks.getInductionVar()));
+    done = whole;
   }
-  vectorLoop(e, s.kernel.machine, from, to,
-             [&](ElementEmitter &lane, Value first) { gateBlock(s, lane, vector, first, 1, start); });
+  vectorLoop(*e, kernel.machine, done, units, [&](ElementEmitter &lane, Value position) {
+    sums(lane, place, stage, items, 1, firstUnit, lane.add(firstUnit, position));
+  });
 }
 
-/// gates = projected + h . R.
-static void multiplyState(Sequence &s, Value time, int64_t firstGate, int64_t lastGate) {
-  multiply(s, s.state(), firstGate, lastGate,
-           [&](ElementEmitter &lane, Value column) { return s.projected(lane, time, column); });
-}
-
-static void writeState(Sequence &s, ElementEmitter &lane, Value time, Value j, Value nextH) {
-  s.put(lane, s.r.gates, nextH, s.at(lane, j));
-  s.write(lane, s.r.sequence, nextH, {{time}, {s.directionIndex()}, {s.batch}, s.at(lane, j)});
-}
-
-namespace {
-
-class LstmSchedule : public CellSchedule {
-public:
-  explicit LstmSchedule(nn::LstmOp op) : op(op) {}
-
-  int64_t extraParts() override { return 1; }
-  void begin(Sequence &s, ElementEmitter &lane, Value j) override {
-    SmallVector<LaneIndex> at{{s.directionIndex()}, {s.batch}, s.at(lane, j)};
-    s.put(lane, cellPart, s.read(lane, op.getInitialC(), at), at[2]);
-  }
-  void end(Sequence &s, ElementEmitter &lane, Value j) override {
-    SmallVector<LaneIndex> at{{s.directionIndex()}, {s.batch}, s.at(lane, j)};
-    s.write(lane, op.getLastC(), s.get(lane, cellPart, at[2]), at);
-  }
-  void step(Sequence &s, Value time) override {
-    multiplyState(s, time, 0, 4);
-    s.forHidden([&](ElementEmitter &lane, Value j) { cell(s, lane, time, j); });
-  }
-
-private:
-  static constexpr int64_t cellPart = nn::LstmOp::gateCount + 1;
-
-  void cell(Sequence &s, ElementEmitter &lane, Value time, Value j) {
-    Cell cell(lane, s.type, s.r, s.direction);
-    LaneIndex at = s.at(lane, j);
-    auto gate = [&](int64_t number) { return s.get(lane, number, at); };
-    auto peephole = [&](Value x, int64_t number, Value state) {
-      if (!op.getPeephole())
-        return x;
-      LaneIndex position = s.at(lane, lane.add(s.timesHidden(number), j));
-      return cell.add(x, cell.mul(s.read(lane, op.getPeephole(), {{s.directionIndex()}, position}), state));
-    };
-    Value c = s.get(lane, cellPart, at);
-    Value input = cell.activate(0, peephole(gate(0), 0, c));
-    Value forget = op.getInputForget() ? cell.sub(cell.constant(1), input) : cell.activate(0, peephole(gate(2), 2, c));
-    Value candidate = cell.activate(1, gate(3));
-    Value nextC = cell.add(cell.mul(forget, c), cell.mul(input, candidate));
-    Value output = cell.activate(0, peephole(gate(1), 1, nextC));
-    s.put(lane, cellPart, nextC, at);
-    // ONNX clips the arguments of f and g only.
-    writeState(s, lane, time, j, cell.mul(output, cell.activateUnclipped(2, nextC)));
-  }
-
-  nn::LstmOp op;
-};
-
-class GruSchedule : public CellSchedule {
-public:
-  explicit GruSchedule(nn::GruOp op) : op(op) {}
-
-  void step(Sequence &s, Value time) override {
-    multiplyState(s, time, 0, 2);
-    if (op.getLinearBeforeReset())
-      multiply(s, s.state(), 2, 3, [&](ElementEmitter &lane, Value column) { return bias(s, lane, column); });
-    else
-      multiplyReset(s, time);
-    s.forHidden([&](ElementEmitter &lane, Value j) { cell(s, lane, time, j); });
-  }
-
-private:
-  Value bias(Sequence &s, ElementEmitter &lane, Value column) {
-    if (!op.getBias())
-      return lane.splatConstant(s.type, 0);
-    LaneIndex position = s.at(lane, lane.sub(column, s.timesHidden(2)));
-    return s.read(lane, op.getBias(), {{s.directionIndex()}, position});
-  }
-
-  /// The reset gate's place takes r * h, from which the third product is made.
-  void multiplyReset(Sequence &s, Value time) {
-    s.forHidden([&](ElementEmitter &lane, Value j) {
-      Cell cell(lane, s.type, s.r, s.direction);
-      LaneIndex at = s.at(lane, j);
-      Value reset = cell.activate(0, s.get(lane, 1, at));
-      s.put(lane, 1, cell.mul(reset, s.get(lane, s.r.gates, at)), at);
+void Schedule::cells(const Place &place, int64_t stage, Value firstUnit, Value units) {
+  auto forDirection = [&](int64_t direction) {
+    carriedLoops(b, {e->constant(0)}, {place.items}, {}, [&](ArrayRef<Value> at, ArrayRef<Value>) {
+      ElementEmitter::Scope scope(*e);
+      vectorLoop(*e, kernel.machine, firstUnit, e->add(firstUnit, units), [&](ElementEmitter &lane, Value unit) {
+        Elements elements(*this, lane, place, direction, at[0], firstUnit, unit);
+        cell.finish(elements, stage);
+      });
+      return SmallVector<Value>();
     });
-    multiply(s, s.part(1), 2, 3, [&](ElementEmitter &lane, Value column) { return s.projected(lane, time, column); });
-  }
-
-  void cell(Sequence &s, ElementEmitter &lane, Value time, Value j) {
-    Cell cell(lane, s.type, s.r, s.direction);
-    LaneIndex at = s.at(lane, j);
-    Value update = cell.activate(0, s.get(lane, 0, at)), argument = s.get(lane, 2, at);
-    if (op.getLinearBeforeReset()) {
-      Value reset = cell.activate(0, s.get(lane, 1, at));
-      argument = cell.add(s.projected(lane, time, lane.add(s.timesHidden(2), j)), cell.mul(reset, argument));
-    }
-    Value candidate = cell.activate(1, argument);
-    Value fresh = cell.mul(cell.sub(cell.constant(1), update), candidate);
-    writeState(s, lane, time, j, cell.add(fresh, cell.mul(update, s.get(lane, s.r.gates, at))));
-  }
-
-  nn::GruOp op;
-};
-
-class RnnSchedule : public CellSchedule {
-public:
-  void step(Sequence &s, Value time) override {
-    multiplyState(s, time, 0, 1);
-    s.forHidden([&](ElementEmitter &lane, Value j) {
-      Cell cell(lane, s.type, s.r, s.direction);
-      writeState(s, lane, time, j, cell.activate(0, s.get(lane, 0, s.at(lane, j))));
-    });
-  }
-};
-
-} // namespace
-
-/// Zeros in the sequence from `length` on.
-static void clearRest(Sequence &s, Value length) {
-  ElementEmitter &e = s.e;
-  auto rest = scf::ForOp::create(e.builder(), length, s.steps, e.constant(1));
-  OpBuilder::InsertionGuard guard(e.builder());
-  e.builder().setInsertionPointToStart(rest.getBody());
-  ElementEmitter::Scope scope(e);
-  s.forHidden([&](ElementEmitter &lane, Value j) {
-    s.write(lane, s.r.sequence, lane.splatConstant(s.type, 0),
-            {{rest.getInductionVar()}, {s.directionIndex()}, {s.batch}, s.at(lane, j)});
-  });
-}
-
-static void runSequence(Sequence &s, CellSchedule &cell) {
-  ElementEmitter &e = s.e;
-  ImplicitLocOpBuilder &b = e.builder();
-  Value zero = e.constant(0), one = e.constant(1);
-  s.forHidden([&](ElementEmitter &lane, Value j) {
-    SmallVector<LaneIndex> at{{s.directionIndex()}, {s.batch}, s.at(lane, j)};
-    s.put(lane, s.r.gates, s.read(lane, s.r.initialH, at), at[2]);
-    cell.begin(s, lane, j);
-  });
-
-  Value length = s.steps;
-  if (s.r.lengths) {
-    ElementEmitter scalar(e, 1);
-    Value given = arith::IndexCastOp::create(b, b.getIndexType(), scalar.emit(s.r.lengths, {{s.batch}}));
-    length = arith::MinSIOp::create(b, arith::MaxSIOp::create(b, given, zero), s.steps);
-  }
-  bool reverse = s.r.direction == nn::Direction::reverse || s.direction == 1;
-  auto loop = scf::ForOp::create(b, zero, length, one);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    ElementEmitter::Scope scope(e);
-    Value step = loop.getInductionVar();
-    cell.step(s, reverse ? e.sub(e.sub(length, one), step) : step);
-  }
-  if (s.r.lengths && s.wants(s.r.sequence))
-    clearRest(s, length);
-  s.forHidden([&](ElementEmitter &lane, Value j) {
-    SmallVector<LaneIndex> at{{s.directionIndex()}, {s.batch}, s.at(lane, j)};
-    s.write(lane, s.r.lastH, s.get(lane, s.r.gates, at[2]), at);
-    cell.end(s, lane, j);
-  });
-}
-
-/// Runs `run` for the direction of task `task`: all batch items forward, then all backward.
-static void forDirection(ElementEmitter &e, Value task, Value batch, int64_t directions,
-                         function_ref<void(int64_t)> run) {
-  if (directions == 1)
-    return run(0);
-  ImplicitLocOpBuilder &b = e.builder();
-  Value isForward = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, task, batch);
-  auto choice = scf::IfOp::create(b, isForward, /*withElseRegion=*/true);
+  };
+  if (r.directionsAgree())
+    return forDirection(0);
+  Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, place.direction, e->constant(0));
+  auto choice = scf::IfOp::create(b, isFirst, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(choice.thenBlock());
-  run(0);
+  forDirection(0);
   b.setInsertionPointToStart(choice.elseBlock());
-  run(1);
+  forDirection(1);
 }
 
-static void schedule(Kernel &kernel, const Recurrence &recurrence, CellSchedule &&cell) {
-  ElementEmitter plain = kernel.emitter(1);
-  ImplicitLocOpBuilder &b = kernel.builder;
-  SmallVector<Value> projected(kernel.extents(recurrence.projected)), recurrent(kernel.extents(recurrence.recurrent));
-  Value steps = projected[0], batch = projected[1], hidden = recurrent[1];
-  Type elementType = cast<RankedTensorType>(recurrence.projected.getType()).getElementType();
-  Type type = elementType.isF64() ? elementType : Type(b.getF32Type());
-  int64_t lanes = kernel.reference ? 1 : kernel.machine.lanes(type.getIntOrFloatBitWidth() / 8);
+/// One block of units, once the state is in scratch.
+void Schedule::stage(const Place &place, int64_t stage, Value firstUnit, Value units) {
+  OpBuilder::InsertionGuard guard(b);
+  auto forItems = [&](int64_t items) { multiply(place, stage, items, firstUnit, units); };
+  // A group is full, or holds what is left over.
+  SmallVector<int64_t> sizes;
+  for (int64_t items = 1; items < blocking.items; ++items)
+    if (!knownBatch || *knownBatch % blocking.items == items)
+      sizes.push_back(items);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    for (int64_t items : sizes) {
+      Value isSize = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, place.items, e->constant(items));
+      auto choice = scf::IfOp::create(b, isSize, /*withElseRegion=*/true);
+      b.setInsertionPointToStart(choice.thenBlock());
+      ElementEmitter::Scope scope(*e);
+      forItems(items);
+      b.setInsertionPointToStart(choice.elseBlock());
+    }
+    ElementEmitter::Scope scope(*e);
+    forItems(blocking.items);
+  }
+  cells(place, stage, firstUnit, units);
+}
 
-  Value tasks = plain.mul(plain.constant(recurrence.directions()), batch);
-  Value perTask = plain.mul(steps, plain.mul(hidden, plain.mul(hidden, plain.constant(recurrence.gates))));
-  // Each multiply-add of the product reads a weight from the second-level cache: about one vector per two cycles.
-  Value work = plain.div(plain.mul(tasks, perTask), plain.constant(std::max<int64_t>(1, lanes)));
-  Value count = plain.mul(hidden, plain.constant(recurrence.gates + 1 + cell.extraParts()));
-  Value bytes = plain.mul(count, plain.constant(type.getIntOrFloatBitWidth() / 8));
-  kernel.phase(tasks, work, bytes, false, [&](Value begin, Value end, Value scratch, Value) {
-    ElementEmitter e = kernel.emitter(lanes);
-    Value memory = memref::ViewOp::create(b, MemRefType::get({ShapedType::kDynamic}, type), scratch, e.constant(0),
-                                          ValueRange(count));
-    auto loop = scf::ForOp::create(b, begin, end, e.constant(1));
+/// The last states: what was there at first of an empty sequence.
+void Schedule::end(const Place &place) {
+  carriedLoops(b, {e->constant(0)}, {place.items}, {}, [&](ArrayRef<Value> at, ArrayRef<Value>) {
+    ElementEmitter::Scope scope(*e);
+    Value item = e->add(place.firstItem, at[0]);
+    Place after = place;
+    after.step = isRagged() ? length(item) : steps;
+    vectorLoop(*e, kernel.machine, e->constant(0), hidden, [&](ElementEmitter &lane, Value unit) {
+      SmallVector<LaneIndex> position{{place.direction}, {item}, along(lane, unit)};
+      writeResult(lane, r.lastH, previousH(lane, after, item, unit), position);
+      auto [initial, last] = cell.secondState();
+      if (!last)
+        return;
+      Value isEmpty = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, after.step, e->constant(0));
+      auto choice = scf::IfOp::create(b, isEmpty, /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(choice.thenBlock());
+      ElementEmitter::Scope scope(lane);
+      writeResult(lane, last, read(lane, initial, position), position);
+    });
+    return SmallVector<Value>();
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Phases
+//===----------------------------------------------------------------------===//
+
+void Schedule::phase(Value tasks, Value work, function_ref<void(Value)> body) {
+  kernel.phase(tasks, work, scratchBytes(), false, [&](Value begin, Value end, Value scratch, Value) {
+    ElementEmitter emitter = kernel.emitter(lanes);
+    e = &emitter;
+    memory = memref::ViewOp::create(
+        b, MemRefType::get({ShapedType::kDynamic}, type), scratch, e->constant(0),
+        ValueRange(b.createOrFold<arith::DivUIOp>(scratchBytes(), e->constant(type.getIntOrFloatBitWidth() / 8))));
+    auto loop = scf::ForOp::create(b, begin, end, e->constant(1));
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
-    Value task = loop.getInductionVar(), item = e.rem(task, batch);
-    forDirection(e, task, batch, recurrence.directions(), [&](int64_t direction) {
-      ElementEmitter::Scope scope(e);
-      Sequence sequence{kernel, recurrence, e, elementType, type, direction, item, hidden, steps, memory};
-      runSequence(sequence, cell);
-    });
+    body(loop.getInductionVar());
+    e = &plain;
   });
+}
+
+/// Nanoseconds for a step of one group and `units` units, whatever the number of items that share a weight.
+static Value stepWork(ElementEmitter &e, const Recurrence &r, Value hidden, Value units, int64_t lanes) {
+  Value vectors = e.div(e.mul(e.mul(hidden, units), e.constant(r.gates)), e.constant(lanes));
+  return e.div(e.mul(vectors, e.constant(static_cast<int64_t>(8 * nanosecondsPerVector))), e.constant(8));
+}
+
+void Schedule::runWhole() {
+  Value groups = plain.mul(plain.constant(r.directions()), itemGroups());
+  Value work = plain.mul(plain.mul(groups, steps), stepWork(plain, r, hidden, hidden, lanes));
+  phase(groups, work, [&](Value task) {
+    auto loop = scf::ForOp::create(b, e->constant(0), steps, e->constant(1));
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(loop.getBody());
+      ElementEmitter::Scope scope(*e);
+      Place place = placeOf(task, loop.getInductionVar());
+      for (int64_t number = 0; number < cell.stages(); ++number) {
+        loadState(place, number);
+        auto blocks = scf::ForOp::create(b, e->constant(0), hidden, blockUnits);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(blocks.getBody());
+        ElementEmitter::Scope scope(*e);
+        Value first = blocks.getInductionVar();
+        stage(place, number, first, b.createOrFold<arith::MinUIOp>(blockUnits, e->sub(hidden, first)));
+      }
+    }
+    end(placeOf(task, steps));
+  });
+}
+
+void Schedule::stagePhase(int64_t number, Value step) {
+  Value groups = plain.mul(plain.constant(r.directions()), itemGroups());
+  Value tasks = plain.mul(groups, unitBlocks());
+  phase(tasks, plain.mul(tasks, stepWork(plain, r, hidden, blockUnits, lanes)), [&](Value task) {
+    // By direction, block of units, group of items: a thread keeps to few weights.
+    SmallVector<LaneIndex> at = delinearize(*e, {groups, unitBlocks(), itemGroups()}, {task});
+    Place place = placeOf(e->add(e->mul(at[0].base, itemGroups()), at[2].base), step);
+    loadState(place, number);
+    Value first = e->mul(at[1].base, blockUnits);
+    stage(place, number, first, b.createOrFold<arith::MinUIOp>(blockUnits, e->sub(hidden, first)));
+  });
+}
+
+void Schedule::endPhase() {
+  Value groups = plain.mul(plain.constant(r.directions()), itemGroups());
+  phase(groups, plain.mul(groups, hidden), [&](Value task) { end(placeOf(task, steps)); });
+}
+
+void Schedule::runByStep() {
+  Type index = b.getIndexType();
+  auto loop = scf::WhileOp::create(
+      b, TypeRange(index), ValueRange(plain.constant(0)),
+      [&](OpBuilder &builder, Location loc, ValueRange step) {
+        Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, step[0], steps);
+        scf::ConditionOp::create(builder, loc, more, step);
+      },
+      [&](OpBuilder &builder, Location loc, ValueRange step) {
+        Value next = arith::AddIOp::create(builder, loc, step[0], plain.constant(1));
+        scf::YieldOp::create(builder, loc, next);
+      });
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(loop.getYieldOp());
+    for (int64_t number = 0; number < cell.stages(); ++number)
+      stagePhase(number, loop.getAfterArguments().front());
+  }
+  endPhase();
+}
+
+template <typename OpTy> static bool schedule(Kernel &kernel, OpTy op, std::unique_ptr<CellSchedule> cell) {
+  if (!llvm::all_of(op->getResults(), [&](Value result) { return llvm::is_contained(kernel.results(), result); }))
+    return false;
+  Recurrence recurrence(op);
+  Schedule(kernel, recurrence, *cell).run();
+  kernel.setPath(kernel.reference ? "reference" : "recurrence");
+  return true;
 }
 
 bool scheduleRecurrence(Kernel &kernel, Operation *op) {
   if (auto lstm = dyn_cast<nn::LstmOp>(op))
-    schedule(kernel, Recurrence(lstm), LstmSchedule(lstm));
-  else if (auto gru = dyn_cast<nn::GruOp>(op))
-    schedule(kernel, Recurrence(gru), GruSchedule(gru));
-  else if (auto rnn = dyn_cast<nn::RnnOp>(op))
-    schedule(kernel, Recurrence(rnn), RnnSchedule());
-  else
-    return false;
-  kernel.setPath(kernel.reference ? "reference" : "recurrence");
-  return true;
+    return schedule(kernel, lstm, lstmCell(lstm));
+  if (auto gru = dyn_cast<nn::GruOp>(op))
+    return schedule(kernel, gru, gruCell(gru));
+  if (auto rnn = dyn_cast<nn::RnnOp>(op))
+    return schedule(kernel, rnn, rnnCell());
+  return false;
 }
 
 } // namespace tenon::schedule

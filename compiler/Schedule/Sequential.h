@@ -14,7 +14,7 @@ SmallVector<Value> simpleLoops(ElementEmitter &emitter, llvm::ArrayRef<Value> ex
 /// A stable merge sort of each line's indices in scratch, then the first k.
 bool scheduleTopK(Kernel &kernel, nn::TopKOp op);
 
-/// nn.lstm, nn.gru or nn.rnn: a whole sequence in one task per direction and batch item. False for other ops.
+/// nn.lstm, nn.gru or nn.rnn, all of whose results the kernel returns. False for other ops.
 bool scheduleRecurrence(Kernel &kernel, mlir::Operation *op);
 
 } // namespace tenon::schedule

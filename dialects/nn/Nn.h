@@ -24,6 +24,9 @@ namespace tenon::nn {
 /// Marks ops whose operands broadcast and whose result element depends on one element of each operand.
 template <typename ConcreteOp> class Elementwise : public mlir::OpTrait::TraitBase<ConcreteOp, Elementwise> {};
 
+/// Marks ops that compute with what they have written to their results: a kernel keeps all of them, used or not.
+template <typename ConcreteOp> class NeedsAllResults : public mlir::OpTrait::TraitBase<ConcreteOp, NeedsAllResults> {};
+
 /// Whether each pair of types could describe the same tensors: equal element types and ranks, extents equal where both
 /// are static.
 bool areCompatibleTypes(mlir::TypeRange lhs, mlir::TypeRange rhs);

@@ -145,6 +145,11 @@ def NN_ElementwiseTrait : NativeOpTrait<"Elementwise"> {
   let cppNamespace = "::tenon::nn";
 }
 
+// A kernel computes all results of the op, since they hold its state.
+def NN_NeedsAllResults : NativeOpTrait<"NeedsAllResults"> {
+  let cppNamespace = "::tenon::nn";
+}
+
 // An op on tensors without side effects.
 class NN_Op<string mnemonic, list<Trait> traits = []>
     : Op<Nn_Dialect, mnemonic, !listconcat(traits, [Pure])>;

@@ -8,7 +8,7 @@ include "dialects/nn/NnBase.td"
 // An op that runs a cell over a sequence. The product of all inputs with the input weights is computed outside; `gates` is the number of
 // H wide vectors that it gives for each step, `functions` the number of activations of a cell.
 class NN_RecurrentOp<string mnemonic, int gates, int functions, list<Trait> traits = []>
-    : NN_InferredOp<mnemonic, traits> {
+    : NN_InferredOp<mnemonic, !listconcat(traits, [NN_NeedsAllResults])> {
   let extraClassDeclaration = inferredDeclarations # [{
     static constexpr int64_t gateCount = }] # gates # [{, functionCount = }] # functions # [{;
     int64_t directionCount() { return getDirection() == Direction::bidirectional ? 2 : 1; }

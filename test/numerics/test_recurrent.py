@@ -231,3 +231,25 @@ def test_types(mode, variant):
         add(batch, generator, cell, 3, 2, 5, 19, "bidirectional", lengths=[3, 2], state=True, dtype=dtype, **own)
         add(batch, generator, cell, 2, 1, 4, 16, dtype=dtype, clip=0.5, **own)
     batch.check(mode)
+
+
+def test_groups_of_batch_items(mode, variant):
+    """A few items share each weight that is read: full groups, and every number that can be left over."""
+    cell, own = variant
+    batch, generator = Batch(), rng()
+    for rows in range(1, 10):
+        lengths = [(3 * row) % 4 for row in range(rows)]
+        add(batch, generator, cell, 3, rows, 3, 37, "bidirectional", lengths=lengths, state=True, **own)
+    batch.check(mode)
+
+
+def test_shared_steps(mode, variant):
+    """So many units that threads share a step; the number is no multiple of any vector, and each direction has its own functions."""
+    cell, own = variant
+    batch, generator = Batch(), rng()
+    size = 580 if cell is RNN else 331
+    for direction in ("forward", "reverse", "bidirectional"):
+        add(batch, generator, cell, 3, 5, 2, size, direction, lengths=[3, 0, 2, 3, 1], state=True, **own)
+    names = [*cell.functions, *("Softsign" for _ in cell.functions)]
+    add(batch, generator, cell, 3, 1, 2, size, "bidirectional", activations=names, **own)
+    batch.check(mode)

@@ -48,15 +48,58 @@ protected:
   uint32_t threadsUsed = 0;
 };
 
-TEST_F(Pool, SplitsIntoEqualContiguousParts) {
+TEST_F(Pool, PartsAreContiguousAndCutIntoPieces) {
+  ASSERT_TRUE(poolJoin(2));
+  Seen seen;
+  run(seen, 19, kPlenty_ns, 2);
+  // Parts of 10 and 9 tasks, four pieces of each.
+  EXPECT_EQ(seen.ranges, (std::vector<std::pair<int64_t, int64_t>>{
+                             {0, 3}, {3, 6}, {6, 8}, {8, 10}, {10, 13}, {13, 15}, {15, 17}, {17, 19}}));
+  EXPECT_EQ(threadsUsed, 2u);
+  poolLeave();
+}
+
+TEST_F(Pool, EveryThreadTakesPart) {
   ASSERT_TRUE(poolJoin(4));
   Seen seen;
-  run(seen, 10, kPlenty_ns, 4);
-  EXPECT_EQ(seen.ranges, (std::vector<std::pair<int64_t, int64_t>>{{0, 3}, {3, 6}, {6, 8}, {8, 10}}));
+  // Each thread waits in its first task until all have come.
+  auto task = [](const int64_t *args, int64_t begin, int64_t end, void *scratch) -> int32_t {
+    auto &seen = *pointer<Seen>(args[0]);
+    Seen::task(args, begin, end, scratch);
+    for (size_t threads = 0; threads < 4; usleep(100)) {
+      std::lock_guard lock(seen.mutex);
+      threads = seen.threads.size();
+    }
+    return TENON_OK;
+  };
+  int64_t args[] = {slot(&seen)};
+  EXPECT_EQ(runPhase({task, args, 4, kPlenty_ns, scratch, 128}, 4, threadsUsed), TENON_OK);
+  std::sort(seen.ranges.begin(), seen.ranges.end());
+  EXPECT_EQ(seen.ranges, (std::vector<std::pair<int64_t, int64_t>>{{0, 1}, {1, 2}, {2, 3}, {3, 4}}));
   EXPECT_EQ(seen.scratch, (std::set<void *>{scratch, scratch + 128, scratch + 256, scratch + 384}));
-  EXPECT_EQ(seen.threads.size(), 4u);
   EXPECT_TRUE(seen.threads.count(std::this_thread::get_id()));
   EXPECT_EQ(threadsUsed, 4u);
+  poolLeave();
+}
+
+TEST_F(Pool, OthersTakeWhatASlowThreadLeaves) {
+  ASSERT_TRUE(poolJoin(2));
+  // Who runs task 0, a piece of its own, stays there until all other tasks are done.
+  std::atomic<int64_t> done{0};
+  auto task = [](const int64_t *args, int64_t begin, int64_t end, void *) -> int32_t {
+    auto &done = *pointer<std::atomic<int64_t>>(args[0]);
+    if (begin == 0)
+      while (done.load() < 7)
+        usleep(100);
+    done += end - begin;
+    return TENON_OK;
+  };
+  int64_t args[] = {slot(&done)};
+  for (int round = 0; round < 20; ++round) {
+    done = 0;
+    EXPECT_EQ(runPhase({task, args, 8, kPlenty_ns, scratch, 128}, 2, threadsUsed), TENON_OK);
+    EXPECT_EQ(done.load(), 8);
+  }
   poolLeave();
 }
 
@@ -88,11 +131,10 @@ TEST_F(Pool, HugeTaskCountsDoNotOverflow) {
   ASSERT_TRUE(poolJoin(3));
   Seen seen;
   run(seen, INT64_MAX, kPlenty_ns, 3);
-  ASSERT_EQ(seen.ranges.size(), 3u);
-  EXPECT_EQ(seen.ranges[0].first, 0);
-  EXPECT_EQ(seen.ranges[0].second, seen.ranges[1].first);
-  EXPECT_EQ(seen.ranges[1].second, seen.ranges[2].first);
-  EXPECT_EQ(seen.ranges[2].second, INT64_MAX);
+  ASSERT_EQ(seen.ranges.size(), 12u);
+  for (size_t i = 0; i < 12; ++i)
+    EXPECT_EQ(seen.ranges[i].first, i == 0 ? 0 : seen.ranges[i - 1].second);
+  EXPECT_EQ(seen.ranges[11].second, INT64_MAX);
   poolLeave();
 }
 
@@ -144,6 +186,20 @@ TEST_F(Pool, ManyPhasesInARow) {
     EXPECT_EQ(runPhase({task, args, 100, kPlenty_ns, scratch, 128}, 3, threadsUsed), TENON_OK);
   }
   EXPECT_EQ(sum.load(), 2000 * 4950);
+  poolLeave();
+}
+
+TEST_F(Pool, LateWorkersKeepOutOfPhasesOfFewerThreads) {
+  ASSERT_TRUE(poolJoin(8));
+  Seen wide, narrow;
+  for (int round = 0; round < 500; ++round) {
+    run(wide, 8, kPlenty_ns, 8);
+    run(narrow, 64, kPlenty_ns, 2);
+  }
+  EXPECT_EQ(wide.ranges.size(), 500u * 8);
+  EXPECT_EQ(narrow.ranges.size(), 500u * 8);
+  for (void *used : narrow.scratch)
+    EXPECT_LE(used, static_cast<void *>(scratch + 128)) << "the phase has scratch for two threads";
   poolLeave();
 }
 

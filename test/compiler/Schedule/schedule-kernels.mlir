@@ -105,17 +105,34 @@ func.func private @scatter(%x: tensor<10xf32>, %i: tensor<3xi64>, %u: tensor<3xf
   return %0 : tensor<10xf32>
 }
 
-// A recurrence is one phase with a task per direction and batch item; state and gates lie in scratch: 2 * 3 items, (3 + 1) * 8 numbers.
+// A short recurrence is one phase with a task per direction and group of batch items, which runs the whole sequence.
 // CHECK-LABEL: func.func private @gru(
 // CHECK-SAME: nn.path = "recurrence"
+// CHECK: ukernel.phase
 // CHECK: memref.view
-// CHECK: scf.if
+// CHECK: scf.for
 // CHECK: scf.for
 // CHECK-NOT: ukernel.phase
-func.func private @gru(%x: tensor<5x3x48xf32>, %r: tensor<2x8x24xf32>, %h: tensor<2x3x8xf32>) -> tensor<5x2x3x8xf32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>, array<i64>]} {
+// CHECK: return
+func.func private @gru(%x: tensor<5x3x48xf32>, %r: tensor<2x8x24xf32>, %h: tensor<2x3x8xf32>) -> (tensor<5x2x3x8xf32>, tensor<2x3x8xf32>) attributes {nn.kernel, nn.extents = [array<i64>, array<i64>, array<i64>]} {
   %y, %hn = nn.gru bidirectional, %x, %r, %h {activations = array<i32: 0, 1, 0, 1>, alpha = array<f32: 0.0, 0.0, 0.0, 0.0>, beta = array<f32: 0.0, 0.0, 0.0, 0.0>}
       : (tensor<5x3x48xf32>, tensor<2x8x24xf32>, tensor<2x3x8xf32>) -> (tensor<5x2x3x8xf32>, tensor<2x3x8xf32>)
-  return %y : tensor<5x2x3x8xf32>
+  return %y, %hn : tensor<5x2x3x8xf32>, tensor<2x3x8xf32>
+}
+
+// Long steps are shared by threads: two phases for each (the reset state is complete before the second), one for the last state.
+// CHECK-LABEL: func.func private @long_gru(
+// CHECK: scf.while
+// CHECK: ukernel.phase
+// CHECK: ukernel.phase
+// CHECK: scf.yield
+// CHECK: ukernel.phase
+// CHECK-NOT: ukernel.phase
+// CHECK: return
+func.func private @long_gru(%x: tensor<5x3x1152xf32>, %r: tensor<1x384x1152xf32>, %h: tensor<1x3x384xf32>) -> (tensor<5x1x3x384xf32>, tensor<1x3x384xf32>) attributes {nn.kernel, nn.extents = [array<i64>, array<i64>, array<i64>]} {
+  %y, %hn = nn.gru forward, %x, %r, %h {activations = array<i32: 0, 1>, alpha = array<f32: 0.0, 0.0>, beta = array<f32: 0.0, 0.0>}
+      : (tensor<5x3x1152xf32>, tensor<1x384x1152xf32>, tensor<1x3x384xf32>) -> (tensor<5x1x3x384xf32>, tensor<1x3x384xf32>)
+  return %y, %hn : tensor<5x1x3x384xf32>, tensor<1x3x384xf32>
 }
 
 // One filter: partial sums of as many pixels as there are lanes, transposed and added.
