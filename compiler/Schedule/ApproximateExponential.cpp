@@ -1,7 +1,7 @@
 //===- ApproximateExponential.cpp - exponential, logarithm, power, remainder, error function --===//
 //
-// The polynomials of f32 are those of Cephes (expf.c, logf.c) where nothing else is said; those of f64 interpolate the
-// function at Chebyshev nodes, with an error below 2^-56 relative to what they are part of.
+// The polynomials of f32 are those of Cephes (logf.c) where nothing else is said; those of f64, and that of exp in f32,
+// interpolate the function at Chebyshev nodes, with an error below 2^-56 (2^-26.9) relative to what they are part of.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -32,67 +32,87 @@ Value unlessRare(FloatMath &f, Value isRare, llvm::function_ref<Value()> library
   return choice.getResult(0);
 }
 
-Rounded roundToWhole(FloatMath &f, Value x) {
-  Value shift = f.number(f.roundingShift()), shifted = f.add(x, shift);
-  return {f.sub(shifted, shift), arith::SubIOp::create(f.b, f.toBits(shifted), f.integer(f.bitsOfRoundingShift()))};
+Rounded roundToWhole(FloatMath &f, Value x, int64_t bias) {
+  Value shift = f.number(f.roundingShift() + double(bias)), shifted = f.add(x, shift);
+  return {f.sub(shifted, shift), f.toBits(shifted)};
 }
 
-Value smallExponentialMinusOne(FloatMath &f, Value r) {
-  static constexpr double single[] = {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3,
-                                      4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1};
+/// The argument is -r where `isNegated`.
+static Value smallExponentialMinusOne(FloatMath &f, Value r, bool isNegated) {
+  static constexpr double single[] = {0.0013926926614021907, 0.008363773874405574, 0.04166655011030512,
+                                      0.16666573381900845, 0.5};
   static constexpr double twice[] = {2.510134692835034e-08,  2.7621338669142925e-07, 2.75572664186123e-06,
                                      2.4801518641395993e-05, 0.00019841269864380513, 0.0013888888918939168,
                                      0.008333333333329793,   0.04166666666662064,    0.16666666666666669,
                                      0.5000000000000001};
-  Value p = f.polynomial(r, f.choose<ArrayRef<double>>(single, twice));
-  return f.fma(p, f.mul(r, r), r);
+  SmallVector<double> coefficients(f.choose<ArrayRef<double>>(single, twice));
+  if (isNegated)
+    for (size_t odd = 1; odd < coefficients.size(); odd += 2)
+      coefficients[coefficients.size() - 1 - odd] *= -1;
+  Value p = f.polynomial(r, coefficients);
+  return f.fma(p, f.mul(r, r), isNegated ? Value(arith::NegFOp::create(f.b, r)) : r);
 }
+
+Value smallExponentialMinusOne(FloatMath &f, Value r) { return smallExponentialMinusOne(f, r, false); }
 
 /// ln 2 in two parts, the first of so few bits that its product with n is exact (Cody and Waite, 1980).
-ReducedExponent reduceExponent(FloatMath &f, Value x) {
-  Value shift = f.number(f.roundingShift());
-  Value shifted = f.fma(x, f.number(1.44269504088896341), shift);
+ReducedExponent reduceExponent(FloatMath &f, Value x, int64_t bias, bool isNegated) {
+  double sign = isNegated ? -1 : 1;
+  Value shift = f.number(f.roundingShift() + double(bias));
+  Value shifted = f.fma(x, f.number(sign * 1.44269504088896341), shift);
   Value n = f.sub(shifted, shift);
-  Value r = f.fma(n, f.number(f.choose(-0.693359375, -0.6931471803691238)), x);
-  r = f.fma(n, f.number(f.choose(2.12194440e-4, -1.9082149292705877e-10)), r);
-  Value whole = arith::SubIOp::create(f.b, f.toBits(shifted), f.integer(f.bitsOfRoundingShift()));
-  return {whole, smallExponentialMinusOne(f, r)};
+  // The same for either sign of x, but for that of r.
+  Value r = f.fma(n, f.number(sign * f.choose(-0.693359375, -0.6931471803691238)), x);
+  r = f.fma(n, f.number(sign * f.choose(2.12194440e-4, -1.9082149292705877e-10)), r);
+  return {f.toBits(shifted), smallExponentialMinusOne(f, r, isNegated)};
 }
 
-Value scaleByPowerOfTwo(FloatMath &f, Value x, Value n) {
+/// 2^n of an exponent with its bias in the low bits of `bits`; what stands above them does not matter.
+static Value powerOfTwo(FloatMath &f, Value bits) {
+  return f.fromBits(arith::ShLIOp::create(f.b, bits, f.integer(f.mantissaBits())));
+}
+
+Value scaleByPowerOfTwo(FloatMath &f, Value x, Value bits) {
   ImplicitLocOpBuilder &b = f.b;
-  auto powerOfTwo = [&](Value exponent) {
-    Value biased = arith::AddIOp::create(b, exponent, f.integer(f.exponentBias()));
-    return f.fromBits(arith::ShLIOp::create(b, biased, f.integer(f.mantissaBits())));
-  };
-  Value half = arith::ShRSIOp::create(b, n, f.integer(1));
-  Value rest = powerOfTwo(arith::SubIOp::create(b, n, half));
-  return f.mul(f.mul(x, powerOfTwo(half)), rest);
+  // Both halves of n come with the bias.
+  int64_t exponentMask = f.choose<int64_t>(0x7F800000, 0x7FF0000000000000);
+  Value half = arith::ShLIOp::create(b, bits, f.integer(f.mantissaBits() - 1));
+  half = arith::AndIOp::create(b, half, f.integer(exponentMask));
+  Value rest = arith::SubIOp::create(b, f.toBits(powerOfTwo(f, bits)), half);
+  return f.mul(f.mul(x, f.fromBits(half)), f.fromBits(rest));
 }
 
 /// exp(x), at most 2 ulp.
 Value exponential(FloatMath &f, Value x) {
-  auto [n, p] = reduceExponent(f, f.clamp(x, f.choose(-104.0, -746.0), f.choose(89.0, 710.0)));
-  return scaleByPowerOfTwo(f, f.add(p, f.number(1.0)), n);
+  x = f.clamp(x, f.choose(-104.0, -746.0), f.choose(89.0, 710.0));
+  auto [bits, p] = reduceExponent(f, x, f.biasOfHalves());
+  return scaleByPowerOfTwo(f, f.add(p, f.number(1.0)), bits);
 }
 
-/// exp(x), at most 2 ulp, where it is added to 1: what is too small to matter may be any small number, so one factor of
-/// 2^n will do. Beyond the largest number its exponent is that of infinity.
-Value exponentialBesideOne(FloatMath &f, Value x) {
-  ImplicitLocOpBuilder &b = f.b;
-  auto [n, p] = reduceExponent(f, f.clamp(x, f.choose(-87.0, -708.0), f.choose(89.0, 710.0)));
-  Value biased = arith::AddIOp::create(b, n, f.integer(f.exponentBias()));
-  Value factor = f.fromBits(arith::ShLIOp::create(b, biased, f.integer(f.mantissaBits())));
-  return f.mul(f.add(p, f.number(1.0)), factor);
+/// exp(x) for x <= 0 (or NaN), at most 2 ulp, without denormal results: from the bound on the factor's exponent and
+/// with that the factor is 0.
+Value exponentialOfNotPositive(FloatMath &f, Value x) {
+  auto [bits, p] = reduceExponent(f, f.atLeast(x, f.choose(-88.2, -709.2)), f.exponentBias());
+  Value factor = powerOfTwo(f, bits);
+  return f.fma(p, factor, factor);
+}
+
+/// 1 + exp(x) or 1 + exp(-x), at most 2 ulp: an exponential too small to matter may be any small number, so one factor
+/// will do. Beyond the largest number its exponent is that of infinity.
+Value onePlusExponential(FloatMath &f, Value x, bool isNegated) {
+  double low = f.choose(-87.0, -708.0), high = f.choose(89.0, 710.0);
+  x = isNegated ? f.clamp(x, -high, -low) : f.clamp(x, low, high);
+  auto [bits, p] = reduceExponent(f, x, f.exponentBias(), isNegated);
+  Value one = f.number(1.0);
+  return f.fma(f.add(p, one), powerOfTwo(f, bits), one);
 }
 
 /// exp(x) - 1, at most 4 ulp: as exponential, with 2^n p(r) + (2^n - 1) in place of 2^n (1 + p(r)), in halves, so that
 /// the power of two beyond the largest number does not occur.
 Value exponentialMinusOne(FloatMath &f, Value x) {
-  ImplicitLocOpBuilder &b = f.b;
-  auto [n, p] = reduceExponent(f, f.clamp(x, f.choose(-18.0, -38.0), f.choose(89.0, 710.0)));
-  Value biased = arith::AddIOp::create(b, n, f.integer(f.exponentBias() - 1));
-  Value half = f.fromBits(arith::ShLIOp::create(b, biased, f.integer(f.mantissaBits())));
+  x = f.clamp(x, f.choose(-18.0, -38.0), f.choose(89.0, 710.0));
+  auto [bits, p] = reduceExponent(f, x, f.exponentBias() - 1);
+  Value half = powerOfTwo(f, bits);
   Value result = f.fma(half, p, f.sub(half, f.number(0.5)));
   result = f.add(result, result);
   // Where r is x, p is all there is, also among denormals.
@@ -210,7 +230,7 @@ static Value powerOfPositive(FloatMath &f, Value a, Value y) {
   Value sum = f.add(high, low), isHuge = f.greater(f.magnitude(sum), f.number(limit));
   high = f.select(isHuge, f.clamp(sum, -limit, limit), high);
   low = f.select(isHuge, f.number(0.0), low);
-  Rounded n = roundToWhole(f, f.add(high, low));
+  Rounded n = roundToWhole(f, f.add(high, low), f.biasOfHalves());
   high = f.sub(high, n.number);
   Value head = f.head(f.add(high, low)), tail = f.sub(low, f.sub(head, high));
   // ln 2 in two parts.
@@ -221,7 +241,7 @@ static Value powerOfPositive(FloatMath &f, Value a, Value y) {
   Value r = f.add(high, low), lost = f.sub(low, f.sub(r, high));
   Value p = smallExponentialMinusOne(f, r);
   p = f.add(p, f.fma(lost, p, lost));
-  return scaleByPowerOfTwo(f, f.add(p, f.number(1.0)), n.integer);
+  return scaleByPowerOfTwo(f, f.add(p, f.number(1.0)), n.bits);
 }
 
 /// x^y, at most 2 ulp. Exceptional arguments as in C (ISO/IEC 9899, F.10.4.4).

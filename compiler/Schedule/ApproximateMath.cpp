@@ -23,15 +23,29 @@ namespace tenon::schedule {
 
 namespace {
 
-/// Whether 1 + exp(x) is all that exp(x) is wanted for, as in a sigmoid.
-bool isAddedToOne(math::ExpOp op) {
+/// 1 + exp(x) if that is all that exp(x) is wanted for, as in a sigmoid.
+arith::AddFOp sumWithOne(math::ExpOp op) {
   auto sum = op->hasOneUse() ? dyn_cast<arith::AddFOp>(*op->user_begin()) : arith::AddFOp();
-  return sum && (matchPattern(sum.getLhs(), m_OneFloat()) || matchPattern(sum.getRhs(), m_OneFloat()));
+  bool hasOne = sum && (matchPattern(sum.getLhs(), m_OneFloat()) || matchPattern(sum.getRhs(), m_OneFloat()));
+  return hasOne ? sum : arith::AddFOp();
 }
+
+/// Replaces the sum of 1 and an exponential.
+void approximateSumWithOne(arith::AddFOp sum, math::ExpOp op) {
+  ImplicitLocOpBuilder b(op->getLoc(), op);
+  FloatMath f(b, op.getType());
+  auto negative = op.getOperand().getDefiningOp<arith::NegFOp>();
+  Value result = onePlusExponential(f, negative ? negative.getOperand() : op.getOperand(), negative != nullptr);
+  sum.replaceAllUsesWith(result);
+  sum.erase();
+  op.erase();
+}
+
+bool isFloatOfRegisters(Type type) { return isa<Float32Type, Float64Type>(getElementTypeOrSelf(type)); }
 
 Value approximation(Operation *op) {
   Type type = op->getNumOperands() ? op->getOperand(0).getType() : Type();
-  if (!type || !isa<Float32Type, Float64Type>(getElementTypeOrSelf(type)))
+  if (!type || !isFloatOfRegisters(type))
     return Value();
   ImplicitLocOpBuilder b(op->getLoc(), op);
   FloatMath f(b, type);
@@ -39,7 +53,9 @@ Value approximation(Operation *op) {
   if (auto remainder = dyn_cast<arith::RemFOp>(op))
     return schedule::remainder(f, x, remainder.getRhs());
   return llvm::TypeSwitch<Operation *, Value>(op)
-      .Case([&](math::ExpOp exp) { return isAddedToOne(exp) ? exponentialBesideOne(f, x) : exponential(f, x); })
+      .Case([&](math::ExpOp exp) {
+        return exp->hasAttr(notPositiveAttr) ? exponentialOfNotPositive(f, x) : exponential(f, x);
+      })
       .Case([&](math::ExpM1Op) { return exponentialMinusOne(f, x); })
       .Case([&](math::LogOp) { return logarithm(f, x); })
       .Case([&](math::Log1pOp) { return logarithmOfOnePlus(f, x); })
@@ -67,11 +83,15 @@ struct ApproximateMath : impl::ApproximateMathBase<ApproximateMath> {
       if (isa_and_nonnull<math::MathDialect>(op->getDialect()) || isa<arith::RemFOp>(op))
         ops.push_back(op);
     });
-    for (Operation *op : ops)
-      if (Value value = approximation(op)) {
+    for (Operation *op : ops) {
+      auto exp = dyn_cast<math::ExpOp>(op);
+      if (arith::AddFOp sum = exp && isFloatOfRegisters(exp.getType()) ? sumWithOne(exp) : arith::AddFOp()) {
+        approximateSumWithOne(sum, exp);
+      } else if (Value value = approximation(op)) {
         op->getResult(0).replaceAllUsesWith(value);
         op->erase();
       }
+    }
   }
 };
 

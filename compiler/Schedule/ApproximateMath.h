@@ -32,6 +32,8 @@ public:
   template <typename T> T choose(T single, T twice) const { return isDouble ? twice : single; }
   int mantissaBits() const { return choose(23, 52); }
   int exponentBias() const { return choose(127, 1023); }
+  /// The bias of scaleByPowerOfTwo's exponent.
+  int biasOfHalves() const { return 2 * exponentBias(); }
   /// 1.5 times 2 to the number of bits of the mantissa: a small number added to it is rounded to a whole one, which
   /// then stands in the low bits.
   double roundingShift() const { return choose(12582912.0, 6755399441055744.0); }
@@ -57,10 +59,15 @@ public:
   Value withSignOf(Value x, Value y) { return mlir::math::CopySignOp::create(b, x, y); }
   Value select(Value c, Value x, Value y) { return mlir::arith::SelectOp::create(b, c, x, y); }
   Value both(Value c, Value d) { return mlir::arith::AndIOp::create(b, c, d); }
+  /// x, or `low` where it is less; NaN stays.
+  Value atLeast(Value x, double low) {
+    Value l = number(low);
+    return select(less(x, l), l, x);
+  }
   /// x within [low, high]; NaN stays.
   Value clamp(Value x, double low, double high) {
-    Value l = number(low), h = number(high);
-    x = select(less(x, l), l, x);
+    Value h = number(high);
+    x = atLeast(x, low);
     return select(greater(x, h), h, x);
   }
   Value toBits(Value x) { return mlir::arith::BitcastOp::create(b, bits, x); }
@@ -96,22 +103,24 @@ public:
 /// The fast form, or the library's where some lane needs it: that is so rare that a branch for all lanes costs nothing.
 Value unlessRare(FloatMath &f, Value isRare, llvm::function_ref<Value()> library, llvm::function_ref<Value()> fast);
 
-/// x rounded to a whole number, as a number and as an integer; |x| < 2^22.
+/// x rounded to a whole number, |x| < 2^22: as a number, and as an integer plus `bias` in the low bits of a register.
 struct Rounded {
-  Value number, integer;
+  Value number, bits;
 };
-Rounded roundToWhole(FloatMath &f, Value x);
+Rounded roundToWhole(FloatMath &f, Value x, int64_t bias);
 
-/// x = n ln 2 + r with |r| <= ln 2 / 2, and exp(r) - 1.
+/// x (or -x where `isNegated`) = n ln 2 + r with |r| <= ln 2 / 2: n + bias in the low bits of a register, and
+/// exp(r) - 1.
 struct ReducedExponent {
-  Value n, expm1; ///< n as an integer
+  Value bits, expm1;
 };
-ReducedExponent reduceExponent(FloatMath &f, Value x);
+ReducedExponent reduceExponent(FloatMath &f, Value x, int64_t bias, bool isNegated = false);
 
 /// exp(r) - 1 for |r| <= ln 2 / 2, with a relative error of less than 1 ulp.
 Value smallExponentialMinusOne(FloatMath &f, Value r);
-/// x 2^n for a whole n, in two factors: results from the smallest denormal to infinity are right.
-Value scaleByPowerOfTwo(FloatMath &f, Value x, Value n);
+/// x 2^n for n + biasOfHalves() in the low bits of `bits`, in two factors: results from the smallest denormal to
+/// infinity are right.
+Value scaleByPowerOfTwo(FloatMath &f, Value x, Value bits);
 
 /// |x| = 2^exponent mantissa with the mantissa in [sqrt(1/2), sqrt(2)), for finite x other than 0.
 struct Decomposed {
@@ -121,12 +130,16 @@ Decomposed decompose(FloatMath &f, Value x);
 
 // Each says its error bound where it is defined; the argument is a register of `f`'s type.
 Value exponential(FloatMath &f, Value x);
-Value exponentialBesideOne(FloatMath &f, Value x);
+Value exponentialOfNotPositive(FloatMath &f, Value x);
+Value onePlusExponential(FloatMath &f, Value x, bool isNegated);
 Value exponentialMinusOne(FloatMath &f, Value x);
 Value logarithm(FloatMath &f, Value x);
 Value logarithmOfOnePlus(FloatMath &f, Value x);
 Value power(FloatMath &f, Value x, Value y);
 Value remainder(FloatMath &f, Value x, Value y);
+
+/// Set on math.exp whose argument is never positive: see exponentialOfNotPositive.
+inline constexpr llvm::StringLiteral notPositiveAttr = "tenon.not_positive";
 
 Value sine(FloatMath &f, Value x);
 Value cosine(FloatMath &f, Value x);

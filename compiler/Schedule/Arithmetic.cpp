@@ -5,6 +5,7 @@
 //
 //===---------------------------------------------------------------------------------------===//
 
+#include "compiler/Schedule/ApproximateMath.h"
 #include "compiler/Schedule/Elements.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -223,10 +224,24 @@ private:
   arith::FastMathFlagsAttr fast;
 };
 
+/// Whether x is a - max(a), as softmax has it.
+bool isBelowItsMaximum(Value x) {
+  auto difference = x.getDefiningOp<nn::SubOp>();
+  auto maximum = difference ? difference.getRhs().getDefiningOp<nn::ReduceOp>() : nn::ReduceOp();
+  return maximum && maximum.getKind() == nn::ReduceKind::max && maximum.getInput() == difference.getLhs();
+}
+
+math::ExpOp emitExp(ImplicitLocOpBuilder &b, nn::ExpOp op, Value x) {
+  auto exp = math::ExpOp::create(b, x);
+  if (isBelowItsMaximum(op.getInput()))
+    exp->setAttr(notPositiveAttr, b.getUnitAttr());
+  return exp;
+}
+
 /// The math op of a floating unary nn op, or null.
 Value emitMath(ImplicitLocOpBuilder &b, Operation *op, Value x) {
   return llvm::TypeSwitch<Operation *, Value>(op)
-      .Case([&](nn::ExpOp) { return math::ExpOp::create(b, x); })
+      .Case([&](nn::ExpOp exp) { return emitExp(b, exp, x); })
       .Case([&](nn::Expm1Op) { return math::ExpM1Op::create(b, x); })
       .Case([&](nn::LogOp) { return math::LogOp::create(b, x); })
       .Case([&](nn::Log1pOp) { return math::Log1pOp::create(b, x); })

@@ -216,6 +216,13 @@ def test_softmax(mode):
                       axis=axis)
     huge = numpy.array([[1e30, -1e30, 3], [-numpy.inf, 1, 2], [200, 200, 200]], numpy.float32)
     batch.add("huge", "Softmax", [huge], softmax(huge.astype(float), 1).astype(numpy.float32), 1e-6)
+    # What is masked is exactly 0, with 16 lanes and more; what is NaN spreads.
+    for masked in (-numpy.inf, numpy.finfo(numpy.float32).min, -1e4):
+        x = uniform(generator, (4, 37), -8, 8)
+        x[:, ::3] = masked
+        x[3, 5] = numpy.nan
+        exact = softmax(x.astype(float), 1)
+        batch.add(f"masked by {masked}", "Softmax", [x], exact.astype(numpy.float32), numpy.where(exact == 0, 0, 1e-6))
     batch.check(mode)
 
 
