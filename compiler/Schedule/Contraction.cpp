@@ -13,6 +13,9 @@ using namespace mlir;
 
 namespace tenon::schedule {
 
+/// Up to this height tiles come in every lower height too.
+static constexpr int64_t mostRestHeights = 9;
+
 static std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
 
 Type accumulatorType(Type element) {
@@ -176,6 +179,15 @@ Value RowTiles::start(Value tile) const {
   return e.add(e.mul(tile, e.constant(split.tall - 1)), extra);
 }
 
+/// Heights of tiles for what is left over, descending, each to be used at most once: every one, so that a few rows are
+/// one tile, unless that were much code; else halves, whose sums give every number.
+static SmallVector<int64_t> restHeights(int64_t tall) {
+  SmallVector<int64_t> heights;
+  for (int64_t rows = tall; rows > 1;)
+    heights.push_back(rows = tall <= mostRestHeights ? rows - 1 : llvm::divideCeil(rows, 2));
+  return heights;
+}
+
 void RowTiles::forEach(Value first, Value last, function_ref<void(Value, int64_t)> body) const {
   ImplicitLocOpBuilder &b = e.builder();
   Value one = e.constant(1);
@@ -200,14 +212,21 @@ void RowTiles::forEach(Value first, Value last, function_ref<void(Value, int64_t
   Value row = e.mul(b.createOrFold<arith::MaxUIOp>(first, whole), e.constant(split.tall)), end = start(last);
   if (split.tall == 1)
     return;
-  if (int64_t part = split.tall / 3; part > 1) {
-    // The rest is empty, `end` below `row`, where the last tile is not among ours.
-    Value left = b.createOrFold<arith::MaxSIOp>(e.sub(end, row), e.constant(0));
-    Value partEnd = e.add(row, e.mul(e.div(left, e.constant(part)), e.constant(part)));
-    countedLoop(b, row, partEnd, e.constant(part), [&](Value at) { body(at, part); });
-    row = partEnd;
+  // The rest is empty, `end` below `row`, where the last tile is not among ours.
+  Value left = b.createOrFold<arith::MaxSIOp>(e.sub(end, row), e.constant(0));
+  for (int64_t rows : restHeights(split.tall)) {
+    Value height = e.constant(rows);
+    Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::uge, left, height);
+    auto choice = scf::IfOp::create(b, fits, /*withElseRegion=*/false);
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(choice.thenBlock());
+      body(row, rows);
+    }
+    Value done = arith::SelectOp::create(b, fits, height, e.constant(0));
+    row = e.add(row, done);
+    left = e.sub(left, done);
   }
-  countedLoop(b, row, end, one, [&](Value at) { body(at, 1); });
 }
 
 ColumnGroups::ColumnGroups(ElementEmitter &e, Value total, int64_t vectors, int64_t lanes)
