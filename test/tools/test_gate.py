@@ -6,6 +6,7 @@ A revision is a build folder. Those that are worse stand for one: their `tenon` 
 import json
 import os
 import stat
+import subprocess
 
 import numpy
 import onnx
@@ -149,3 +150,45 @@ def test_intervals_cover_the_truth(gate_module):
 @pytest.mark.parametrize("low, high, expected", [(1.04, 1.2, "slower"), (1.02, 1.2, "same"), (0.99, 1.01, "same"), (0.9, 0.98, "same"), (0.8, 0.9, "faster")])
 def test_verdicts(gate_module, low, high, expected):
     assert gate_module.verdict(low, high, 0.03) == expected
+
+
+FAKE_CMAKE = """#!/bin/sh
+while [ "$1" ]; do case $1 in -S) source=$2 ;; -B) build=$2 ;; esac; shift; done
+mkdir -p $build/bin $build/lib && echo "CMAKE_HOME_DIRECTORY:INTERNAL=$source" >$build/CMakeCache.txt
+"""
+FAKE_NINJA = """#!/bin/sh
+cp $2/../source/version $2/bin/tenon && touch $2/lib/libtenon_runtime.a && echo "$@" >>$2/targets
+"""
+
+
+def test_a_revision_of_git_is_checked_out_and_built_once(gate_module, tmp_path, monkeypatch):
+    """In a repository of two commits, with a build that copies a file."""
+    repository = tmp_path / "repository"
+
+    def git(*arguments) -> str:
+        return subprocess.run(["git", "-C", repository, "-c", "user.name=n", "-c", "user.email=e", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+    (repository / "runtime/include").mkdir(parents=True)
+    (repository / "runtime/include/tenon.h").touch()
+    git("init", "--quiet")
+    for version in ("first", "second"):
+        (repository / "version").write_text(version)
+        git("add", ".")
+        git("commit", "--quiet", "-m", version)
+    for path, script in ((tmp_path / "cache/venv/bin/cmake", FAKE_CMAKE), (tmp_path / "programs/ninja", FAKE_NINJA)):
+        path.parent.mkdir(parents=True)
+        path.write_text(script)
+        path.chmod(0o755)
+    monkeypatch.setenv("TENON_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "programs"), prepend=os.pathsep)
+    monkeypatch.setattr(gate_module.revisions, "ROOT", repository)
+
+    first = gate_module.revisions.find("HEAD~1")
+    commit = git("rev-parse", "HEAD~1")
+    assert first.name == f"HEAD~1 ({commit[:12]})" and first.program.read_text() == "first"
+    assert first.include == tmp_path / "cache/revisions" / commit / "source/runtime/include"
+    assert (first.program.parents[1] / "targets").read_text().endswith("tenon tenon_runtime\n")
+    assert gate_module.revisions.find("HEAD").program.read_text() == "second"
+    # An interrupted check-out is completed.
+    (first.include / "tenon.h").unlink()
+    assert gate_module.revisions.find(commit).program == first.program and (first.include / "tenon.h").exists()
