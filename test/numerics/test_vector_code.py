@@ -5,7 +5,6 @@ the level's width, none on single floats, and no calls of functions that would d
 """
 
 import re
-import subprocess
 
 import numpy
 import onnx
@@ -13,6 +12,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 import tenon
+from disassembly import loops
 
 LENGTH, ROWS = 4096, 16
 # Per level: what a vector register of its width is called, and arithmetic on a single float.
@@ -57,23 +57,6 @@ def compiled(op: str, folder, options, element=onnx.TensorProto.FLOAT) -> str:
     return tenon.compile(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)]), folder / f"{op}.so", **options)
 
 
-def loops(library: str) -> list[list[str]]:
-    """The instructions of every loop of the library that has no loop inside."""
-    text = subprocess.run(["llvm-objdump-22", "-d", "--no-show-raw-insn", library], capture_output=True, text=True, check=True, timeout=60).stdout
-    found = []
-    for function in re.split(r"^[0-9a-f]+ <", text, flags=re.MULTILINE)[1:]:
-        lines = [(int(match[1], 16), match[2]) for match in re.finditer(r"^\s*([0-9a-f]+):\s+(.*)$", function, re.MULTILINE)]
-        spans = []
-        for address, instruction in lines:
-            target = re.match(r"(?:j\w+|b(?:\.\w+)?|cbn?z|tbn?z)\s.*?0x([0-9a-f]+)", instruction)
-            if target and int(target[1], 16) <= address:
-                spans.append((int(target[1], 16), address))
-        for begin, end in spans:
-            if not any((begin, end) != other and begin <= other[0] and other[1] <= end for other in spans):
-                found.append([instruction for address, instruction in lines if begin <= address <= end])
-    return found
-
-
 @pytest.mark.parametrize("element", TYPES, ids=("f32", "f64"))
 @pytest.mark.parametrize("level", LEVELS)
 def test_loops_are_vectors(tmp_path, level, element):
@@ -83,11 +66,11 @@ def test_loops_are_vectors(tmp_path, level, element):
         if op in FLOAT_ONLY and element != onnx.TensorProto.FLOAT:
             continue
         bodies = loops(compiled(op, tmp_path, options, element))
-        single = [body for body in bodies if any(re.search(scalar, instruction) for instruction in body)]
+        single = [body for body in bodies if any(re.search(scalar, instruction) for instruction in body.instructions)]
         if single:
-            problems.append(f"{op}: a loop on single floats:\n  " + "\n  ".join(single[0][:30]))
+            problems.append(f"{op}: a loop on single floats:\n  " + "\n  ".join(single[0].instructions[:30]))
         # Signs are bits: logic on vectors, without arithmetic on floats.
-        if op not in ("Neg", "Abs") and not any(re.search(vector, instruction) for body in bodies for instruction in body):
+        if op not in ("Neg", "Abs") and not any(re.search(vector, instruction) for body in bodies for instruction in body.instructions):
             problems.append(f"{op}: no loop has arithmetic on vectors")
     assert not problems, "\n".join(problems)
 
@@ -95,4 +78,4 @@ def test_loops_are_vectors(tmp_path, level, element):
 def test_a_loop_on_single_floats_is_found(tmp_path):
     """The reference lowering is one."""
     bodies = loops(compiled("Add", tmp_path, {"cpu": "x86-64-v3", "reference": True}))
-    assert any(re.search(X86_SCALAR, instruction) for body in bodies for instruction in body)
+    assert any(re.search(X86_SCALAR, instruction) for body in bodies for instruction in body.instructions)

@@ -28,6 +28,7 @@ LAYERS = {
                     "targets/Registry.h", "CLI/", "nlohmann/"),
     "tools/tenon-opt": (*MLIR, "dialects/", "compiler/Driver/", "compiler/Pipeline/", "targets/Registry.h"),
     "tools/python": (*RUNTIME, "compiler/Driver/", "compiler/Support/Version.h", "nanobind/"),
+    "tools/bench": RUNTIME,
     "tools/cmake": MLIR,
 }
 LAYERS["compiler/Import"] += ("onnx/", "google/protobuf/")

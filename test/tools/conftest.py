@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import os
 import pathlib
+import subprocess
+import sys
 
 import numpy
 import onnx
@@ -51,5 +54,18 @@ def tenon_json(tenon):
     def run(*arguments, **options):
         finished = tenon(*arguments, "--json", **options)
         return json.loads(finished.stdout), finished
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def bench(root, build, models_tools):
+    """Runs a program of tools/bench, with the packages of a folder before all others; returns the finished process."""
+
+    def run(program: str, *arguments, packages: pathlib.Path | None = None) -> subprocess.CompletedProcess:
+        paths = [str(packages or ""), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "TENON_BUILD": str(build), "TENON_MODELS_TOOLS": str(models_tools), "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        return subprocess.run([sys.executable, str(root / "tools/bench" / program), *map(str, arguments)], capture_output=True, text=True, env=environment,
+                              timeout=300)
 
     return run

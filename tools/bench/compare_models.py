@@ -1,18 +1,17 @@
 #!/usr/bin/env python3
 """Times Tenon beside its peers on the public models.
 
-    tools/bench/compare_models.py [NAME...] [--threads 1 2] [--seconds S] [--case K...] [--peer PEER...] [--json FILE]
+    tools/bench/compare_models.py [NAME...] [--threads 1 2] [--seconds S] [--case K...] [--peer PEER...] [--json FILE] [--html FILE]
 
 One process per model, input set and number of threads holds all engines, pinned to as many processors as they have
 threads; they take turns (see measure.py). All are called from Python, with the same arrays. Each model is compiled with
 no flag but those of --option. The ratio is the best peer's median time over Tenon's: above 1 Tenon is faster. Results
-are compared with the reference outputs before anything is measured. Peers other than ONNX Runtime are used if their
-package is installed: openvino.
+of all engines are compared with the reference outputs before anything is measured; a peer whose results are wrong is
+shown, but is not the best one. What the columns mean is said in docs/benchmarking.md.
 """
 
 import argparse
 import importlib.metadata
-import importlib.util
 import json
 import math
 import os
@@ -23,122 +22,146 @@ import tempfile
 import time
 
 import measure
+import peers
+import workloads
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("TENON_BUILD") or ROOT / "build")
-TOOLS = pathlib.Path(os.environ.get("TENON_MODELS_TOOLS") or ROOT.parent / "shared/models")
-sys.path[:0] = [str(BUILD / "python"), str(TOOLS)]
-
-# Those that issue and README speak of; all others of the catalogue may be named.
-MODELS = ["ppocr_cls", "resnet_nsfw", "yolov8n_320", "wake_embed", "wake_mel", "eeg_spindle", "magika", "dtln_1", "surf_mlp", "basic_pitch"]
+BUILD = pathlib.Path(os.environ.get("TENON_BUILD") or workloads.ROOT / "build")
+sys.path.insert(0, str(BUILD / "python"))
+PROFILE_SECONDS = 0.5
 
 
-def open_onnxruntime(path: pathlib.Path, threads: int):
-    """A session with ONNX Runtime's default optimizations."""
-    import onnxruntime
-
-    onnxruntime.set_default_logger_severity(3)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def onnxruntime_runner(path: pathlib.Path, threads: int):
-    session = open_onnxruntime(path, threads)
-    return lambda feeds: session.run(None, feeds)
-
-
-def openvino_runner(path: pathlib.Path, threads: int):
-    """One stream, latency mode, f32: what a program that runs one input at a time would ask for."""
-    import openvino
-
-    settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    request = openvino.Core().compile_model(str(path), "CPU", settings).create_infer_request()
-    return lambda feeds: request.infer(feeds, share_inputs=True, share_outputs=False)
+def open_peers(names: list[str], workload: workloads.Workload, threads: int) -> tuple[dict, dict, dict]:
+    """Functions that run the peers, what is wrong with the results of some, and why others cannot run the model."""
+    engines, wrong, failures = {}, {}, {}
+    for peer in names:
+        try:
+            run = peers.PEERS[peer](workload.path, threads)
+            fault = workload.fault(dict(zip(workload.expected, run(workload.feeds))))
+        except Exception as error:  # a peer that cannot run the model is a result
+            failures[peer] = (str(error.__cause__ or error).strip().splitlines() or [type(error).__name__])[-1][:200]
+            continue
+        engines[peer] = lambda run=run: run(workload.feeds)
+        if fault:
+            wrong[peer] = fault
+    return engines, wrong, failures
 
 
-PEERS = {"onnxruntime": onnxruntime_runner, "openvino": openvino_runner}
-
-
-def measure_model(name: str, threads: int, case: int, seconds: float, peers: list[str], options: dict) -> dict:
+def measure_model(workload: workloads.Workload, threads: int, arguments: argparse.Namespace) -> dict:
     """Runs in a process of its own."""
-    import fetch
-    import inputs
-    import reference
     import tenon
 
-    path = fetch.model_path(name)
+    options = dict(map(parse_option, arguments.option))
     with tempfile.TemporaryDirectory(prefix="tenon-bench-") as folder:
         started = time.perf_counter()
-        library = tenon.compile(path, os.path.join(folder, "model.so"), **options)
+        library = tenon.compile(workload.path, os.path.join(folder, "model.so"), **options)
         compile_seconds = time.perf_counter() - started
-        library_bytes = os.path.getsize(library)
         # Before the engines start threads, which inherit it.
         measure.pin(threads)
         model = tenon.load(library, threads=threads)
-    feeds = inputs.cases(name)[case]()
-    result = reference.compare(model.run(feeds), reference.outputs(name, case), fetch.load_catalogue()[name]["tolerance"])
-    engines, failures = {"tenon": lambda: model.run(feeds)}, {}
-    for peer in peers:
-        try:
-            run = PEERS[peer](path, threads)
-            run(feeds)
-            engines[peer] = lambda run=run: run(feeds)
-        except Exception as error:  # a peer that cannot run the model is a result
-            failures[peer] = (str(error).strip().splitlines() or [type(error).__name__])[-1][:200]
-    timings = measure.time_in_turns(engines, seconds)
-    best = min((peer for peer in peers if peer in timings), key=lambda peer: timings[peer].median, default=None)
-    ratios = sorted(measure.Timing([theirs]).median / measure.Timing([ours]).median
-                    for ours, theirs in zip(timings["tenon"].blocks, timings[best].blocks)) if best else [math.nan]
-    return {
-        "model": name, "threads": threads, "case": case, "correct": result.passed, "reason": result.reason, "best_peer": best,
-        "ratio": timings[best].median / timings["tenon"].median if best else math.nan, "ratio_low": ratios[0], "ratio_high": ratios[-1],
-        "compile_seconds": compile_seconds, "library_bytes": library_bytes, "failed_peers": failures,
-        **{engine: timing.as_json() for engine, timing in timings.items()},
-    }
+        fault = workload.fault(model.run(workload.feeds))
+        engines, wrong, failures = open_peers(arguments.peer, workload, threads)
+        timings = measure.time_in_turns({"tenon": lambda: model.run(workload.feeds), **engines}, arguments.seconds)
+        result = {
+            "model": workload.label, "threads": threads, "case": workload.case, "correct": not fault, "reason": fault,
+            "compile_seconds": compile_seconds, "library_bytes": os.path.getsize(library), "failed_peers": failures, "wrong_peers": wrong,
+            **compare([peer for peer in engines if peer not in wrong], timings), **{engine: timing.as_json() for engine, timing in timings.items()},
+        }
+        if arguments.profile:
+            result["profile"] = profile(library, workload.feeds, threads, folder)
+    return result
 
 
-def run_apart(name: str, threads: int, case: int, arguments: argparse.Namespace) -> dict:
-    """measure_model in a new process; a model that fails is a result too."""
-    command = [sys.executable, __file__, name, "--one", "--threads", str(threads), "--case", str(case), "--seconds",
-               str(arguments.seconds), "--peer", *arguments.peer, *(f"--option={option}" for option in arguments.option)]
+def compare(right_peers: list[str], timings: dict[str, measure.Timing]) -> dict:
+    """The best of the peers, and the ratio of its time to Tenon's: over all runs, and the least and greatest of a block."""
+    best = min(right_peers, key=lambda peer: timings[peer].median, default=None)
+    if not best:
+        return {"best_peer": None, "ratio": None, "ratio_low": None, "ratio_high": None}
+    ratios = [measure.Timing([theirs]).median / measure.Timing([ours]).median
+              for ours, theirs in zip(timings["tenon"].blocks, timings[best].blocks)]
+    return {"best_peer": best, "ratio": timings[best].median / timings["tenon"].median, "ratio_low": min(ratios), "ratio_high": max(ratios)}
+
+
+def profile(library: str, feeds: dict, threads: int, folder: str) -> dict:
+    """The report of `tenon bench --profile` on the same inputs; {"error": ...} when it fails."""
+    import numpy
+
+    command = [str(BUILD / "bin/tenon"), "bench", library, "--profile", "--json", "--threads", str(threads), "--pin", "--seconds", str(PROFILE_SECONDS)]
+    for index, (name, array) in enumerate(feeds.items()):
+        numpy.save(os.path.join(folder, f"{index}.npy"), array)
+        command += ["--input", f"{name}={folder}/{index}.npy"]
     done = subprocess.run(command, capture_output=True, text=True)
-    lines = done.stdout.splitlines()
-    if done.returncode == 0 and lines:
-        return json.loads(lines[-1])
+    if done.returncode != 0:
+        return {"error": (done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"])[-1]}
+    report = json.loads(done.stdout)
+    del report["model"]
+    return report
+
+
+def run_apart(name: str, threads: int, case: int, arguments: argparse.Namespace, peer_names: list[str] | None = None) -> dict:
+    """measure_model in a new process; a model that fails is a result too."""
+    names = arguments.peer if peer_names is None else peer_names
+    with tempfile.TemporaryDirectory(prefix="tenon-bench-") as folder:
+        report = pathlib.Path(folder, "result.json")
+        command = [sys.executable, __file__, name, "--one", str(report), "--threads", str(threads), "--case", str(case), "--seconds",
+                   str(arguments.seconds), "--peer", *names, *(f"--option={option}" for option in arguments.option),
+                   *(["--profile"] if arguments.profile else [])]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode == 0 and report.exists():
+            return json.loads(report.read_text())
+    # A signal: one of the engines took the process along. Each peer is tried beside Tenon alone, for no longer than needed.
+    if done.returncode < 0 and peer_names is None and names:
+        return run_without_crashing(name, threads, case, arguments)
     words = (done.stderr or done.stdout).strip().splitlines() or [f"ended with status {done.returncode}"]
-    return {"model": name, "threads": threads, "case": case, "error": words[-1]}
+    return {"model": workloads.Workload(name).label, "threads": threads, "case": case, "error": words[-1]}
 
 
-def row(result: dict, peers: list[str]) -> list[str]:
+def run_without_crashing(name: str, threads: int, case: int, arguments: argparse.Namespace) -> dict:
+    short = argparse.Namespace(**{**vars(arguments), "seconds": 0.01, "profile": False})
+    alone = {peer: run_apart(name, threads, case, short, [peer]) for peer in arguments.peer}
+    usable = [peer for peer, result in alone.items() if "error" not in result]
+    result = run_apart(name, threads, case, arguments, usable)
+    if "error" not in result:
+        result["failed_peers"] |= {peer: "ended the process" for peer in arguments.peer if peer not in usable}
+    return result
+
+
+def remarks(result: dict) -> str:
+    words = [] if result["correct"] else [f"WRONG: {result['reason']}"]
+    words += [f"{peer} wrong: {reason}" for peer, reason in result["wrong_peers"].items()]
+    return "; ".join(words)
+
+
+def row(result: dict, peer_names: list[str]) -> list[str]:
     head = [result["model"], str(result["case"]), str(result["threads"])]
     if "error" in result:
-        return [*head, *["-"] * (2 * len(peers) + 4), result["error"][:100]]
-    times = []
-    for engine in ["tenon", *peers]:
-        times += [f"{result[engine]['median_ms']:.4f}", f"{result[engine]['spread']:.1%}"] if engine in result else ["failed", ""]
-    return [*head, *times, f"{result['ratio']:.2f}", f"{result['ratio_low']:.2f}..{result['ratio_high']:.2f}",
-            "" if result["correct"] else f"WRONG: {result['reason']}"]
+        return [*head, *["-"] * (3 * len(peer_names) + 5), result["error"][:100]]
+    cells = []
+    for engine in ["tenon", *peer_names]:
+        if engine in result:
+            mark = "!" if engine in result["wrong_peers"] else ""
+            cells += [f"{mark}{result[engine]['median_ms']:.4f}", f"{result[engine]['spread']:.1%}", f"{result[engine]['processors']:.2f}"]
+        else:
+            cells += ["failed", "", ""]
+    ratios = [f"{result['ratio']:.2f}", f"{result['ratio_low']:.2f}..{result['ratio_high']:.2f}"] if result["best_peer"] else ["-", "-"]
+    return [*head, *cells, *ratios, remarks(result)]
 
 
-def installed(peer: str) -> bool:
-    return importlib.util.find_spec(peer) is not None
-
-
-def print_means(results: list[dict], thread_numbers: list[int]) -> dict[str, float]:
-    """The geometric mean for each number of threads, over the models that ran and were right."""
+def geometric_means(results: list[dict]) -> dict[str, dict]:
+    """For each number of threads, over the models that ran and were right."""
     means = {}
-    for threads in thread_numbers:
+    for threads in dict.fromkeys(result["threads"] for result in results):
         mine = [result for result in results if result["threads"] == threads]
         ratios = [result["ratio"] for result in mine if result.get("correct") and result["best_peer"]]
-        if ratios:
-            means[str(threads)] = math.exp(sum(map(math.log, ratios)) / len(ratios))
-            print(f"{threads} thread{'s' if threads > 1 else ''}: geometric mean {means[str(threads)]:.3f} over {len(ratios)} of "
-                  f"{len(mine)} models, least {min(ratios):.2f}, greatest {max(ratios):.2f}")
-        else:
-            print(f"{threads} thread{'s' if threads > 1 else ''}: no model ran and was right")
+        mean = math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else None
+        means[str(threads)] = {"ratio": mean, "models": len(ratios), "of": len(mine), "least": min(ratios, default=None), "greatest": max(ratios, default=None)}
     return means
+
+
+def print_means(means: dict[str, dict]) -> None:
+    for threads, mean in means.items():
+        head = f"{threads} thread{'s' if threads != '1' else ''}: "
+        print(head + (f"geometric mean {mean['ratio']:.3f} over {mean['models']} of {mean['of']} models, least {mean['least']:.2f}, greatest "
+                      f"{mean['greatest']:.2f}" if mean["models"] else "no model ran and was right beside a peer that was"))
 
 
 def parse_option(text: str) -> tuple[str, object]:
@@ -146,43 +169,56 @@ def parse_option(text: str) -> tuple[str, object]:
     return name.replace("-", "_"), value if separator else True
 
 
-def main() -> int:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Times Tenon beside its peers on the public models.")
-    parser.add_argument("names", nargs="*", default=MODELS, metavar="NAME", help=f"models of the catalogue (default: {' '.join(MODELS)})")
+    parser.add_argument("names", nargs="*", default=workloads.DEFAULT_NAMES, metavar="NAME",
+                        help=f"models of the catalogue, or ONNX files (default: {' '.join(workloads.DEFAULT_NAMES)})")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seconds", type=float, default=3.0, help="measured time for each engine")
     parser.add_argument("--case", type=int, nargs="+", default=[0], help="input sets: 0 is the base one, K + 1 variant K; -1: all")
-    parser.add_argument("--peer", nargs="+", choices=list(PEERS), default=[peer for peer in PEERS if installed(peer)])
+    parser.add_argument("--peer", nargs="*", choices=list(peers.PEERS), default=peers.installed())
     parser.add_argument("--option", action="append", default=[], metavar="NAME[=VALUE]", help="option of tenon.compile, such as cpu=x86-64-v3")
     parser.add_argument("--json", type=pathlib.Path, help="file for everything that was measured")
-    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--html", type=pathlib.Path, help="file for a page with charts; measures each kernel too")
+    parser.add_argument("--profile", action="store_true", help="measure each kernel of Tenon too, for --json")
+    parser.add_argument("--one", type=pathlib.Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    arguments.profile |= arguments.html is not None
+    return arguments
+
+
+def main() -> int:
+    arguments = parse_arguments()
     if arguments.one:
-        options = dict(map(parse_option, arguments.option))
-        print(json.dumps(measure_model(arguments.names[0], arguments.threads[0], arguments.case[0], arguments.seconds, arguments.peer, options)))
+        workload = workloads.Workload(arguments.names[0], arguments.case[0])
+        arguments.one.write_text(json.dumps(measure_model(workload, arguments.threads[0], arguments)))
         return 0
 
-    import inputs
     import tenon
+
+    if arguments.html:
+        import report  # now: a missing package is told before hours of measuring
 
     measure.warn_if_busy()
     versions = {peer: importlib.metadata.version(peer) for peer in arguments.peer}
-    print(f"{measure.processor_name()}; Tenon {tenon.__version__}, {', '.join(map(' '.join, versions.items()))}; median times in ms, "
-          "spread from the 10th to the 90th percentile\n", flush=True)
+    print(f"{measure.processor_name()}; {', '.join(map(' '.join, {'Tenon': tenon.__version__, **versions}.items()))}; median times in ms, "
+          "+-: half the spread from the 10th to the 90th percentile, cpu: processor time over wall time, !: wrong results\n", flush=True)
     results = []
     for threads in arguments.threads:
         for name in arguments.names:
-            for case in range(len(inputs.cases(name))) if arguments.case == [-1] else arguments.case:
+            for case in range(workloads.number_of_cases(name)) if arguments.case == [-1] else arguments.case:
                 results.append(run_apart(name, threads, case, arguments))
                 print(" ".join(filter(None, row(results[-1], arguments.peer))), file=sys.stderr, flush=True)
-    heads = [head for engine in ["tenon", *arguments.peer] for head in (engine, "+-")]
+    heads = [head for engine in ["tenon", *arguments.peer] for head in (engine, "+-", "cpu")]
     measure.print_table(["model", "case", "threads", *heads, "ratio", "blocks", ""], [row(result, arguments.peer) for result in results])
     print()
-    means = print_means(results, arguments.threads)
+    means = geometric_means(results)
+    print_means(means)
+    comparison = {"processor": measure.processor_name(), "tenon": tenon.__version__, "peers": versions, "geometric_mean": means, "models": results}
     if arguments.json:
-        report = {"processor": measure.processor_name(), "tenon": tenon.__version__, "peers": versions,
-                  "geometric_mean": means, "models": results}
-        arguments.json.write_text(json.dumps(report, indent=1))
+        arguments.json.write_text(json.dumps(comparison, indent=1))
+    if arguments.html:
+        arguments.html.write_text(report.page(comparison))
     return 0 if all(result.get("correct") for result in results) else 1
 
 

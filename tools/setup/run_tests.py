@@ -136,6 +136,13 @@ def run_pytest(context: Context, folder: pathlib.Path) -> Outcome:
     return outcome
 
 
+def run_lit_and_pytest(context: Context, folder: pathlib.Path) -> Outcome:
+    """A folder with both kinds."""
+    outcome = run_lit(context, folder)
+    outcome.add(run_pytest(context, folder))
+    return outcome
+
+
 def run_ctest(context: Context, build: pathlib.Path, name: str) -> Outcome:
     """Compiled unit tests that CMake registered."""
     report = context.reports / f"{name}.xml"
@@ -208,7 +215,7 @@ SUITES = {
     "style": run_pytest,
     "dialects": run_lit,
     "compiler": run_lit,
-    "targets": run_lit,
+    "targets": run_lit_and_pytest,
     "runtime": run_runtime,
     "numerics": run_pytest,
     "import": run_import,
