@@ -42,6 +42,16 @@ static int32_t parallel(tenon_host *host, tenon_task_fn run, const int64_t *args
   return status;
 }
 
+void account(tenon_host *host, uint32_t kernel, int64_t flops, int64_t bytes) {
+  tenon_session &session = sessionOf(host);
+  if (!session.profile || kernel >= session.model->num_kernels)
+    return;
+  tenon_profile &entry = session.profile[kernel];
+  ++entry.launches;
+  entry.flops += static_cast<uint64_t>(flops);
+  entry.bytes += static_cast<uint64_t>(bytes);
+}
+
 // Whether the caller's buffer shares memory with what the model reads or writes as well.
 static int32_t checkApart(tenon_session &session, uint32_t index, const tenon_tensor &tensor, int64_t bytes) {
   const tenon_model &model = *session.model;

@@ -166,6 +166,7 @@ int32_t tenon_set_profile(tenon_session *session, tenon_profile *entries, uint32
     return session->error.fail(TENON_INVALID_ARGUMENT, "got %u profile entries but the model has %u kernels", count,
                                session->model->num_kernels);
   session->profile = entries;
+  session->host.account = entries ? account : nullptr;
   return TENON_OK;
 }
 

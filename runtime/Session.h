@@ -72,6 +72,9 @@ namespace tenon::runtime {
 /// The table of functions that the model calls.
 tenon_host makeHost();
 
+/// The host's `account` while there is a profile.
+void account(tenon_host *host, uint32_t kernel, int64_t flops, int64_t bytes);
+
 /// Records the first failure of a run; `error` has its text already.
 int32_t recordFailure(tenon_session &session, int32_t status);
 

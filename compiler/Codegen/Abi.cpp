@@ -120,6 +120,17 @@ Value AbiBuilder::callParallel(Location loc, Value host, Value task, Value args,
   return callHost(loc, host, offsetof(tenon_host, parallel), abi.i32, {task, args, tasks, work, i32(loc, kernel)});
 }
 
+Value AbiBuilder::loadAccount(Location loc, Value host) {
+  return LLVM::LoadOp::create(builder, loc, abi.pointer, offset(loc, host, offsetof(tenon_host, account)),
+                              /*alignment=*/8);
+}
+
+void AbiBuilder::callAccount(Location loc, Value account, Value host, int64_t kernel, Value flops, Value bytes) {
+  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder.getContext()),
+                                          {abi.pointer, abi.i32, abi.i64, abi.i64});
+  LLVM::CallOp::create(builder, loc, type, ValueRange{account, host, i32(loc, kernel), flops, bytes});
+}
+
 Value AbiBuilder::callOutput(Location loc, Value host, int64_t index, Value dims) {
   return callHost(loc, host, offsetof(tenon_host, output), abi.pointer, {i32(loc, index), dims});
 }

@@ -15,7 +15,7 @@
 namespace tenon::codegen {
 
 static_assert(sizeof(void *) == 8 && sizeof(tenon_model) == 168 && sizeof(tenon_tensor_spec) == 32 &&
-                  sizeof(tenon_kernel_info) == 16 && sizeof(tenon_host) == 40,
+                  sizeof(tenon_kernel_info) == 16 && sizeof(tenon_host) == 48,
               "the descriptor's LLVM types follow model_abi.h");
 
 /// Bytes of an argument slot and of a table slot.
@@ -54,6 +54,10 @@ public:
 
   mlir::Value callParallel(mlir::Location loc, mlir::Value host, mlir::Value task, mlir::Value args, mlir::Value tasks,
                            mlir::Value work, int64_t kernel);
+  /// The profiler's function, or null.
+  mlir::Value loadAccount(mlir::Location loc, mlir::Value host);
+  void callAccount(mlir::Location loc, mlir::Value account, mlir::Value host, int64_t kernel, mlir::Value flops,
+                   mlir::Value bytes);
   mlir::Value callOutput(mlir::Location loc, mlir::Value host, int64_t index, mlir::Value dims);
   mlir::Value callAllocate(mlir::Location loc, mlir::Value host, mlir::Value bytes);
   mlir::Value callFail(mlir::Location loc, mlir::Value host, mlir::Value status, mlir::Value message, mlir::Value a,

@@ -245,6 +245,10 @@ public:
 
 protected:
   LogicalResult emitOp(Operation *op) override {
+    if (auto cost = dyn_cast<ukernel::CostOp>(op)) {
+      emitCost(cost);
+      return success();
+    }
     auto phase = dyn_cast<ukernel::PhaseOp>(op);
     if (!phase) {
       // Views of buffers matter to phases only.
@@ -274,6 +278,17 @@ protected:
   }
 
 private:
+  /// A call only while somebody takes a profile.
+  void emitCost(ukernel::CostOp cost) {
+    Location loc = cost.getLoc();
+    Value account = ir.loadAccount(loc, argument(0));
+    Value wanted = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, account, ir.null(loc));
+    emitWhere(loc, wanted, [&] {
+      ir.callAccount(loc, account, argument(0), kernel.index, toI64(lookup(cost.getFlops())),
+                     toI64(lookup(cost.getBytes())));
+    });
+  }
+
   Value toI64(Value index) { return builder.createOrFold<arith::IndexCastOp>(index.getLoc(), abi.i64, index); }
 
   Kernel &kernel;
@@ -302,7 +317,7 @@ protected:
   LogicalResult emitOp(Operation *op) override {
     auto phase = dyn_cast<ukernel::PhaseOp>(op);
     if (!phase) {
-      if (llvm::any_of(op->getResultTypes(), llvm::IsaPred<ShapedType>))
+      if (llvm::any_of(op->getResultTypes(), llvm::IsaPred<ShapedType>) || isa<ukernel::CostOp>(op))
         return success();
       return RegionEmitter::emitOp(op);
     }

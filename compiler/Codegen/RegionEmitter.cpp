@@ -128,6 +128,16 @@ void RegionEmitter::returnIf(Location loc, Value failed, llvm::function_ref<Valu
   builder.setInsertionPointToEnd(next);
 }
 
+void RegionEmitter::emitWhere(Location loc, Value condition, llvm::function_ref<void()> emit) {
+  Block *next = createBlock({}, loc), *inside = createBlock({}, loc);
+  cf::CondBranchOp::create(builder, loc, condition, inside, ValueRange(), next, ValueRange());
+  builder.setInsertionPointToEnd(inside);
+  emit();
+  cf::BranchOp::create(builder, loc, next);
+  next->moveBefore(&function.getBody(), function.getBody().end());
+  builder.setInsertionPointToEnd(next);
+}
+
 void RegionEmitter::returnIfStatus(Location loc, Value status) {
   Value failed = LLVM::ICmpOp::create(builder, loc, LLVM::ICmpPredicate::ne, status, ir.i32(loc, TENON_OK));
   returnIf(loc, failed, [&] { return status; });

@@ -44,6 +44,8 @@ protected:
   /// The same for a status that is not zero.
   void returnIfStatus(mlir::Location loc, mlir::Value status);
   void emitReturn(mlir::Location loc, mlir::Value value);
+  /// What `emit` emits runs only if `condition` (i1).
+  void emitWhere(mlir::Location loc, mlir::Value condition, llvm::function_ref<void()> emit);
 
   /// Memory in the function's frame.
   mlir::Value allocateFrame(mlir::Location loc, int64_t slots);

@@ -6,7 +6,7 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Fuse/Passes.h"
-#include "llvm/ADT/TypeSwitch.h"
+#include "dialects/nn/NnWork.h"
 #include "llvm/Support/CheckedArithmetic.h"
 
 using namespace mlir;
@@ -18,52 +18,17 @@ namespace tenon::fuse {
 
 namespace {
 
-RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
-
-/// The number of elements, or nothing if an extent is unknown.
-std::optional<int64_t> elements(Value value) {
-  RankedTensorType type = typeOf(value);
-  return type.hasStaticShape() ? std::optional(type.getNumElements()) : std::nullopt;
-}
-
-/// `count` times `factor`, which may be a dynamic extent. Nothing if it does not fit.
-std::optional<int64_t> times(std::optional<int64_t> count, int64_t factor) {
-  if (!count || ShapedType::isDynamic(factor))
-    return std::nullopt;
-  return llvm::checkedMul(*count, factor);
-}
-
-std::optional<int64_t> countConv(nn::ConvOp op) {
-  RankedTensorType input = typeOf(op.getInput());
-  int64_t channels = input.getDimSize(op.getChannelsLast() ? input.getRank() - 1 : 1);
-  std::optional<int64_t> count = times(elements(op.getResult()), channels);
-  for (int64_t extent : op.getKernel())
-    count = times(count, extent);
-  return count ? std::optional(*count / op.getGroups()) : std::nullopt;
-}
-
-/// Every input element meets the filter of its channel.
-std::optional<int64_t> countConvTranspose(nn::ConvTransposeOp op) {
-  std::optional<int64_t> count = elements(op.getInput());
-  for (int64_t extent : typeOf(op.getFilter()).getShape().drop_front())
-    count = times(count, extent);
-  return count;
-}
-
-/// Multiply-adds of an op; nothing if they are unknown.
+/// The number of multiply-adds; nothing if an extent is unknown or the number does not fit.
 std::optional<int64_t> countMultiplyAdds(Operation *op) {
-  return llvm::TypeSwitch<Operation *, std::optional<int64_t>>(op)
-      .Case<nn::MatmulOp>([](auto matmul) {
-        RankedTensorType lhs = typeOf(matmul.getLhs());
-        return times(elements(matmul.getResult()), lhs.getDimSize(lhs.getRank() - (matmul.getTransposeLhs() ? 2 : 1)));
-      })
-      .Case<nn::ConvOp>(countConv)
-      .Case<nn::ConvTransposeOp>(countConvTranspose)
-      // The product with the recurrent weights: each result element of a step meets its gates' columns of H rows.
-      .Case<nn::LstmOp, nn::GruOp, nn::RnnOp>([](auto op) {
-        return times(elements(op.getSequence()), op.gateCount * typeOf(op.getRecurrent()).getDimSize(1));
-      })
-      .Default([](Operation *) { return std::optional<int64_t>(0); });
+  std::optional<nn::ExtentProduct> product = nn::multiplyAdds(op);
+  if (!product)
+    return 0;
+  std::optional<int64_t> count = product->factor;
+  for (auto [tensor, dim] : product->extents) {
+    int64_t extent = cast<RankedTensorType>(tensor.getType()).getDimSize(dim);
+    count = count && !ShapedType::isDynamic(extent) ? llvm::checkedMul(*count, extent) : std::nullopt;
+  }
+  return count ? std::optional(*count / product->divisor) : std::nullopt;
 }
 
 struct CountOperations : impl::CountOperationsBase<CountOperations> {
@@ -77,7 +42,7 @@ struct CountOperations : impl::CountOperationsBase<CountOperations> {
         std::optional<int64_t> count = countMultiplyAdds(op);
         total = total && count ? llvm::checkedAdd(*total, *count) : std::nullopt;
       });
-      if (std::optional<int64_t> flops = times(total, 2))
+      if (std::optional<int64_t> flops = total ? llvm::checkedMul<int64_t>(*total, 2) : std::nullopt)
         function->setAttr("nn.flops", builder.getI64IntegerAttr(*flops));
     }
   }

@@ -2,6 +2,8 @@
 
 #include "compiler/Schedule/Kernel.h"
 
+#include "dialects/nn/NnWork.h"
+
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 
@@ -146,6 +148,35 @@ Value Kernel::workOf(Value elements) {
       arith::ConstantIndexOp::create(builder, std::max<int64_t>(1, static_cast<int64_t>(nanosecondsPerKilo)));
   Value scaled = builder.createOrFold<arith::MulIOp>(elements, factor);
   return builder.createOrFold<arith::DivUIOp>(scaled, arith::ConstantIndexOp::create(builder, 1000).getResult());
+}
+
+/// Bytes of a tensor in memory. Of what is gathered from, only what is taken counts.
+static Value bytesOf(ElementEmitter &e, Kernel &kernel, Value tensor) {
+  Value counted = tensor;
+  for (Operation *user : tensor.getUsers())
+    if (tensor.hasOneUse() && isa<nn::GatherOp, nn::GatherElementsOp, nn::GatherNdOp>(user) &&
+        user->getOperand(0) == tensor)
+      counted = user->getResult(0);
+  Type element = storageType(cast<RankedTensorType>(tensor.getType()).getElementType());
+  return e.mul(product(e, kernel.extents(counted)), e.constant(element.getIntOrFloatBitWidth() / 8));
+}
+
+void Kernel::noteCost() {
+  ElementEmitter e = emitter(1);
+  Value flops = e.constant(0), bytes = e.constant(0);
+  for (Operation *op : bodyOps)
+    if (std::optional<nn::ExtentProduct> count = nn::multiplyAdds(op)) {
+      Value term = e.constant(2 * count->factor);
+      for (auto [tensor, dim] : count->extents)
+        term = e.mul(term, extents(tensor)[dim]);
+      flops = e.add(flops, e.div(term, e.constant(count->divisor)));
+    }
+  for (BlockArgument argument : function.getArguments())
+    if (isa<RankedTensorType>(argument.getType()))
+      bytes = e.add(bytes, bytesOf(e, *this, argument));
+  for (Value result : resultTensors)
+    bytes = e.add(bytes, bytesOf(e, *this, result));
+  ukernel::CostOp::create(builder, flops, bytes);
 }
 
 void Kernel::setPath(StringRef path) { function->setAttr("nn.path", builder.getStringAttr(path)); }

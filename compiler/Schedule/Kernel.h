@@ -55,6 +55,9 @@ public:
   /// Estimated nanoseconds for `elements` result elements of the whole body on one thread.
   Value workOf(Value elements);
 
+  /// Says what a launch amounts to (ukernel.cost).
+  void noteCost();
+
   /// Notes how the kernel was scheduled, for `inspect`: "vector", "scalar", "brgemm" ...
   void setPath(llvm::StringRef path);
 

@@ -42,6 +42,16 @@ def Ukernel_EndOp : Ukernel_Op<"end", [Terminator, HasParent<"PhaseOp">]> {
   let builders = [OpBuilder<(ins)>];
 }
 
+def Ukernel_CostOp : Ukernel_Op<"cost", [MemoryEffects<[MemWrite]>]> {
+  let summary = "what a launch of the kernel amounts to, for profiles";
+  let description = [{
+    `flops` is twice the number of multiply-adds of the kernel's contractions by their definition, `bytes` what its tensors hold: each one that
+    is read or written counts once. The profiler is told, if there is one; the op does nothing else.
+  }];
+  let arguments = (ins Index:$flops, Index:$bytes);
+  let assemblyFormat = "`flops` `(` $flops `)` `bytes` `(` $bytes `)` attr-dict";
+}
+
 def Ukernel_Buffer : MemRefRankOf<[AnyType], [1]>;
 
 def Ukernel_BrgemmOp : Ukernel_Op<"brgemm", [AttrSizedOperandSegments, SingleBlock]> {

@@ -16,6 +16,28 @@ def test_report(tenon_json, add_relu):
     assert report["kernels"] and {"name", "nodes", "microseconds"} <= report["kernels"][0].keys()
 
 
+def test_profile_of_unknown_extents(tenon, tenon_json, tmp_path):
+    """Operations and bytes are those of the shapes at hand; a table that is gathered from counts by what is taken."""
+    nodes = [helper.make_node("Gather", ["table", "rows"], ["a"]), helper.make_node("MatMul", ["a", "b"], ["y"])]
+    model = make_model(nodes, [("table", [1000, 96]), ("b", [96, 32])], [("y", ["n", 32])])
+    model.graph.input.append(helper.make_tensor_value_info("rows", onnx.TensorProto.INT64, ["n"]))
+    onnx.save(model, tmp_path / "m.onnx")
+    assert tenon("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.so").returncode == 0
+    for rows in (7, 64):
+        report, finished = tenon_json("bench", tmp_path / "m.so", "--repeat", 20, "--dim", f"n={rows}", "--profile")
+        assert finished.returncode == 0, finished.stderr
+        assert report["flops"] == sum(kernel["flops"] for kernel in report["kernels"]) == 2 * rows * 96 * 32
+        assert report["peak_gbps"] > 0 and report["peak_gflops"] > 0
+        product = next(kernel for kernel in report["kernels"] if kernel["flops"])
+        assert product["launches"] == 1 and product["bytes"] == 4 * (rows * 96 + 96 * 32 + rows * 32)
+        assert product["gflops"] == pytest.approx(product["flops"] / product["microseconds"] / 1e3)
+        gather = next(kernel for kernel in report["kernels"] if not kernel["flops"])
+        assert gather["bytes"] == 8 * rows + 4 * 2 * rows * 96
+    table = tenon("bench", tmp_path / "m.so", "--repeat", 20, "--dim", "n=7", "--profile").stdout
+    for word in ("GFLOP/s", "GB/s", "of memory", "brgemm", "read in order"):
+        assert word in table
+
+
 def test_text_for_people(tenon, add_relu):
     finished = tenon("bench", add_relu.library, "--seconds", "0.05", "--threads", 2, "--shape", "x:0=8x3", "--pin")
     assert finished.returncode == 0, finished.stderr

@@ -3,6 +3,7 @@
 #include "tools/tenon/Commands.h"
 #include "tools/tenon/FmaPeak.h"
 #include "tools/tenon/Manifest.h"
+#include "tools/tenon/MemoryPeak.h"
 #include "tools/tenon/Model.h"
 #include "tools/tenon/Table.h"
 #include <CLI/CLI.hpp>
@@ -72,6 +73,25 @@ double percentile(const std::vector<double> &times, double part) {
   return times[std::min(std::max<size_t>(rank, 1), times.size()) - 1];
 }
 
+/// What a kernel did in a run, with the rates that follow.
+nlohmann::json describeKernel(const tenon_kernel_info &kernel, const tenon_profile &entry, double runs) {
+  auto perRun = [&](uint64_t total) { return static_cast<double>(total) / runs; };
+  nlohmann::json result = {{"name", kernel.name},
+                           {"nodes", kernel.nodes},
+                           {"microseconds", perRun(entry.total_ns) / 1e3},
+                           {"estimated_microseconds", perRun(entry.estimated_ns) / 1e3},
+                           {"launches", perRun(entry.launches)},
+                           {"phases", perRun(entry.calls)},
+                           {"flops", perRun(entry.flops)},
+                           {"bytes", perRun(entry.bytes)}};
+  if (entry.total_ns) {
+    double time_ns = static_cast<double>(entry.total_ns);
+    result["gflops"] = static_cast<double>(entry.flops) / time_ns;
+    result["gbps"] = static_cast<double>(entry.bytes) / time_ns;
+  }
+  return result;
+}
+
 /// Time per kernel over `runs` further runs.
 nlohmann::json profileKernels(Model &model, const std::vector<tenon_tensor> &inputs, size_t runs) {
   const tenon_model &descriptor = model.descriptor();
@@ -89,17 +109,37 @@ nlohmann::json profileKernels(Model &model, const std::vector<tenon_tensor> &inp
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
     return std::pair(entries[b].total_ns, a) < std::pair(entries[a].total_ns, b);
   });
+  std::map<std::string, nlohmann::json> paths;
+  nlohmann::json manifest = parseManifest(descriptor.manifest);
+  if (manifest.contains("kernels") && manifest["kernels"].is_array())
+    for (const auto &kernel : manifest["kernels"])
+      if (kernel.contains("path"))
+        paths[kernel.value("name", "")] = kernel["path"];
   nlohmann::json kernels = nlohmann::json::array();
   for (uint32_t i : order) {
-    double perRun = static_cast<double>(entries[i].total_ns) / static_cast<double>(runs);
-    kernels.push_back(
-        {{"name", descriptor.kernels[i].name},
-         {"nodes", descriptor.kernels[i].nodes},
-         {"microseconds", perRun / 1e3},
-         {"estimated_microseconds", static_cast<double>(entries[i].estimated_ns) / static_cast<double>(runs) / 1e3},
-         {"phases", static_cast<double>(entries[i].calls) / static_cast<double>(runs)}});
+    kernels.push_back(describeKernel(descriptor.kernels[i], entries[i], static_cast<double>(runs)));
+    if (auto path = paths.find(descriptor.kernels[i].name); path != paths.end())
+      kernels.back()["path"] = path->second;
   }
   return kernels;
+}
+
+void printKernels(const nlohmann::json &report) {
+  Table table({"kernel", ">us", ">share", ">GFLOP/s", ">of peak", ">GB/s", ">of memory", "path", "nodes"});
+  double sum = 0;
+  for (const auto &kernel : report["kernels"])
+    sum += kernel["microseconds"].get<double>();
+  auto percent = [](double part, double whole) { return fixed(whole > 0 ? 100 * part / whole : 0, 1) + "%"; };
+  for (const auto &kernel : report["kernels"]) {
+    double time = kernel["microseconds"].get<double>();
+    // A kernel without contractions has no arithmetic that is compared with the peak.
+    double gflops = kernel.value("gflops", 0.0), gbps = kernel.value("gbps", 0.0);
+    table.add({kernel["name"].get<std::string>(), fixed(time, 1), percent(time, sum),
+               gflops > 0 ? fixed(gflops, 1) : "", gflops > 0 ? percent(gflops, report["peak_gflops"]) : "",
+               fixed(gbps, 1), percent(gbps, report["peak_gbps"]), kernel.value("path", ""),
+               shorten(kernel["nodes"].get<std::string>(), 60)});
+  }
+  std::fputs(table.text().c_str(), stdout);
 }
 
 void printReport(const nlohmann::json &report) {
@@ -117,16 +157,8 @@ void printReport(const nlohmann::json &report) {
   std::printf("arena      %llu bytes\n", static_cast<unsigned long long>(report["arena_bytes"].get<uint64_t>()));
   if (!report.contains("kernels"))
     return;
-  Table table({"kernel", ">us", ">share", "nodes"});
-  double sum = 0;
-  for (const auto &kernel : report["kernels"])
-    sum += kernel["microseconds"].get<double>();
-  for (const auto &kernel : report["kernels"]) {
-    double time = kernel["microseconds"].get<double>();
-    table.add({kernel["name"].get<std::string>(), fixed(time, 1), fixed(sum > 0 ? 100 * time / sum : 0, 1) + "%",
-               shorten(kernel["nodes"].get<std::string>(), 60)});
-  }
-  std::printf("\n%s", table.text().c_str());
+  std::printf("memory     %.1f GB/s read in order\n\n", number("peak_gbps"));
+  printKernels(report);
 }
 
 void bench(const BenchFlags &flags) {
@@ -150,14 +182,20 @@ void bench(const BenchFlags &flags) {
   report["arena_bytes"] = tenon_session_memory(model.session()).arena_bytes;
   double peak = measureFmaPeak(threads);
   report["peak_gflops"] = peak;
-  if (std::optional<double> flops = manifestFlops(parseManifest(model.descriptor().manifest))) {
-    double rate = *flops / (percentile(times, 0.5) * 1e6);
-    report["flops"] = *flops;
+  double flops = manifestFlops(parseManifest(model.descriptor().manifest)).value_or(0);
+  if (flags.profile) {
+    report["peak_gbps"] = measureMemoryPeak(threads);
+    report["kernels"] = profileKernels(model, views, std::clamp<size_t>(times.size() / 4, 1, 1000));
+    flops = 0;
+    for (const auto &kernel : report["kernels"])
+      flops += kernel["flops"].get<double>();
+  }
+  if (flops > 0) {
+    double rate = flops / (percentile(times, 0.5) * 1e6);
+    report["flops"] = flops;
     report["gflops"] = rate;
     report["peak_percent"] = 100 * rate / peak;
   }
-  if (flags.profile)
-    report["kernels"] = profileKernels(model, views, std::clamp<size_t>(times.size() / 4, 1, 1000));
   if (flags.json)
     std::puts(report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   else
@@ -182,7 +220,7 @@ void addBenchCommand(CLI::App &app, int &) {
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   command->add_flag("--pin", flags->pin, "stay on as many processors as there are threads");
-  command->add_flag("--profile", flags->profile, "list the time of each kernel");
+  command->add_flag("--profile", flags->profile, "list time, GFLOP/s and GB/s of each kernel");
   command->add_flag("--json", flags->json, "print the report as JSON");
   command->callback([flags] { bench(*flags); });
 }

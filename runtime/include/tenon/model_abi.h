@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define TENON_ABI_VERSION 1u
+#define TENON_ABI_VERSION 2u
 
 /* Alignment in bytes of the arena, of scratch memory, of the weights and of every tensor inside them. */
 #define TENON_ALIGNMENT 64u
@@ -104,6 +104,10 @@ struct tenon_host {
   /* Records a failure text for the caller and returns `status`. `message` may contain up to two "%lld", filled
    * with a and b. Callable from plan and run, not from task functions. */
   int32_t (*fail)(tenon_host *host, int32_t status, const char *message, int64_t a, int64_t b);
+
+  /* NULL unless a profile is taken. Tells at the start of each launch of a kernel what it amounts to: twice the number
+   * of multiply-adds of its contractions by their definition, and the bytes of the tensors that it reads and writes. */
+  void (*account)(tenon_host *host, uint32_t kernel, int64_t flops, int64_t bytes);
 };
 
 /* A kernel, for profiles and `tenon inspect`. */

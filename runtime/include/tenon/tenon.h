@@ -76,6 +76,9 @@ typedef struct tenon_profile {
   uint64_t total_ns;       /* wall time of these phases */
   uint64_t estimated_ns;   /* what the compiler had estimated, for one thread */
   uint64_t parallel_calls; /* phases that ran on more than one thread */
+  uint64_t launches;       /* of the kernel, each of one or more phases */
+  uint64_t flops;          /* of these launches: twice the multiply-adds of their contractions, by definition */
+  uint64_t bytes;          /* of the tensors that they read and wrote, each counted once */
 } tenon_profile;
 
 /* Memory held by a session, in bytes. */

@@ -124,6 +124,42 @@ func.func private @variants(%x: memref<?xf32>, %n: index) attributes {nn.kernel,
 
 // -----
 
+// What a loop carries reaches the phases inside it through a slot; what a launch amounts to is told if somebody asks.
+
+// CHECK: llvm.func internal @steps_kernel(%[[HOST:.*]]: !llvm.ptr, %[[ARGS:.*]]: !llvm.ptr) -> i32
+// CHECK: %[[MEMBER:.*]] = llvm.getelementptr %[[HOST]][40]
+// CHECK: %[[ACCOUNT:.*]] = llvm.load %[[MEMBER]] {alignment = 8 : i64} : !llvm.ptr -> !llvm.ptr
+// CHECK: %[[WANTED:.*]] = llvm.icmp "ne" %[[ACCOUNT]]
+// CHECK: cf.cond_br %[[WANTED]]
+// CHECK: llvm.call %[[ACCOUNT]](%[[HOST]]
+// CHECK: ^{{.*}}(%[[STEP:.*]]: index):
+// CHECK: arith.cmpi ult, %[[STEP]]
+// CHECK: %[[STEP64:.*]] = arith.index_cast %{{.*}} : index to i64
+// CHECK: %[[SLOT:.*]] = llvm.getelementptr %[[ARGS]][16]
+// CHECK: llvm.store %[[STEP64]], %[[SLOT]]
+// CHECK: llvm.mlir.addressof @steps_0
+func.func private @steps(%x: memref<?xindex>, %n: index) attributes {nn.kernel, nn.results = 1 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  ukernel.cost flops(%n) bytes(%c0)
+  %end = scf.while (%step = %c0) : (index) -> index {
+    %more = arith.cmpi ult, %step, %n : index
+    scf.condition(%more) %step : index
+  } do {
+  ^bb0(%step: index):
+    ukernel.phase tasks(%n) work(%n) scratch(%c0) {
+    ^bb0(%begin: index, %last: index, %scratch: memref<?xi8>):
+      memref.store %step, %x[%begin] : memref<?xindex>
+      ukernel.end
+    }
+    %next = arith.addi %step, %c1 : index
+    scf.yield %next : index
+  }
+  return
+}
+
+// -----
+
 // Only arguments are buffers.
 
 // expected-error @below {{has a phase that captures a buffer other than an argument}}

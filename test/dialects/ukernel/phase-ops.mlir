@@ -19,6 +19,14 @@ func.func @phases(%x: memref<?xf32>, %n: index, %c0: index, %c1: index) {
   return
 }
 
+// What a launch amounts to.
+// CHECK-LABEL: func.func @cost
+// CHECK: ukernel.cost flops(%{{.*}}) bytes(%{{.*}})
+func.func @cost(%flops: index, %bytes: index) {
+  ukernel.cost flops(%flops) bytes(%bytes)
+  return
+}
+
 // Tasks that can fail end with a status.
 // CHECK-LABEL: func.func @status
 // CHECK: ukernel.end %{{.*}}
