@@ -134,7 +134,8 @@ void importTensorScatter(NodeContext &c) {
   if (Builder::constant(written) == 0)
     return c.result(cache);
   mlir::Type wide = b.raw().getI64Type();
-  Expression start(b, 0, wide), at = positions(b, length, 1, 2), count(b, written, wide), size(b, length, wide);
+  Expression start = Expression(b, 0, wide).reshape({b.index(1), b.index(1)}), at = positions(b, length, 1, 2),
+             count(b, written, wide), size(b, length, wide);
   if (c.hasInput(2))
     start = Expression(b, c.inputOfRank(2, 1, 1)).reshape({b.extent(c.input(2), 0), b.index(1)});
   Expression place = mode == "circular" ? mod(at - start, size) : at - start; // [batch or 1, length]

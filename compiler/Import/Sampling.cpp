@@ -76,16 +76,17 @@ Expression pixelCoordinate(Expression x, Scalar extent, const GridAttributes &at
   x = attributes.alignCorners ? (x + 1) / 2 * (size - 1) : ((x + 1) * size - 1) / 2;
   if (attributes.mode == GridMode::nearest)
     x = round(x);
-  if (attributes.padding == GridPadding::border)
-    return max(min(x, size - 1), 0);
   if (attributes.padding == GridPadding::zeros)
     return x;
-  // There and back again, from the first pixel's centre or its border.
+  // From the first pixel's centre or its border; up to there cubic weights see the pixels beyond.
   Expression border(b, attributes.alignCorners ? 0 : -0.5, x.type());
-  Expression span = attributes.alignCorners ? size - 1 : size;
+  Expression span = attributes.alignCorners ? size - 1 : size, isOutside = (x < border) | (x > border + span);
+  if (attributes.padding == GridPadding::border)
+    return select(isOutside, max(min(x, size - 1), 0), x);
+  // There and back again.
   Expression phase = mod(x - border, max(span * 2, 1));
   Expression inside = border + min(phase, span * 2 - phase);
-  return select((x < border) | (x > border + span), max(inside, border), x);
+  return select(isOutside, max(inside, border), x);
 }
 
 /// A neighbour of a sample, by the rules for what lies outside.
