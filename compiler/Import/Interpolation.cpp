@@ -39,6 +39,13 @@ Expression alongChannels(const PixelTable &table, Expression x) {
 llvm::SmallVector<Expression> weightedPixels(const PixelTable &table, Expression row,
                                              llvm::ArrayRef<llvm::SmallVector<Tap>> taps, mlir::Type weighted) {
   Builder &b = row.b();
+  // Their number is exponential in that of the dimensions, which a model may choose.
+  constexpr size_t mostCombinations = 256;
+  size_t combinations = 1;
+  for (const llvm::SmallVector<Tap> &along : taps)
+    if ((combinations *= along.size()) > mostCombinations)
+      fail("interpolation in " + llvm::Twine(taps.size()) + " dimensions has more than " +
+           llvm::Twine(mostCombinations) + " neighbours");
   struct Partial {
     Expression index;
     std::optional<Expression> weight, inside;

@@ -21,6 +21,8 @@ constexpr double pi = std::numbers::pi;
 // Up to here one product is as fast as two shorter ones with the twiddle factors and the transposition between them; a
 // matrix of the second length still fits a second-level cache.
 constexpr int64_t longestDirect = 128, longestDirectPrime = 512;
+// A transform's constants have about as many elements as it is long, some times over.
+constexpr int64_t longest = int64_t(1) << 24;
 
 /// Rows of complex numbers [rows, n]; without `im` they are real.
 struct Signal {
@@ -193,6 +195,8 @@ Signal transformed(const Signal &x, Scalar n, Scalar m, double sign) {
   std::optional<int64_t> length = Builder::constant(n);
   if (!length || *length <= longestDirect)
     return directTransform(x, n, m, sign);
+  if (*length > longest)
+    fail("the length of the transform is " + llvm::Twine(*length) + ", expected at most " + llvm::Twine(longest));
   Signal all = transform(x, *length, sign);
   return {part(all.re, 1, b.index(0), m), part(*all.im, 1, b.index(0), m)};
 }

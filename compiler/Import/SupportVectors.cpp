@@ -68,7 +68,9 @@ struct Pair {
   int64_t first, second;
 };
 
-llvm::SmallVector<Pair> pairsOf(int64_t classes) {
+/// There is one entry of rho for each.
+llvm::SmallVector<Pair> pairsOf(int64_t classes, llvm::ArrayRef<float> rho) {
+  expectEntries("rho", rho.size(), classes * (classes - 1) / 2);
   llvm::SmallVector<Pair> pairs;
   for (int64_t i = 0; i < classes; ++i)
     for (int64_t j = i + 1; j < classes; ++j)
@@ -89,9 +91,13 @@ Expression pairScores(NodeContext &c, Expression x, llvm::ArrayRef<int64_t> perC
     count += size;
   }
   llvm::SmallVector<float> coefficients = c.numbers("coefficients"), rho = offsets(c);
-  expectEntries("coefficients", coefficients.size(), (classes - 1) * count);
-  expectEntries("rho", rho.size(), static_cast<int64_t>(pairs.size()));
   auto pairCount = static_cast<int64_t>(pairs.size());
+  // Limits keep the products small.
+  constexpr int64_t mostWeights = int64_t(1) << 28;
+  if (count > static_cast<int64_t>(coefficients.size()) || pairCount * count > mostWeights)
+    fail("there are " + llvm::Twine(count) + " support vectors, but " + llvm::Twine(coefficients.size()) +
+         " coefficients");
+  expectEntries("coefficients", coefficients.size(), (classes - 1) * count);
   std::vector<float> weights(pairCount * count, 0.0F);
   for (auto [place, pair] : llvm::enumerate(pairs))
     for (auto [own, row] : {std::pair(pair.first, pair.second - 1), std::pair(pair.second, pair.first)})
@@ -222,9 +228,9 @@ void importSvmClassifier(NodeContext &c) {
     if (labels.empty())
       classes = static_cast<int64_t>(perClass.size());
     expectEntries("vectors_per_class", perClass.size(), classes);
-    llvm::SmallVector<Pair> pairs = pairsOf(classes);
-    if (pairs.empty())
-      fail("there is " + std::to_string(classes) + " class, expected 2 or more");
+    if (classes < 2 || classes > INT32_MAX)
+      fail("there are " + std::to_string(classes) + " classes, expected 2 or more");
+    llvm::SmallVector<Pair> pairs = pairsOf(classes, rho);
     scores = pairScores(c, x, perClass, pairs);
     ballot = votes(c, scores, classes, pairs);
     columns = static_cast<int64_t>(pairs.size());
