@@ -330,12 +330,18 @@ LogicalResult MainEmitter::addScratch(nn::LaunchOp op, Operation *kernel) {
     plan.addScratch(bytes.getInt());
     return success();
   }
-  for (Value scalar : op.getScalars())
-    if (!planValues.contains(scalar))
+  // The plan does not know the others, whose slots then hold any number.
+  int64_t firstSlot = op.getInputs().size() + op.getNumResults();
+  ArrayRef<int64_t> read = kernel->getAttrOfType<DenseI64ArrayAttr>(scratchArgumentsAttr);
+  SmallVector<Value> scalars;
+  for (auto [number, scalar] : llvm::enumerate(op.getScalars())) {
+    bool isKnown = planValues.contains(scalar);
+    if (!isKnown && llvm::is_contained(read, firstSlot + static_cast<int64_t>(number)))
       return op.emitOpError("scratch memory of ")
              << op.getCallee() << " depends on data; it must depend on extents only";
-  plan.addScratch(op.getLoc(), cast<FlatSymbolRefAttr>(scratch), op.getInputs().size() + op.getNumResults(),
-                  op.getScalars());
+    scalars.push_back(isKnown ? scalar : Value());
+  }
+  plan.addScratch(op.getLoc(), cast<FlatSymbolRefAttr>(scratch), firstSlot, scalars);
   return success();
 }
 

@@ -17,10 +17,10 @@ inline constexpr llvm::StringLiteral nameAttr = "nn.name", dimsAttr = "nn.dims",
                                      transformedBytesAttr = "nn.transformed_bytes";
 
 // On kernel functions, from OutlinePhases: their number, the function to call, its argument slots, scratch bytes per
-// thread (or the function that computes them), how many phases.
+// thread (or the function that computes them, and which arguments it reads), how many phases.
 inline constexpr llvm::StringLiteral indexAttr = "tenon.index", functionAttr = "tenon.function",
                                      slotsAttr = "tenon.slots", scratchAttr = "tenon.scratch",
-                                     phasesAttr = "tenon.phases";
+                                     scratchArgumentsAttr = "tenon.scratch_arguments", phasesAttr = "tenon.phases";
 
 // On ops of main and on main itself, from PlanMemory.
 inline constexpr llvm::StringLiteral storageAttr = "tenon.storage", arenaBytesAttr = "tenon.arena_bytes",

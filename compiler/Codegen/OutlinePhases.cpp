@@ -351,6 +351,31 @@ static std::optional<int64_t> constantScratch(ArrayRef<ukernel::PhaseOp> phases)
   return bytes;
 }
 
+/// The numbers of the arguments that decide the scratch size: those of the sizes and of the conditions of phases.
+static SmallVector<int64_t> scratchArguments(func::FuncOp source, ArrayRef<ukernel::PhaseOp> phases) {
+  llvm::SetVector<Value> values;
+  auto addOperands = [&](Operation *op) { values.insert(op->operand_begin(), op->operand_end()); };
+  for (ukernel::PhaseOp phase : phases) {
+    values.insert(phase.getScratch());
+    for (Operation *parent = phase->getParentOp(); parent != source; parent = parent->getParentOp())
+      addOperands(parent);
+  }
+  SmallVector<int64_t> numbers;
+  for (size_t i = 0; i < values.size(); ++i) {
+    Value value = values[i];
+    if (auto argument = dyn_cast<BlockArgument>(value)) {
+      if (argument.getOwner() == &source.front())
+        numbers.push_back(argument.getArgNumber());
+      else
+        addOperands(argument.getOwner()->getParentOp());
+      continue;
+    }
+    value.getDefiningOp()->walk(addOperands);
+  }
+  llvm::sort(numbers);
+  return numbers;
+}
+
 static LogicalResult outlineKernel(Kernel &kernel) {
   func::FuncOp source = kernel.source;
   if (!source.getBody().hasOneBlock())
@@ -388,6 +413,7 @@ static LogicalResult outlineKernel(Kernel &kernel) {
     if (failed(ScratchEmitter(kernel, function).emit()))
       return failure();
     source->setAttr(scratchAttr, FlatSymbolRefAttr::get(function));
+    source->setAttr(scratchArgumentsAttr, builder.getDenseI64ArrayAttr(scratchArguments(source, phases)));
   }
   source->setAttr(functionAttr, FlatSymbolRefAttr::get(kernelFunction));
   source->setAttr(indexAttr, builder.getI64IntegerAttr(kernel.index));

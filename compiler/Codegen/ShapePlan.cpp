@@ -144,7 +144,7 @@ void ShapePlan::storeArena() {
   ir.storeSlot(loc, function.getArgument(2), TENON_TABLE_ARENA_BYTES, end);
 }
 
-void ShapePlan::addScratch(Location loc, FlatSymbolRefAttr callee, int64_t firstSlot, ValueRange scalars) {
+void ShapePlan::addScratch(Location loc, FlatSymbolRefAttr callee, int64_t firstSlot, ArrayRef<Value> scalars) {
   std::vector<void *> keys{const_cast<void *>(callee.getAsOpaquePointer())};
   for (Value scalar : scalars)
     keys.push_back(scalar.getAsOpaquePointer());
@@ -152,8 +152,9 @@ void ShapePlan::addScratch(Location loc, FlatSymbolRefAttr callee, int64_t first
     return;
   Value args = LLVM::AllocaOp::create(builder, loc, abi.pointer, abi.i64, ir.i64(loc, firstSlot + scalars.size()),
                                       /*alignment=*/slotBytes);
+  // What does not matter is 1: code that is left from elsewhere may divide by it.
   for (auto [index, scalar] : llvm::enumerate(scalars))
-    ir.storeSlot(loc, args, firstSlot + index, get(scalar));
+    ir.storeSlot(loc, args, firstSlot + index, scalar ? get(scalar) : ir.i64(loc, 1));
   auto call = LLVM::CallOp::create(builder, loc, abi.scratch, callee, args);
   scratchSizes.push_back(call.getResult());
 }

@@ -35,8 +35,10 @@ public:
                  bool isConditional);
   /// Task functions need that much scratch memory.
   void addScratch(int64_t bytes) { scratchBytes = std::max(scratchBytes, bytes); }
-  /// The same, as function `callee` says for these scalars in slots from `firstSlot` on.
-  void addScratch(mlir::Location loc, mlir::FlatSymbolRefAttr callee, int64_t firstSlot, mlir::ValueRange scalars);
+  /// The same, as function `callee` says for these scalars in slots from `firstSlot` on; null for those it does not
+  /// read.
+  void addScratch(mlir::Location loc, mlir::FlatSymbolRefAttr callee, int64_t firstSlot,
+                  llvm::ArrayRef<mlir::Value> scalars);
   /// A shape with a negative extent is an error of the caller; `message` says it with the extent filled in.
   void checkExtent(mlir::Location loc, mlir::Value extent, llvm::StringRef message);
   /// Both products have to be equal; `message` gets both.

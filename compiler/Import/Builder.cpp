@@ -8,6 +8,7 @@
 
 #include "compiler/Import/Elements.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 
 namespace tenon::importer {
 
@@ -174,6 +175,23 @@ bool Builder::isExtent(Scalar scalar, int depth) {
                  llvm::all_of(op->getOperands(), [&](mlir::Value operand) { return isExtent(operand, depth + 1); }));
   extentValues[value] = result;
   return result;
+}
+
+bool Builder::followsFromInputs(Scalar scalar, int depth) {
+  auto value = llvm::dyn_cast_if_present<mlir::Value>(scalar);
+  if (!value)
+    return true;
+  mlir::Operation *op = value.getDefiningOp();
+  if (!op || depth > 16 || op->getNumRegions() != 0)
+    return false;
+  if (auto dim = llvm::dyn_cast<mlir::tensor::DimOp>(op)) {
+    auto argument = llvm::dyn_cast<mlir::BlockArgument>(dim.getSource());
+    mlir::Region *region = argument ? argument.getOwner()->getParent() : nullptr;
+    return region && llvm::isa_and_present<mlir::FunctionOpInterface>(region->getParentOp());
+  }
+  return !llvm::isa<mlir::tensor::ExtractOp>(op) && llvm::all_of(op->getOperands(), [&](mlir::Value operand) {
+    return followsFromInputs(mlir::getAsOpFoldResult(operand), depth + 1);
+  });
 }
 
 mlir::Value Builder::constantOf(mlir::ElementsAttr elements) {

@@ -6,6 +6,7 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Body.h"
+#include "compiler/Import/Loop.h"
 #include "compiler/Import/Registry.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -77,75 +78,6 @@ void importIf(NodeContext &c) {
 //===----------------------------------------------------------------------===//
 // Loop and Scan
 //===----------------------------------------------------------------------===//
-
-/// A loop in the making. Operands of its scf.while: the iteration number, the condition, the tensors.
-struct LoopShape {
-  /// Iterations, or none for as long as the condition holds.
-  std::optional<Scalar> trips;
-  /// The condition before the first iteration, an i1.
-  mlir::Value condition;
-  llvm::SmallVector<mlir::Value> initial;
-};
-
-/// Imports the body for the current iteration: gives the next condition (null: true) and the next tensors.
-using LoopBody = llvm::function_ref<std::pair<mlir::Value, llvm::SmallVector<mlir::Value>>(mlir::Value iteration,
-                                                                                           mlir::ValueRange tensors)>;
-
-/// The results for the tensors. Extents that change from one iteration to the next become dynamic, for which the body
-/// is imported again.
-llvm::SmallVector<mlir::Value> buildLoop(Builder &b, const LoopShape &loop, LoopBody importBody) {
-  mlir::OpBuilder &ir = b.raw();
-  mlir::Location location = b.location();
-  llvm::SmallVector<mlir::Type> types = llvm::to_vector_of<mlir::Type>(mlir::ValueRange(loop.initial).getTypes());
-  while (true) {
-    llvm::SmallVector<mlir::Type> all = {ir.getIndexType(), ir.getI1Type()};
-    llvm::append_range(all, types);
-    Body after(b);
-    llvm::SmallVector<mlir::Value> arguments = after.addArguments(all);
-    mlir::ValueRange tensors = mlir::ValueRange(arguments).drop_front(2);
-    auto [next, values] = importBody(arguments.front(), tensors);
-    b.setLocation(location);
-    bool stable = true;
-    for (size_t i = 0; i < types.size(); ++i) {
-      mlir::Type common = commonType(tensors[i], values[i], "a carried tensor");
-      stable &= common == types[i];
-      types[i] = common;
-    }
-    if (!stable)
-      continue;
-    llvm::SmallVector<mlir::Value> yields = {b.value(b.add(arguments.front(), b.index(1))),
-                                             next ? next : b.value(ir.getBoolAttr(true))};
-    for (auto [value, type] : llvm::zip_equal(values, types))
-      yields.push_back(b.retype(value, llvm::cast<mlir::RankedTensorType>(type)));
-    mlir::scf::YieldOp::create(ir, location, yields);
-    after.close();
-
-    Body before(b);
-    llvm::SmallVector<mlir::Value> state = before.addArguments(all);
-    mlir::Value goesOn = state[1];
-    if (loop.trips) {
-      Scalar more = b.compare(arith::CmpIPredicate::slt, state[0], *loop.trips);
-      goesOn = b.value(b.scalar<arith::AndIOp>(b.value(more), goesOn));
-    }
-    mlir::scf::ConditionOp::create(ir, location, goesOn, state);
-    before.close();
-
-    mlir::OperationState whileState(location, mlir::scf::WhileOp::getOperationName());
-    whileState.addTypes(all);
-    before.moveTo(whileState.addRegion());
-    after.moveTo(whileState.addRegion());
-    whileState.addOperands({b.value(b.index(0)), loop.condition});
-    for (auto [value, type] : llvm::zip_equal(loop.initial, types))
-      whileState.addOperands(b.retype(value, llvm::cast<mlir::RankedTensorType>(type)));
-    mlir::Operation *op = ir.create(whileState);
-    llvm::SmallVector<mlir::Value> results;
-    for (mlir::Value result : op->getResults().drop_front(2)) {
-      b.ownExtents(result);
-      results.push_back(result);
-    }
-    return results;
-  }
-}
 
 /// A tensor without rows, to which rows of `row`'s type are added along `axis`. Extents that only the run time knows
 /// are 0 until there is one.
@@ -255,10 +187,118 @@ IntVector perTensor(NodeContext &c, llvm::StringRef name, int64_t count, int64_t
   return list;
 }
 
+/// Scan of version 8: states and sequences have a batch dimension, and each item a length of its own. Items are scanned
+/// one after the other.
+class BatchScan {
+public:
+  explicit BatchScan(NodeContext &c)
+      : c(c), b(c.b), graph(c.subgraph("body")), scanned(c.integer("num_scan_inputs", 0)),
+        states(c.inputCount() - 1 - scanned) {
+    if (scanned < 1 || states < 0)
+      fail("attribute 'num_scan_inputs' is " + std::to_string(scanned) + ", expected 1 to " +
+           std::to_string(c.inputCount() - 1));
+    if (c.outputCount() < states)
+      fail("there are " + std::to_string(c.outputCount()) + " outputs, expected at least " + std::to_string(states));
+    expectCount(graph.output_size(), c.outputCount(), "the list of the body's outputs");
+    reversed = perTensor(c, "directions", scanned, 0);
+    longest = b.extent(c.inputOfRank(1 + states, 2), 1);
+  }
+
+  /// The results for all items.
+  void importItems() {
+    LoopShape items;
+    items.trips = b.extent(c.inputOfRank(1, 1), 0);
+    items.condition = b.value(b.raw().getBoolAttr(true));
+    auto types = outputTypes(b, {b.raw().getIndexType()}, [&](mlir::ValueRange arguments) {
+      std::vector<Binding> outputs;
+      for (mlir::Value tensor : scanItem(arguments.front()))
+        outputs.push_back({tensor});
+      return outputs;
+    });
+    for (mlir::RankedTensorType type : types)
+      items.initial.push_back(emptyRows(b, type, 0));
+    auto results = buildLoop(b, items, [&](mlir::Value item, mlir::ValueRange tensors) {
+      llvm::SmallVector<mlir::Value> next;
+      for (auto [all, mine] : llvm::zip_equal(tensors, scanItem(item)))
+        next.push_back(appended(b, item, all, mine, 0, /*inFront=*/false));
+      return std::pair(mlir::Value(), next);
+    });
+    for (auto [i, result] : llvm::enumerate(results)) {
+      ScalarVector extents = b.extents(result);
+      extents[0] = *items.trips;
+      b.setExtents(result, extents);
+      c.result(static_cast<int64_t>(i), result);
+    }
+  }
+
+private:
+  mlir::Value at(mlir::Value tensor, Scalar position) {
+    mlir::Value one = b.sliceDimension(tensor, 0, position, b.index(1));
+    ScalarVector sizes = b.extents(one);
+    sizes.erase(sizes.begin());
+    return b.reshape(one, sizes);
+  }
+
+  std::vector<Binding> importBody(mlir::Value item, Scalar length, mlir::Value iteration, mlir::ValueRange tensors) {
+    std::vector<Binding> inputs;
+    for (mlir::Value tensor : tensors.take_front(states))
+      inputs.push_back({tensor, std::nullopt});
+    for (int64_t i = 0; i < scanned; ++i) {
+      Scalar position = reversed[i] ? b.sub(b.sub(length, b.index(1)), iteration) : Scalar(iteration);
+      inputs.push_back({at(at(c.inputOfRank(1 + states + i, 2), item), position), std::nullopt});
+    }
+    return importSubgraph(c, graph, inputs);
+  }
+
+  /// Final states and collected rows of an item, these filled up with zeros to the length of the longest.
+  llvm::SmallVector<mlir::Value> scanItem(mlir::Value item) {
+    Scalar length = longest;
+    if (c.hasInput(0)) {
+      mlir::Value given = at(c.inputOfRank(0, 1, 1), item);
+      length = b.min(b.max(b.extract(given)->items.front(), b.index(0)), longest);
+    }
+    LoopShape loop;
+    loop.trips = length;
+    loop.condition = b.value(b.raw().getBoolAttr(true));
+    for (int64_t i = 0; i < states; ++i)
+      loop.initial.push_back(at(c.inputOfRank(1 + i, 1), item));
+    llvm::SmallVector<mlir::Type> types = {b.raw().getIndexType()};
+    llvm::append_range(types, mlir::ValueRange(loop.initial).getTypes());
+    auto rows = outputTypes(b, types, [&](mlir::ValueRange arguments) {
+      return importBody(item, length, arguments.front(), arguments.drop_front());
+    });
+    for (mlir::RankedTensorType row : llvm::ArrayRef(rows).drop_front(states))
+      loop.initial.push_back(emptyRows(b, row, 0));
+    auto results = buildLoop(b, loop, [&](mlir::Value iteration, mlir::ValueRange tensors) {
+      llvm::SmallVector<mlir::Value> next;
+      for (auto [i, output] : llvm::enumerate(importBody(item, length, iteration, tensors)))
+        next.push_back(static_cast<int64_t>(i) < states
+                           ? output.tensor
+                           : appended(b, iteration, tensors[i], output.tensor, 0, /*inFront=*/false));
+      return std::pair(mlir::Value(), next);
+    });
+    for (mlir::Value &collected : llvm::MutableArrayRef(results).drop_front(states)) {
+      ScalarVector extents = b.extents(collected), low(extents.size(), b.index(0)), high(low);
+      extents[0] = length;
+      b.setExtents(collected, extents);
+      high[0] = b.sub(longest, length);
+      collected = b.pad(nn::PadMode::constant, collected, low, high, b.constant(0, elementOf(collected)));
+    }
+    return results;
+  }
+
+  NodeContext &c;
+  Builder &b;
+  const onnx::GraphProto &graph;
+  int64_t scanned, states;
+  IntVector reversed;
+  Scalar longest;
+};
+
 void importScan(NodeContext &c) {
   Builder &b = c.b;
   if (c.opset < 9)
-    fail("Scan of opset 8 is not supported", "export the model for opset 9 or later");
+    return BatchScan(c).importItems();
   const onnx::GraphProto &graph = c.subgraph("body");
   int64_t scanned = c.integer("num_scan_inputs", 0), states = c.inputCount() - scanned;
   if (scanned < 1 || states < 0)

@@ -4,6 +4,7 @@
 //
 //===---------------------------------------------------------------------------------------===//
 
+#include "compiler/Import/Expression.h"
 #include "compiler/Import/Registry.h"
 
 namespace tenon::importer {
@@ -59,17 +60,7 @@ void importScatterND(NodeContext &c) {
   c.result(c.b.make<nn::ScatterNdOp>(scatterKindOf(c), input, indices, c.input(2)));
 }
 
-/// The indices, and how many there are: the elements that are not zero are counted first.
-mlir::Value nonZero(Builder &b, mlir::Value input) {
-  mlir::Value hits = input;
-  if (!elementOf(input).isInteger(1))
-    hits = b.make<nn::CompareOp>(nn::ComparePredicate::ne, input, b.constant(0, elementOf(input)));
-  IntVector all = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(input)));
-  mlir::Value total = b.reduce(nn::ReduceKind::sum, b.cast(hits, b.raw().getI64Type()), all, /*keepDims=*/false);
-  return b.make<nn::NonZeroOp>(input, b.value(b.extract(total)->items.front()));
-}
-
-void importNonZero(NodeContext &c) { c.result(nonZero(c.b, c.input(0))); }
+void importNonZeroNode(NodeContext &c) { c.result(importNonZero(c.b, c.input(0))); }
 
 void importCompress(NodeContext &c) {
   Builder &b = c.b;
@@ -79,7 +70,7 @@ void importCompress(NodeContext &c) {
     axis = c.axis(c.integer("axis", 0), rankOf(input));
   else
     input = b.reshape(input, {b.size(input)});
-  mlir::Value indices = nonZero(b, condition);
+  mlir::Value indices = importNonZero(b, condition);
   indices = b.reshape(indices, {b.extent(indices, 1)});
   c.result(b.make<nn::GatherOp>(input, indices, axis));
 }
@@ -108,18 +99,84 @@ void importOneHot(NodeContext &c) {
   c.result(b.make<nn::SelectOp>(hit, valueAt(1), valueAt(0)));
 }
 
+/// The first elements of each item's time axis in reverse; the axes are the first two.
+void importReverseSequence(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Value x = c.inputOfRank(0, 2), lengths = c.inputOfRank(1, 1, 1);
+  int64_t time = c.integer("time_axis", 0), batch = c.integer("batch_axis", 1);
+  if (time < 0 || time > 1 || batch != 1 - time)
+    fail("attributes 'batch_axis' and 'time_axis' are " + std::to_string(batch) + " and " + std::to_string(time) +
+         ", expected 0 and 1 or 1 and 0");
+  ScalarVector extents = b.extents(x), square = {extents[0], extents[1]}, column = {extents[0], extents[1], b.index(1)};
+  Expression at = positions(b, extents[time], time, 2);
+  Expression length(b, b.alignAt(lengths, batch, 2));
+  // A length above the extent leads outside, which is an error when the model runs.
+  Expression source = select(at < length, length - 1 - at, at), item = positions(b, extents[batch], batch, 2);
+  auto full = [&](Expression y) { return y.with(b.broadcast(y, square)).reshape(column); };
+  Expression first = time == 0 ? source : item, second = time == 0 ? item : source;
+  c.result(b.make<nn::GatherNdOp>(x, b.concat({full(first), full(second)}, 2), 0));
+}
+
+/// The cache, with the update from each item's write index on.
+void importTensorScatter(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Value cache = c.inputOfRank(0, 2), update = c.inputOfRank(1, rankOf(cache), rankOf(cache));
+  int64_t axis = c.axis(c.integer("axis", -2), rankOf(cache));
+  if (axis == 0)
+    fail("the axis is the batch dimension");
+  std::string mode = c.string("mode", "linear");
+  if (mode != "linear" && mode != "circular")
+    fail("attribute 'mode' is '" + mode + "', expected linear or circular");
+  ScalarVector extents = b.extents(cache);
+  llvm::ArrayRef<Scalar> list = extents;
+  Scalar batch = extents[0], length = extents[axis], before = b.product(list.slice(1, axis - 1)),
+         after = b.product(list.drop_front(axis + 1)), written = b.extent(update, axis);
+  if (Builder::constant(written) == 0)
+    return c.result(cache);
+  mlir::Type wide = b.raw().getI64Type();
+  Expression start = Expression(b, 0, wide).reshape({b.index(1), b.index(1)}), at = positions(b, length, 1, 2),
+             count(b, written, wide), size(b, length, wide);
+  if (c.hasInput(2))
+    start = Expression(b, c.inputOfRank(2, 1, 1)).reshape({b.extent(c.input(2), 0), b.index(1)});
+  Expression place = mode == "circular" ? mod(at - start, size) : at - start; // [batch or 1, length]
+  Expression isWritten = (place >= 0) & (place < count), index = select(isWritten, place, 0);
+  // A write index that leaves no room leads outside of the update, which is an error when the model runs.
+  if (mode == "linear")
+    index = select((start >= 0) & (start <= size - count), index, count);
+  auto spread = [&](Expression x) {
+    ScalarVector sizes = b.extents(x);
+    return x.reshape({sizes[0], b.index(1), sizes[1], b.index(1)});
+  };
+  Expression indices = index.with(b.broadcast(spread(index), {batch, before, length, b.index(1)}));
+  mlir::Value rows = b.reshape(update, {batch, before, written, after});
+  Expression taken(b, b.make<nn::GatherNdOp>(rows, indices, 2));
+  Expression old(b, b.reshape(cache, {batch, before, length, after}));
+  c.result(select(spread(isWritten), taken, old).reshape(extents));
+}
+
 } // namespace
+
+mlir::Value importNonZero(Builder &b, mlir::Value input) {
+  mlir::Value hits = input;
+  if (!elementOf(input).isInteger(1))
+    hits = b.make<nn::CompareOp>(nn::ComparePredicate::ne, input, b.constant(0, elementOf(input)));
+  IntVector all = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(input)));
+  mlir::Value total = b.reduce(nn::ReduceKind::sum, b.cast(hits, b.raw().getI64Type()), all, /*keepDims=*/false);
+  return b.make<nn::NonZeroOp>(input, b.value(b.extract(total)->items.front()));
+}
 
 void addIndexing(ImporterTable &table) {
   table.add("Compress", importCompress);
   table.add("Gather", importGather);
   table.add("GatherElements", importGatherElements);
   table.add("GatherND", importGatherND);
-  table.add("NonZero", importNonZero);
+  table.add("NonZero", importNonZeroNode);
   table.add("OneHot", importOneHot);
+  table.add("ReverseSequence", importReverseSequence);
   table.add("Scatter", importScatterElements);
   table.add("ScatterElements", importScatterElements);
   table.add("ScatterND", importScatterND);
+  table.add("TensorScatter", importTensorScatter);
 }
 
 } // namespace tenon::importer

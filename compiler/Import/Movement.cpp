@@ -13,20 +13,6 @@ namespace {
 
 void importIdentity(NodeContext &c) { c.result(0, c.inputBinding(0)); }
 
-void importDropout(NodeContext &c) {
-  if (c.hasInput(2)) {
-    const std::optional<ScalarTensor> &training = c.knownScalars(2);
-    if (!training || Builder::constant(training->items.front()) != 0)
-      fail("training mode is not supported", "export the model for inference");
-  }
-  c.result(0, c.inputBinding(0));
-  if (!c.wants(1))
-    return;
-  // The mask is boolean since opset 10 and all elements are kept.
-  mlir::Type type = c.opset < 10 ? elementOf(c.input(0)) : mlir::Type(c.b.raw().getI1Type());
-  c.result(1, c.b.broadcast(c.b.constant(1, type), c.b.extents(c.input(0))));
-}
-
 //===----------------------------------------------------------------------===//
 // Reshape
 //===----------------------------------------------------------------------===//
@@ -320,7 +306,6 @@ void importSpaceToDepth(NodeContext &c) {
 void addMovement(ImporterTable &table) {
   table.add("Concat", importConcat);
   table.add("DepthToSpace", importDepthToSpace);
-  table.add("Dropout", importDropout);
   table.add("Expand", importExpand);
   table.add("Flatten", importFlatten);
   table.add("Identity", importIdentity);

@@ -215,19 +215,6 @@ template <nn::ReduceKind kind> void importCumulative(NodeContext &c) {
   c.result(result);
 }
 
-void importTopK(NodeContext &c) {
-  mlir::Value x = c.inputOfRank(0, 1);
-  int64_t axis = c.axis(c.integer("axis", -1), rankOf(x));
-  Scalar k = c.opset < 10 ? c.b.index(c.integer("k", 0)) : c.scalar(1, "k");
-  std::optional<int64_t> known = Builder::constant(k);
-  int64_t extent = typeOf(x).getDimSize(axis);
-  if (known && (*known < 0 || (!mlir::ShapedType::isDynamic(extent) && *known > extent)))
-    fail("k is " + std::to_string(*known) + ", expected 0 to " + std::to_string(extent));
-  auto op = c.b.create<nn::TopKOp>(x, c.b.value(k), axis, c.integer("largest", 1) == 0);
-  c.result(0, op.getValues());
-  c.result(1, op.getIndices());
-}
-
 } // namespace
 
 void addReductions(ImporterTable &table) {
@@ -248,7 +235,6 @@ void addReductions(ImporterTable &table) {
   table.add("ReduceSum", importReduce<nn::ReduceKind::sum>);
   table.add("ReduceSumSquare", importReduceSumSquare);
   table.add("Softmax", importSoftmax);
-  table.add("TopK", importTopK);
 }
 
 } // namespace tenon::importer

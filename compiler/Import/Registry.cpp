@@ -27,6 +27,14 @@ const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType) {
     addRecurrent(made);
     addControlFlow(made);
     addQuantization(made);
+    addSampling(made);
+    addDetection(made);
+    addSpectral(made);
+    addRandom(made);
+    addSorting(made);
+    addLearned(made);
+    addOptimizers(made);
+    addLinearAlgebra(made);
     return made;
   }();
   return table.find(domain, opType);

@@ -44,9 +44,20 @@ void addResize(ImporterTable &table);
 void addRecurrent(ImporterTable &table);
 void addControlFlow(ImporterTable &table);
 void addQuantization(ImporterTable &table);
+void addSampling(ImporterTable &table);
+void addDetection(ImporterTable &table);
+void addSpectral(ImporterTable &table);
+void addRandom(ImporterTable &table);
+void addLearned(ImporterTable &table);
+void addOptimizers(ImporterTable &table);
+void addSorting(ImporterTable &table);
+void addLinearAlgebra(ImporterTable &table);
 
 /// MatMul of two tensors of rank 1 or more: vectors count as one row or one column.
 mlir::Value importMatrixProduct(Builder &b, mlir::Value lhs, mlir::Value rhs);
+
+/// NonZero: indices [rank, count] of the elements that are not zero, which are counted first.
+mlir::Value importNonZero(Builder &b, mlir::Value input);
 
 } // namespace tenon::importer
 

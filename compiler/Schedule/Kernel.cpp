@@ -124,7 +124,8 @@ void Kernel::phase(Value tasks, Value work, Value scratchBytes, bool canFail,
 
 bool Kernel::canFail() const {
   return llvm::any_of(bodyOps, [](Operation *op) {
-    return isa<nn::GatherOp, nn::GatherElementsOp, nn::GatherNdOp, nn::ScatterElementsOp, nn::ScatterNdOp>(op);
+    return isa<nn::GatherOp, nn::GatherElementsOp, nn::GatherNdOp, nn::ScatterElementsOp, nn::ScatterNdOp,
+               nn::NonMaxSuppressionOp>(op);
   });
 }
 

@@ -211,6 +211,8 @@ bool scheduleSequential(Kernel &kernel) {
     done = scheduleNonZero(kernel, nonZero);
   else if (auto topK = dyn_cast<nn::TopKOp>(op))
     done = scheduleTopK(kernel, topK);
+  else if (auto suppression = dyn_cast<nn::NonMaxSuppressionOp>(op))
+    done = scheduleNonMaxSuppression(kernel, suppression);
   else
     return scheduleRecurrence(kernel, op);
   if (done)

@@ -82,3 +82,24 @@ LogicalResult TopKOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
   results.push_back({extents.int64(), shape});
   return success();
 }
+
+LogicalResult NonMaxSuppressionOp::resultShapes(Adaptor adaptor, Extents &extents,
+                                                SmallVectorImpl<TensorShape> &results) {
+  Value boxes = adaptor.getBoxes(), scores = adaptor.getScores();
+  if (Extents::rank(boxes) != 3)
+    return extents.fail("C1: boxes have rank ", Extents::rank(boxes), " but need 3");
+  if (std::optional<int64_t> entries = Extents::known(extents.of(boxes, 2)); entries && *entries != 4)
+    return extents.fail("C1: a box has ", *entries, " entries but needs 4");
+  if (Extents::rank(scores) != 3)
+    return extents.fail("C2: scores have rank ", Extents::rank(scores), " but need 3");
+  for (auto [ofBoxes, ofScores] : {std::pair(0, 0), std::pair(1, 2)}) {
+    std::optional<int64_t> expected = Extents::known(extents.of(boxes, ofBoxes)),
+                           got = Extents::known(extents.of(scores, ofScores));
+    if (expected && got && *expected != *got)
+      return extents.fail("C2: boxes have extent ", *expected, " in dimension ", ofBoxes, " but scores have ", *got,
+                          " in dimension ", ofScores);
+  }
+  results.push_back(
+      {extents.int64(), {extents.of(scores, 0), extents.of(scores, 1), extents.size(adaptor.getLimit())}});
+  return success();
+}

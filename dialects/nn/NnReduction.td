@@ -86,4 +86,30 @@ def NN_TopKOp : NN_InferredOp<"top_k"> {
   let assemblyFormat = "$input `,` $k attr-dict `:` functional-type(operands, results)";
 }
 
+def NN_NonMaxSuppressionOp : NN_InferredOp<"non_max_suppression"> {
+  let summary = "for each class, boxes of falling score that overlap no chosen one too much";
+  let description = [{
+        boxes[B, N, 4], scores[B, C, N] -> result[B, C, M]     M is `limit`
+        result[b, c, :] = indices of the chosen boxes in the order of choice, then -1
+
+    Boxes whose score is above `score_threshold` (all without one) are looked at from the highest score on, at equal scores from the
+    lowest index on, until M are chosen. A box is chosen unless its intersection with a chosen one over their union is above `iou_threshold`;
+    without a positive intersection and areas nothing overlaps. A box is two opposite corners y, x, y, x in any order, with `centered` (off by
+    default) x, y of its centre, width and height.
+
+    - C1: boxes have rank 3 and a last extent of 4.
+    - C2: scores have rank 3; batch and number of boxes agree with those of boxes.
+
+    From ONNX NonMaxSuppression (10, 11), together with nn.non_zero.
+    - Valid: `nn.non_max_suppression %b, %s, %m, %o, %t : (tensor<1x6x4xf32>, tensor<1x2x6xf32>, index, f32, f32) -> tensor<1x2x?xi64>`
+    - Invalid: the same with boxes of `tensor<1x6x5xf32>` (C1)
+  }];
+  let arguments = (ins RankedTensorOf<[F32]>:$boxes, RankedTensorOf<[F32]>:$scores, Index:$limit, F32:$iou_threshold,
+                       Optional<F32>:$score_threshold, UnitAttr:$centered);
+  let results = (outs RankedTensorOf<[I64]>:$result);
+  let assemblyFormat = [{
+    $boxes `,` $scores `,` $limit `,` $iou_threshold (`,` $score_threshold^)? attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 #endif // TENON_DIALECTS_NN_REDUCTION

@@ -175,8 +175,8 @@ def deprecated_operator(folder):
 
 @case
 def unsupported_operator(folder):
-    return write(folder, model_of([helper.make_node("NonMaxSuppression", ["x", "x"], ["y"], name="nms")],
-                                  [value("x", (1, 2, 4))]))
+    return write(folder, model_of([helper.make_node("ImageDecoder", ["x"], ["y"], name="image")],
+                                  [value("x", (9,), TensorProto.UINT8)], opset=20))
 
 
 @case

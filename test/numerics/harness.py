@@ -46,10 +46,10 @@ class Case:
 
 
 class Batch:
-    """Cases that are compiled together. `opset` is the version of the default domain."""
+    """Cases that are compiled together. `opset` is the version of the default domain, `ml_opset` that of ai.onnx.ml."""
 
-    def __init__(self, opset: int = OPSET):
-        self.opset = opset
+    def __init__(self, opset: int = OPSET, ml_opset: int = ML_OPSET):
+        self.opset, self.ml_opset = opset, ml_opset
         self.cases: list[Case] = []
 
     def add(self, name: str, op: str, inputs: list, expected, bound=0, constants=(), known=(), domain: str = "",
@@ -97,7 +97,8 @@ class Batch:
             [_value_info(key, value, dynamic and key not in case.known) for case in cases for key, value in case.inputs.items()],
             [_value_info(key, value, True) for case in cases for key, value in case.expected.items()],
             [numpy_helper.from_array(value, key) for case in cases for key, value in case.constants.items()])
-        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("ai.onnx.ml", self.ml_opset),
+                  helper.make_opsetid("ai.onnx.preview.training", 1)]
         return helper.make_model(graph, opset_imports=opsets)
 
 

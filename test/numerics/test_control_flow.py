@@ -175,3 +175,29 @@ def test_scan(tmp_path, mode, reverse):
     results = model.run({"start": start, "x": x})
     numpy.testing.assert_allclose(results["last"], state, rtol=1e-6)
     numpy.testing.assert_allclose(results["y"], rows, rtol=1e-6)
+
+
+@pytest.mark.parametrize("lengths", [None, [5, 5], [2, 4], [0, 5], [-3, 99]])
+@pytest.mark.parametrize("reverse", [0, 1])
+def test_scan_of_batches(tmp_path, mode, lengths, reverse):
+    """Version 8: each item has a length of its own; what is beyond it is 0. Lengths outside count as the nearest inside."""
+    body = helper.make_graph([helper.make_node("Add", ["s", "e"], ["t"]), helper.make_node("Mul", ["t", "e"], ["o"])], "body",
+                             [value("s", shape=[3]), value("e", shape=[3])], [value("t", shape=[3]), value("o", shape=[3])])
+    node = helper.make_node("Scan", ["" if lengths is None else "lengths", "start", "x"], ["last", "y"], name="scan", body=body, num_scan_inputs=1, directions=[reverse])
+    sizes = [None] * 3 if mode == "dynamic" else [2, 5, 3]
+    infos = [value("start", shape=[sizes[0], 3]), value("x", shape=[*sizes[:2], 3])] + ([] if lengths is None else [value("lengths", TensorProto.INT64, [sizes[0]])])
+    graph = helper.make_graph([node], "graph", infos, [value("last", shape=[None, 3]), value("y", shape=[None, None, 3])])
+    model = tenon.load(tenon.compile(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 8)]), tmp_path / "model.so", reference=mode == "reference"))
+    generator = numpy.random.default_rng(1)
+    feeds = {"start": generator.random((2, 3), dtype=numpy.float32), "x": generator.random((2, 5, 3), dtype=numpy.float32)}
+    if lengths is not None:
+        feeds["lengths"] = numpy.array(lengths)
+    last, y = feeds["start"].copy(), numpy.zeros((2, 5, 3), numpy.float32)
+    for item in range(2):
+        part = feeds["x"][item, : 5 if lengths is None else min(max(lengths[item], 0), 5)]
+        for place, element in enumerate(part[::-1] if reverse else part):
+            last[item] += element
+            y[item, place] = last[item] * element
+    results = model.run(feeds)
+    numpy.testing.assert_allclose(results["last"], last, rtol=1e-6)
+    numpy.testing.assert_allclose(results["y"], y, rtol=1e-6)

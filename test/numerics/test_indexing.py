@@ -111,6 +111,50 @@ def test_found_by_value(mode):
     batch.check(mode)
 
 
+def test_reverse_sequence(mode):
+    batch, generator = Batch(), rng()
+    for shape in ((5, 3), (4, 4, 2), (3, 7, 2, 2), (2, 0), (6, 1, 17)):
+        for time in (0, 1):
+            lengths = generator.integers(0, shape[time] + 1, shape[1 - time])
+            for dtype in ("float32", "int8", "uint64", BOOL):
+                x = values(generator, shape, dtype)
+                expected = x.copy()
+                for item, length in enumerate(lengths):
+                    place = (slice(0, length), item) if time == 0 else (item, slice(0, length))
+                    expected[place] = x[place][::-1]
+                batch.add(label("ReverseSequence", x, time), "ReverseSequence", [x, lengths], expected, time_axis=time, batch_axis=1 - time)
+    batch.check(mode)
+
+
+def test_tensor_scatter(mode):
+    batch, generator = Batch(opset=24), rng()
+    for shape, axis, written in (((2, 3, 8, 4), -2, 3), ((3, 8, 4), 1, 8), ((2, 9), 1, 1), ((2, 3, 4, 5), 3, 2), ((1, 1, 6, 2), 2, 0)):
+        axis %= len(shape)
+        for kind in ("linear", "circular"):
+            for dtype in ("float32", "float16", "int8", BOOL):
+                cache = values(generator, shape, dtype)
+                update = values(generator, (*shape[:axis], written, *shape[axis + 1:]), dtype)
+                starts = generator.integers(0, shape[axis] - written + 1 if kind == "linear" else shape[axis], shape[0])
+                for given in (starts, None):
+                    expected = cache.copy()
+                    for item, step in itertools.product(range(shape[0]), range(written)):
+                        place = ((0 if given is None else given[item]) + step) % shape[axis]
+                        numpy.moveaxis(expected[item], axis - 1, 0)[place] = numpy.moveaxis(update[item], axis - 1, 0)[step]
+                    batch.add(label("TensorScatter", cache, axis, kind, given is None), "TensorScatter", [cache, update] + ([] if given is None else [given]), expected, known=(1,), mode=kind, axis=axis)
+    batch.check(mode)
+
+
+@pytest.mark.parametrize("op, second, third", [("ReverseSequence", [5, 0, 1], None), ("ReverseSequence", [1 << 40, 0, 1], None), ("TensorScatter", numpy.ones((4, 2, 3), numpy.float32), [0, 2, 0, 0]),
+                                               ("TensorScatter", numpy.ones((4, 2, 3), numpy.float32), [0, 0, -1, 0]), ("TensorScatter", numpy.ones((4, 2, 3), numpy.float32), [-(1 << 63), 0, 0, 0])])
+def test_places_out_of_range(tmp_path, mode, op, second, third):
+    arrays = {"x": numpy.ones((4, 3, 3), numpy.float32), "s": numpy.asarray(second)} | ({} if third is None else {"t": numpy.array(third)})
+    infos = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), [None] * value.ndim if mode == "dynamic" else value.shape) for name, value in arrays.items()]
+    graph = helper.make_graph([helper.make_node(op, list(arrays), ["y"], name="the node")], "graph", infos, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)])
+    library = tenon.compile(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 24)]), tmp_path / "model.so", reference=mode == "reference")
+    with pytest.raises(tenon.RunError, match="the node"):
+        tenon.load(library).run(arrays)
+
+
 @pytest.mark.parametrize("op", ["Gather", "GatherElements", "GatherND", "ScatterElements", "ScatterND"])
 @pytest.mark.parametrize("index", [4, -5, 1 << 40])
 def test_out_of_range(tmp_path, mode, op, index):

@@ -165,3 +165,28 @@ func.func @main(%x: tensor<index> {nn.name = "x"}) -> (tensor<1xi64> {nn.name = 
   %0 = nn.launch @k() scalars(%n : index) : () -> tensor<1xi64>
   return %0 : tensor<1xi64>
 }
+
+// -----
+
+// A scalar that does not decide the size may depend on data: its slot holds 1 while the plan asks for the size.
+
+func.func private @k(%y: memref<?xi64>, %n: index, %m: index) attributes {nn.kernel, nn.results = 1 : i64} {
+  ukernel.phase tasks(%m) work(%m) scratch(%n) {
+  ^bb0(%i: index, %end: index, %scratch: memref<?xi8>):
+    ukernel.end
+  }
+  return
+}
+// CHECK: llvm.func internal @k_scratch
+// CHECK: llvm.func internal @tenon_plan
+// CHECK: %[[ONE:.*]] = llvm.mlir.constant(1 : i64) : i64
+// CHECK: %[[SLOT:.*]] = llvm.getelementptr %[[ARGS:.*]][16]
+// CHECK: llvm.store %[[ONE]], %[[SLOT]]
+// CHECK: llvm.call @k_scratch(%[[ARGS]])
+func.func @main(%x: tensor<?xindex> {nn.name = "x"}, %y: tensor<index> {nn.name = "y"}) -> (tensor<1xi64> {nn.name = "z"}) {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?xindex>
+  %m = tensor.extract %y[] : tensor<index>
+  %0 = nn.launch @k() scalars(%n, %m : index, index) : () -> tensor<1xi64>
+  return %0 : tensor<1xi64>
+}

@@ -80,3 +80,39 @@ func.func @top_k_count(%x: tensor<3xf32>) {
   %0:2 = nn.top_k %x, %c4 {axis = 0 : i64} : (tensor<3xf32>, index) -> (tensor<4xf32>, tensor<4xi64>)
   return
 }
+
+// -----
+
+func.func @suppression_boxes_rank(%b: tensor<6x4xf32>, %s: tensor<1x2x6xf32>, %m: index, %o: f32) {
+  // expected-error @below {{C1: boxes have rank 2 but need 3}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.non_max_suppression %b, %s, %m, %o : (tensor<6x4xf32>, tensor<1x2x6xf32>, index, f32) -> tensor<1x2x?xi64>
+  return
+}
+
+// -----
+
+func.func @suppression_boxes(%b: tensor<1x6x5xf32>, %s: tensor<1x2x6xf32>, %m: index, %o: f32) {
+  // expected-error @below {{C1: a box has 5 entries but needs 4}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.non_max_suppression %b, %s, %m, %o : (tensor<1x6x5xf32>, tensor<1x2x6xf32>, index, f32) -> tensor<1x2x?xi64>
+  return
+}
+
+// -----
+
+func.func @suppression_scores_rank(%b: tensor<1x6x4xf32>, %s: tensor<2x6xf32>, %m: index, %o: f32) {
+  // expected-error @below {{C2: scores have rank 2 but need 3}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.non_max_suppression %b, %s, %m, %o : (tensor<1x6x4xf32>, tensor<2x6xf32>, index, f32) -> tensor<1x2x?xi64>
+  return
+}
+
+// -----
+
+func.func @suppression_count(%b: tensor<1x6x4xf32>, %s: tensor<1x2x7xf32>, %m: index, %o: f32) {
+  // expected-error @below {{C2: boxes have extent 6 in dimension 1 but scores have 7 in dimension 2}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.non_max_suppression %b, %s, %m, %o : (tensor<1x6x4xf32>, tensor<1x2x7xf32>, index, f32) -> tensor<1x2x?xi64>
+  return
+}

@@ -17,3 +17,13 @@ func.func @reductions(%x: tensor<?x5x7xf32>, %k: index, %b: tensor<3xi1>) {
   %5:2 = nn.top_k %x, %k {axis = 1 : i64, smallest} : (tensor<?x5x7xf32>, index) -> (tensor<?x?x7xf32>, tensor<?x?x7xi64>)
   return
 }
+
+// The score threshold may be missing.
+// CHECK-LABEL: @non_max_suppression
+func.func @non_max_suppression(%boxes: tensor<?x?x4xf32>, %scores: tensor<?x2x?xf32>, %m: index, %o: f32) {
+  // CHECK: nn.non_max_suppression %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} {centered} : (tensor<?x?x4xf32>, tensor<?x2x?xf32>, index, f32) -> tensor<?x2x?xi64>
+  %0 = nn.non_max_suppression %boxes, %scores, %m, %o {centered} : (tensor<?x?x4xf32>, tensor<?x2x?xf32>, index, f32) -> tensor<?x2x?xi64>
+  // CHECK: nn.non_max_suppression %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : (tensor<?x?x4xf32>, tensor<?x2x?xf32>, index, f32, f32) -> tensor<?x2x?xi64>
+  %1 = nn.non_max_suppression %boxes, %scores, %m, %o, %o : (tensor<?x?x4xf32>, tensor<?x2x?xf32>, index, f32, f32) -> tensor<?x2x?xi64>
+  return
+}

@@ -1,0 +1,39 @@
+//===- Learned.h - what models of ai.onnx.ml have in common --------------------------------===//
+//
+// Rows of features, parameters that are attributes, and what becomes of scores.
+//
+//===---------------------------------------------------------------------------------------===//
+
+#ifndef TENON_COMPILER_IMPORT_LEARNED_H
+#define TENON_COMPILER_IMPORT_LEARNED_H
+
+#include "compiler/Import/Expression.h"
+#include "compiler/Import/Node.h"
+
+namespace tenon::importer {
+
+/// Attributes' numbers as constants; f32 and i64.
+Expression floatTensor(NodeContext &c, llvm::ArrayRef<float> values, IntVector shape);
+Expression intVector(NodeContext &c, llvm::ArrayRef<int64_t> values);
+
+/// Fails if one of these attributes has entries.
+void refuseStrings(NodeContext &c, std::initializer_list<const char *> names);
+
+/// Input 0 as [rows, features] of f64 if it is that, else of f32.
+Expression featureRows(NodeContext &c);
+
+/// x[N, K] times the transposed matrix[M, K].
+Expression rowProduct(Expression x, Expression matrix);
+
+/// Attribute post_transform on scores [rows, classes].
+Expression transformedScores(NodeContext &c, Expression scores);
+
+/// The first index of each row's largest score.
+Expression largestClass(Expression scores);
+
+void importSvmClassifier(NodeContext &c);
+void importSvmRegressor(NodeContext &c);
+
+} // namespace tenon::importer
+
+#endif // TENON_COMPILER_IMPORT_LEARNED_H

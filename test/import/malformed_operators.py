@@ -1,0 +1,97 @@
+"""Operators with attributes and shapes that have no meaning; importing this adds them to malformed.cases()."""
+
+from malformed import FLOAT, case, value, write
+from onnx import TensorProto, helper
+
+INT = TensorProto.INT64
+ML, TRAINING = "ai.onnx.ml", "ai.onnx.preview.training"
+IMAGE, HUGE = (1, 2, 4, 4), 2**62
+
+# Name, operator, shapes (with a type unless it is FLOAT), attributes.
+MODELS = [
+    ("grid_of_other_rank", "GridSample", [IMAGE, (1, 3, 2)], {}),
+    ("grid_of_other_dimensions", "GridSample", [IMAGE, (1, 3, 3, 3)], {}),
+    ("grid_of_another_mode", "GridSample", [IMAGE, (1, 3, 3, 2)], {"mode": "best"}),
+    ("grid_of_another_padding", "GridSample", [IMAGE, (1, 3, 3, 2)], {"padding_mode": "none"}),
+    ("grid_of_many_dimensions", "GridSample", [(1,) * 11, (*(1,) * 10, 9)], {}),
+    ("affine_grid_of_no_dimension", "AffineGrid", [(1, 2, 3), ((2,), INT)], {}),
+    ("affine_grid_of_other_dimensions", "AffineGrid", [(1, 2, 3), ((5,), INT)], {}),
+    ("deformed_groups", "DeformConv", [IMAGE, (2, 2, 1, 1), (1, 6, 4, 4)], {"offset_group": 3}),
+    ("deformed_groups_of_nothing", "DeformConv", [IMAGE, (2, 2, 1, 1), (1, 2, 4, 4)], {"group": 0}),
+    ("deformed_offset", "DeformConv", [IMAGE, (2, 2, 2, 2), (1, 2, 3, 3)], {}),
+    ("deformed_kernel", "DeformConv", [IMAGE, (2, 2, 1, 1), (1, 2, 4, 4)], {"kernel_shape": [2**31, 2**31]}),
+    ("region_of_three_numbers", "RoiAlign", [IMAGE, (3, 3), ((3,), INT)], {}),
+    ("region_of_no_result", "RoiAlign", [IMAGE, (3, 4), ((3,), INT)], {"output_height": 0}),
+    ("region_of_a_huge_result", "RoiAlign", [IMAGE, (3, 4), ((3,), INT)], {"output_height": 2**31 - 1, "output_width": 2**31 - 1}),
+    ("region_with_huge_sampling", "RoiAlign", [IMAGE, (3, 4), ((3,), INT)], {"sampling_ratio": HUGE}),
+    ("region_of_another_mode", "RoiAlign", [IMAGE, (3, 4), ((3,), INT)], {"mode": "sum"}),
+    ("region_of_other_coordinates", "RoiAlign", [IMAGE, (3, 4), ((3,), INT)], {"coordinate_transformation_mode": "half"}),
+    ("boxes_of_five_numbers", "NonMaxSuppression", [(1, 6, 5), (1, 1, 6)], {}),
+    ("boxes_of_other_scores", "NonMaxSuppression", [(1, 6, 4), (1, 1, 7)], {}),
+    ("boxes_of_another_format", "NonMaxSuppression", [(1, 6, 4), (1, 1, 6)], {"center_point_box": 2}),
+    ("transform_of_three_parts", "DFT", [(1, 8, 3)], {}),
+    ("transform_of_unknown_parts", "DFT", [(1, 8, None)], {}),
+    ("transform_of_nothing", "DFT", [(1, 0, 2)], {}),
+    ("transform_along_its_parts", "DFT", [(1, 8, 2)], {"axis": 2}),
+    ("transform_along_no_axis", "DFT", [(1, 8, 2)], {"axis": 3}),
+    ("transform_of_huge_length", "DFT", [(1, 2**40, 1)], {}),
+    ("transform_of_long_constants", "DFT", [(1, 2**32, 1)], {}),
+    ("unpooling_without_kernel", "MaxUnpool", [IMAGE, (IMAGE, INT)], {}),
+    ("unpooling_of_other_kernel", "MaxUnpool", [IMAGE, (IMAGE, INT)], {"kernel_shape": [2]}),
+    ("blocks_of_another_rank", "Col2Im", [(1, 4, 4), ((2,), INT), ((1,), INT)], {}),
+    ("sequences_of_one_axis", "ReverseSequence", [(4, 4), ((4,), INT)], {"time_axis": 1, "batch_axis": 1}),
+    ("sequences_of_a_third_axis", "ReverseSequence", [(4, 4, 4), ((4,), INT)], {"time_axis": 2, "batch_axis": 0}),
+    ("cache_of_batches", "TensorScatter", [(2, 4), (2, 1)], {"axis": 0}),
+    ("cache_of_another_mode", "TensorScatter", [(2, 4, 3), (2, 1, 3)], {"mode": "square"}),
+    ("determinant_of_a_row", "Det", [(1, 4)], {}),
+    ("determinant_of_a_vector", "Det", [(4,)], {}),
+    ("unique_axis", "Unique", [(2, 3)], {"axis": 2}),
+    ("random_integers", "RandomNormalLike", [((2, 3), INT)], {}),
+    ("random_of_negative_size", "RandomUniform", [], {"shape": [2, -3]}),
+    ("random_of_huge_size", "RandomUniform", [], {"shape": [HUGE, HUGE]}),
+    ("draws_of_nothing", "Multinomial", [(2, 3)], {"sample_size": 0}),
+    ("coefficients_of_no_row", "LinearRegressor", [(2, 3)], {"coefficients": [1.0] * 6, "targets": 0}),
+    ("coefficients_of_another_width", "LinearRegressor", [(2, 3)], {"coefficients": [1.0] * 4}),
+    ("coefficients_in_part", "LinearClassifier", [(2, 3)], {"coefficients": [1.0] * 7, "classlabels_ints": [1, 2]}),
+    ("transform_of_scores", "LinearRegressor", [(2, 3)], {"coefficients": [1.0] * 3, "post_transform": "SQUARE"}),
+    ("labels_that_are_text", "LinearClassifier", [(2, 3)], {"coefficients": [1.0] * 6, "classlabels_strings": ["a", "b"]}),
+    ("vectors_without_offset", "SVMRegressor", [(2, 3)], {"coefficients": [1.0], "support_vectors": [1.0] * 3, "n_supports": 1}),
+    ("vectors_of_another_width", "SVMRegressor", [(2, 3)], {"coefficients": [1.0], "support_vectors": [1.0] * 2, "n_supports": 1, "rho": [0.0]}),
+    ("vectors_of_negative_number", "SVMClassifier", [(2, 3)], {"coefficients": [1.0], "support_vectors": [1.0] * 3, "vectors_per_class": [2, -1], "classlabels_ints": [0, 1], "rho": [0.0]}),
+    ("vectors_of_huge_number", "SVMClassifier", [(2, 3)], {"coefficients": [1.0], "support_vectors": [1.0] * 3, "vectors_per_class": [HUGE, HUGE], "classlabels_ints": [0, 1], "rho": [0.0]}),
+    ("vectors_of_many_classes", "SVMClassifier", [(2, 3)], {"coefficients": [1.0], "support_vectors": [1.0] * 3, "vectors_per_class": [1] * 70000, "classlabels_ints": [1] * 70000, "rho": [0.0]}),
+    ("another_kernel", "SVMRegressor", [(2, 3)], {"coefficients": [1.0], "support_vectors": [1.0] * 3, "n_supports": 1, "rho": [0.0], "kernel_type": "CUBE"}),
+    ("nothing_imputed", "Imputer", [(2, 3)], {}),
+    ("imputed_for_others", "Imputer", [(2, 3)], {"imputed_value_floats": [1.0, 2.0]}),
+    ("another_norm", "Normalizer", [(2, 3)], {"norm": "L3"}),
+    ("no_category", "OneHotEncoder", [(2, 3)], {}),
+    ("keys_without_values", "LabelEncoder", [((2, 3), INT)], {"keys_int64s": [1, 2]}),
+    ("fewer_values_than_keys", "LabelEncoder", [((2, 3), INT)], {"keys_int64s": [1, 2], "values_int64s": [1]}),
+    ("columns_of_other_inputs", "FeatureVectorizer", [(2, 3)], {"inputdimensions": [1, 2]}),
+    ("columns_below_none", "FeatureVectorizer", [(2, 3)], {"inputdimensions": [-1]}),
+    ("step_of_two_thirds", "Adam", [(), ((), INT), (2,), (2,), (2,)], {}),
+    ("another_momentum", "Momentum", [(), ((), INT), (2,), (2,), (2,)], {"mode": "fast", "alpha": 0.9, "beta": 0.9, "norm_coefficient": 0.0}),
+]
+DOMAINS = {name: ML for name in "FeatureVectorizer Imputer LabelEncoder LinearClassifier LinearRegressor Normalizer OneHotEncoder SVMClassifier SVMRegressor".split()} | {"Adam": TRAINING, "Momentum": TRAINING}
+
+
+def opset_of(operator):
+    return {"TensorScatter": 24, "DFT": 19}.get(operator, 22)
+
+
+def add(name, operator, shapes, attributes):
+    def make(folder):
+        typed = [shape if len(shape) == 2 and isinstance(shape[0], tuple) else (shape, FLOAT) for shape in shapes]
+        inputs = [value(f"x{place}", shape, dtype) for place, (shape, dtype) in enumerate(typed)]
+        outputs = ["y", "z"] if operator.endswith("Classifier") else ["y"]
+        node = helper.make_node(operator, [info.name for info in inputs], outputs, name="n", domain=DOMAINS.get(operator, ""), **attributes)
+        graph = helper.make_graph([node], "g", inputs, [value("y", None)])
+        imports = [helper.make_opsetid("", opset_of(operator)), helper.make_opsetid(ML, 3), helper.make_opsetid(TRAINING, 1)]
+        return write(folder, helper.make_model(graph, opset_imports=imports, ir_version=8))
+
+    make.__name__ = name
+    case(make)
+
+
+for model in MODELS:
+    add(*model)
