@@ -6,6 +6,7 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Body.h"
+#include "compiler/Import/Loop.h"
 #include "compiler/Import/Registry.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
@@ -77,75 +78,6 @@ void importIf(NodeContext &c) {
 //===----------------------------------------------------------------------===//
 // Loop and Scan
 //===----------------------------------------------------------------------===//
-
-/// A loop in the making. Operands of its scf.while: the iteration number, the condition, the tensors.
-struct LoopShape {
-  /// Iterations, or none for as long as the condition holds.
-  std::optional<Scalar> trips;
-  /// The condition before the first iteration, an i1.
-  mlir::Value condition;
-  llvm::SmallVector<mlir::Value> initial;
-};
-
-/// Imports the body for the current iteration: gives the next condition (null: true) and the next tensors.
-using LoopBody = llvm::function_ref<std::pair<mlir::Value, llvm::SmallVector<mlir::Value>>(mlir::Value iteration,
-                                                                                           mlir::ValueRange tensors)>;
-
-/// The results for the tensors. Extents that change from one iteration to the next become dynamic, for which the body
-/// is imported again.
-llvm::SmallVector<mlir::Value> buildLoop(Builder &b, const LoopShape &loop, LoopBody importBody) {
-  mlir::OpBuilder &ir = b.raw();
-  mlir::Location location = b.location();
-  llvm::SmallVector<mlir::Type> types = llvm::to_vector_of<mlir::Type>(mlir::ValueRange(loop.initial).getTypes());
-  while (true) {
-    llvm::SmallVector<mlir::Type> all = {ir.getIndexType(), ir.getI1Type()};
-    llvm::append_range(all, types);
-    Body after(b);
-    llvm::SmallVector<mlir::Value> arguments = after.addArguments(all);
-    mlir::ValueRange tensors = mlir::ValueRange(arguments).drop_front(2);
-    auto [next, values] = importBody(arguments.front(), tensors);
-    b.setLocation(location);
-    bool stable = true;
-    for (size_t i = 0; i < types.size(); ++i) {
-      mlir::Type common = commonType(tensors[i], values[i], "a carried tensor");
-      stable &= common == types[i];
-      types[i] = common;
-    }
-    if (!stable)
-      continue;
-    llvm::SmallVector<mlir::Value> yields = {b.value(b.add(arguments.front(), b.index(1))),
-                                             next ? next : b.value(ir.getBoolAttr(true))};
-    for (auto [value, type] : llvm::zip_equal(values, types))
-      yields.push_back(b.retype(value, llvm::cast<mlir::RankedTensorType>(type)));
-    mlir::scf::YieldOp::create(ir, location, yields);
-    after.close();
-
-    Body before(b);
-    llvm::SmallVector<mlir::Value> state = before.addArguments(all);
-    mlir::Value goesOn = state[1];
-    if (loop.trips) {
-      Scalar more = b.compare(arith::CmpIPredicate::slt, state[0], *loop.trips);
-      goesOn = b.value(b.scalar<arith::AndIOp>(b.value(more), goesOn));
-    }
-    mlir::scf::ConditionOp::create(ir, location, goesOn, state);
-    before.close();
-
-    mlir::OperationState whileState(location, mlir::scf::WhileOp::getOperationName());
-    whileState.addTypes(all);
-    before.moveTo(whileState.addRegion());
-    after.moveTo(whileState.addRegion());
-    whileState.addOperands({b.value(b.index(0)), loop.condition});
-    for (auto [value, type] : llvm::zip_equal(loop.initial, types))
-      whileState.addOperands(b.retype(value, llvm::cast<mlir::RankedTensorType>(type)));
-    mlir::Operation *op = ir.create(whileState);
-    llvm::SmallVector<mlir::Value> results;
-    for (mlir::Value result : op->getResults().drop_front(2)) {
-      b.ownExtents(result);
-      results.push_back(result);
-    }
-    return results;
-  }
-}
 
 /// A tensor without rows, to which rows of `row`'s type are added along `axis`. Extents that only the run time knows
 /// are 0 until there is one.

@@ -27,6 +27,13 @@ const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType) {
     addRecurrent(made);
     addControlFlow(made);
     addQuantization(made);
+    addMicrosoftActivations(made);
+    addMicrosoftAttention(made);
+    addMicrosoftContractions(made);
+    addMicrosoftGroupQuery(made);
+    addMicrosoftNormalizations(made);
+    addMicrosoftQuantization(made);
+    addMicrosoftRecurrent(made);
     return made;
   }();
   return table.find(domain, opType);

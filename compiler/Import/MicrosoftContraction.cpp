@@ -1,0 +1,183 @@
+//===- MicrosoftContraction.cpp - ONNX Runtime's products with more in one node ------------===//
+//
+// Products with transpositions, scales and activations, and products with weights of a few bits. Those are unpacked and
+// dequantized by elementwise ops, which fold where the weights are constants.
+//
+//===---------------------------------------------------------------------------------------===//
+
+#include "compiler/Import/Arithmetic.h"
+#include "compiler/Import/Registry.h"
+
+namespace tenon::importer {
+
+namespace {
+
+//===----------------------------------------------------------------------===//
+// FusedMatMul
+//===----------------------------------------------------------------------===//
+
+/// [M, batch..., K] as [batch..., M, K].
+mlir::Value batchFirst(Builder &b, mlir::Value x) {
+  int64_t rank = rankOf(x);
+  IntVector order = llvm::to_vector(llvm::seq<int64_t>(1, rank - 1));
+  order.append({0, rank - 1});
+  return b.transpose(x, order);
+}
+
+void importFusedMatMul(NodeContext &c) {
+  c.expectSignature(2, 2, {"alpha", "transA", "transB", "transBatchA", "transBatchB"});
+  Builder &b = c.b;
+  auto operand = [&](int64_t i, const char *transposed, const char *batchTransposed) {
+    mlir::Value x = c.inputOfRank(i, 1);
+    if (rankOf(x) > 2 && c.integer(batchTransposed, 0) != 0)
+      x = batchFirst(b, x);
+    if (rankOf(x) < 2 || c.integer(transposed, 0) == 0)
+      return x;
+    IntVector order = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
+    std::swap(order[order.size() - 2], order.back());
+    return b.transpose(x, order);
+  };
+  mlir::Value product =
+      importMatrixProduct(b, operand(0, "transA", "transBatchA"), operand(1, "transB", "transBatchB"));
+  c.result(Arithmetic(b, elementOf(product)).mul(product, c.number("alpha", 1)));
+}
+
+//===----------------------------------------------------------------------===//
+// FusedConv
+//===----------------------------------------------------------------------===//
+
+mlir::Value activated(NodeContext &c, mlir::Value x) {
+  Arithmetic a(c.b, elementOf(x));
+  std::string name = c.string("activation", "");
+  llvm::SmallVector<float> parameters = c.numbers("activation_params");
+  auto parameter = [&](size_t i) {
+    if (i >= parameters.size())
+      fail("attribute 'activation_params' has " + std::to_string(parameters.size()) + " entries, expected " +
+           std::to_string(name == "LeakyRelu" ? 1 : 2) + " for " + name);
+    return parameters[i];
+  };
+  if (name.empty())
+    return x;
+  if (name == "Relu")
+    return a.max(x, 0);
+  if (name == "Tanh")
+    return c.b.make<nn::TanhOp>(x);
+  if (name == "Sigmoid")
+    return c.b.make<nn::SigmoidOp>(x);
+  if (name == "LeakyRelu")
+    return a.select(nn::ComparePredicate::lt, x, 0, a.mul(x, parameter(0)), x);
+  if (name == "Clip")
+    return a.min(a.max(x, parameter(0)), parameter(1));
+  if (name == "HardSigmoid")
+    return a.min(a.max(a.add(a.mul(x, parameter(0)), parameter(1)), 0), 1);
+  fail("attribute 'activation' is '" + name + "', expected Relu, Tanh, Sigmoid, LeakyRelu, Clip or HardSigmoid");
+}
+
+void importFusedConv(NodeContext &c) {
+  c.expectSignature(
+      2, 4, {"activation", "activation_params", "auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"});
+  mlir::Value sum = convolution(c);
+  if (c.hasInput(3)) {
+    mlir::Value more = c.b.make<nn::AddOp>(sum, c.inputOfRank(3, rankOf(sum), rankOf(sum)));
+    if (mlir::failed(mlir::verifyCompatibleShape(typeOf(more).getShape(), typeOf(sum).getShape())))
+      fail("input 3 does not have the shape of the convolution");
+    sum = more;
+  }
+  c.result(activated(c, sum));
+}
+
+//===----------------------------------------------------------------------===//
+// MatMulNBits
+//===----------------------------------------------------------------------===//
+
+/// The numbers of `bits` in the bytes of the last dimension, the lowest bits first, `count` of them.
+mlir::Value unpacked(Builder &b, mlir::Value bytes, int64_t bits, Scalar count) {
+  mlir::Type byte = elementOf(bytes);
+  int64_t rank = rankOf(bytes);
+  ScalarVector sizes = b.extents(bytes), wide = sizes;
+  sizes.push_back(b.index(1));
+  wide.back() = b.mul(wide.back(), b.index(8 / bits));
+  llvm::SmallVector<mlir::Value> parts;
+  for (int64_t shift = 0; shift < 8; shift += bits) {
+    mlir::Value part = b.make<nn::ShrOp>(bytes, b.constant(static_cast<double>(shift), byte));
+    part = b.make<nn::AndOp>(part, b.constant(static_cast<double>((1 << bits) - 1), byte));
+    parts.push_back(b.reshape(part, sizes));
+  }
+  return b.sliceDimension(b.reshape(b.concat(parts, rank), wide), rank - 1, b.index(0), count);
+}
+
+/// `x` as [N, blocks], whether it came so or flat.
+mlir::Value perBlock(NodeContext &c, int64_t i, int64_t rows, int64_t columns, const char *what) {
+  mlir::Value x = c.inputOfRank(i, 1, 3);
+  if (!typeOf(x).hasStaticShape() || typeOf(x).getNumElements() != rows * columns)
+    fail(llvm::Twine(what) + " must have " + llvm::Twine(rows * columns) + " elements, got the shape " +
+         llvm::join(llvm::map_range(typeOf(x).getShape(),
+                                    [](int64_t extent) {
+                                      return mlir::ShapedType::isDynamic(extent) ? "?" : std::to_string(extent);
+                                    }),
+                    "x"));
+  return c.b.reshape(x, c.b.indices({rows, columns}));
+}
+
+void importMatMulNBits(NodeContext &c) {
+  c.expectSignature(3, 6, {"K", "N", "accuracy_level", "bits", "block_size", "weight_prepacked"});
+  Builder &b = c.b;
+  mlir::Value x = c.inputOfRank(0, 1);
+  mlir::Type type = elementOf(x), real = b.raw().getF32Type();
+  int64_t K = c.integer("K", 0), N = c.integer("N", 0), bits = c.integer("bits", 4), size = c.integer("block_size", 0);
+  if (K < 1 || N < 1 || K > INT32_MAX || N > INT32_MAX)
+    fail("attributes 'K' and 'N' are " + std::to_string(K) + " and " + std::to_string(N) + ", expected 1 or more");
+  if (bits != 2 && bits != 4 && bits != 8)
+    fail("attribute 'bits' is " + std::to_string(bits) + ", expected 2, 4 or 8");
+  if (size < 16 || size > INT32_MAX || (size & (size - 1)) != 0)
+    fail("attribute 'block_size' is " + std::to_string(size) + ", expected a power of two from 16 on");
+  if (c.integer("weight_prepacked", 0) != 0)
+    fail("weights in a format of one device are not supported");
+  int64_t blocks = llvm::divideCeil(K, size);
+  mlir::Type byte = b.raw().getIntegerType(8, false);
+  if (elementOf(c.input(1)) != byte)
+    fail("input 1 must have bytes without sign as elements");
+
+  mlir::Value codes = perBlock(c, 1, N * blocks, size * bits / 8, "the weights");
+  codes = b.reshape(unpacked(b, codes, bits, b.index(size)), b.indices({N, blocks, size}));
+  mlir::Value scales = b.cast(perBlock(c, 2, N, blocks, "the scales"), real), zeroPoints;
+  if (c.hasInput(3) && elementOf(c.input(3)) == byte)
+    zeroPoints =
+        unpacked(b, perBlock(c, 3, N, llvm::divideCeil(blocks * bits, 8), "the zero points"), bits, b.index(blocks));
+  else if (c.hasInput(3))
+    zeroPoints = perBlock(c, 3, N, blocks, "the zero points");
+  else
+    zeroPoints = b.broadcast(b.constant(static_cast<double>(1 << (bits - 1)), real), b.indices({N, blocks}));
+  zeroPoints = b.cast(zeroPoints, real);
+
+  mlir::Value weights = b.cast(codes, real);
+  ScalarVector flat = b.indices({N, blocks * size});
+  if (c.hasInput(4)) {
+    // The group of each row is given instead of following from its position.
+    mlir::Value groups = c.inputOfRank(4, 1, 1);
+    weights = b.sliceDimension(b.reshape(weights, flat), 1, b.index(0), b.index(K));
+    groups = b.sliceDimension(groups, 0, b.index(0), b.index(K));
+    scales = b.make<nn::GatherOp>(scales, groups, 1);
+    zeroPoints = b.make<nn::GatherOp>(zeroPoints, groups, 1);
+    weights = b.make<nn::MulOp>(b.make<nn::SubOp>(weights, zeroPoints), scales);
+  } else {
+    scales = b.alignAt(scales, 0, 3);
+    zeroPoints = b.alignAt(zeroPoints, 0, 3);
+    weights = b.make<nn::MulOp>(b.make<nn::SubOp>(weights, zeroPoints), scales);
+    weights = b.sliceDimension(b.reshape(weights, flat), 1, b.index(0), b.index(K));
+  }
+  mlir::Value product = importMatrixProduct(b, b.cast(x, real), b.transpose(weights, {1, 0}));
+  if (c.hasInput(5))
+    product = b.make<nn::AddOp>(product, b.cast(c.inputOfRank(5, 1, 1), real));
+  c.result(b.cast(product, type));
+}
+
+} // namespace
+
+void addMicrosoftContractions(ImporterTable &table) {
+  table.add(runtimeDomain, "FusedConv", importFusedConv);
+  table.add(runtimeDomain, "FusedMatMul", importFusedMatMul);
+  table.add(runtimeDomain, "MatMulNBits", importMatMulNBits);
+}
+
+} // namespace tenon::importer
