@@ -7,6 +7,7 @@
 
 #include "compiler/Import/MicrosoftAttention.h"
 
+#include "compiler/Import/Body.h"
 #include "compiler/Import/Quantization.h"
 #include "compiler/Import/Registry.h"
 
@@ -121,6 +122,13 @@ void expectAttribute(NodeContext &c, const char *name, int64_t expected) {
          llvm::Twine(expected) + " is supported");
 }
 
+/// A past [B, N, P, H], whose extents must be those of the new keys or values but for P.
+mlir::Value stateFor(Builder &b, mlir::Value past, mlir::Value fresh) {
+  for (int64_t i : {0, 1, 3})
+    requireEqual(b, b.extent(past, i), b.extent(fresh, i), "extent " + llvm::Twine(i) + " of a past");
+  return past;
+}
+
 /// Attention of projected q, k and v in [B, S, N * H], with state [2, B, N, P, H].
 void finishAttention(NodeContext &c, mlir::Value q, mlir::Value k, mlir::Value v, int64_t maskIndex, int64_t pastIndex,
                      mlir::Value bias) {
@@ -134,11 +142,12 @@ void finishAttention(NodeContext &c, mlir::Value q, mlir::Value k, mlir::Value v
   Scalar past = b.index(0);
   if (c.hasInput(pastIndex)) {
     mlir::Value states = c.inputOfRank(pastIndex, 5, 5);
-    ScalarVector sizes = b.extents(states);
+    past = b.extent(states, 3);
+    requireEqual(b, b.extent(states, 0), b.index(2), "extent 0 of the past");
     auto state = [&](int64_t i) {
-      return b.reshape(b.sliceDimension(states, 0, b.index(i), b.index(1)), llvm::ArrayRef<Scalar>(sizes).drop_front());
+      mlir::Value part = b.sliceDimension(states, 0, b.index(i), b.index(1));
+      return stateFor(b, b.reshape(part, llvm::ArrayRef<Scalar>(b.extents(states)).drop_front()), i == 0 ? k : v);
     };
-    past = sizes[3];
     k = b.concat({state(0), k}, 2);
     v = b.concat({state(1), v}, 2);
   }
@@ -165,11 +174,12 @@ llvm::SmallVector<mlir::Value> splitProjection(NodeContext &c, mlir::Value proje
     fail("attribute 'qkv_hidden_sizes' has " + std::to_string(given.size()) + " entries, expected 3");
   if (!given.empty())
     widths = b.indices(given);
-  else if (std::optional<int64_t> known = Builder::constant(columns); known && *known % 3 != 0)
-    fail("the weights have " + std::to_string(*known) + " columns, expected a multiple of 3");
+  requireEqual(b, columns, b.add(b.add(widths[0], widths[1]), widths[2]), "the number of columns of the weights");
   llvm::SmallVector<mlir::Value> parts;
   Scalar offset = b.index(0);
   for (Scalar width : widths) {
+    if (Builder::constant(width) && *Builder::constant(width) < 0)
+      fail("attribute 'qkv_hidden_sizes' has the entry " + std::to_string(*Builder::constant(width)));
     parts.push_back(b.sliceDimension(projected, 2, offset, width));
     offset = b.add(offset, width);
   }
@@ -223,26 +233,18 @@ mlir::Value packedPart(Builder &b, mlir::Value packed, int64_t i) {
 class MultiHeadInputs {
 public:
   MultiHeadInputs(NodeContext &c, int64_t heads) : c(c), b(c.b), heads(heads) {
-    mlir::Value query = c.inputOfRank(0, 3, 5);
-    if (rankOf(query) == 5) {
-      expectPacked(query, 3, 0);
-      q = biased(packedPart(b, query, 0), 0);
-      k = biased(packedPart(b, query, 1), 1);
-      v = biased(packedPart(b, query, 2), 2);
-      return;
+    project();
+    if (c.hasInput(3)) {
+      Scalar columns = b.mul(b.index(heads), b.add(b.mul(b.extent(q, 3), b.index(2)), b.extent(v, 3)));
+      requireEqual(b, b.extent(c.inputOfRank(3, 1, 1), 0), columns, "the number of biases");
     }
-    q = biased(splitHeads(b, c.inputOfRank(0, 3, 3), heads), 0);
-    mlir::Value key = c.inputOfRank(1, 3, 5);
-    if (rankOf(key) == 5) {
-      expectPacked(key, 2, 1);
-      k = packedPart(b, key, 0);
-      v = packedPart(b, key, 1);
-      return;
-    }
-    mlir::Value value = c.inputOfRank(2, rankOf(key), rankOf(key));
-    // With four dimensions they are what an earlier projection left.
-    k = rankOf(key) == 4 ? key : biased(splitHeads(b, key, heads), 1);
-    v = rankOf(key) == 4 ? value : biased(splitHeads(b, value, heads), 2);
+    q = biased(q, 0);
+    k = hasProjectedKeys ? k : biased(k, 1);
+    v = hasProjectedKeys ? v : biased(v, 2);
+    for (int64_t i : {0, 1})
+      requireEqual(b, b.extent(v, i), b.extent(k, i), "extent " + llvm::Twine(i) + " of the values");
+    for (int64_t i : {0, 1, 3})
+      requireEqual(b, b.extent(k, i), b.extent(q, i), "extent " + llvm::Twine(i) + " of the keys");
   }
 
   mlir::Value q, k, v;
@@ -251,11 +253,35 @@ private:
   NodeContext &c;
   Builder &b;
   int64_t heads;
+  /// Keys and values are what an earlier projection left.
+  bool hasProjectedKeys = false;
+
+  void project() {
+    mlir::Value query = c.inputOfRank(0, 3, 5);
+    if (rankOf(query) == 5) {
+      expectPacked(query, 3, 0);
+      q = packedPart(b, query, 0);
+      k = packedPart(b, query, 1);
+      v = packedPart(b, query, 2);
+      return;
+    }
+    q = splitHeads(b, c.inputOfRank(0, 3, 3), heads);
+    mlir::Value key = c.inputOfRank(1, 3, 5);
+    if (rankOf(key) == 5) {
+      expectPacked(key, 2, 1);
+      k = packedPart(b, key, 0);
+      v = packedPart(b, key, 1);
+      return;
+    }
+    mlir::Value value = c.inputOfRank(2, rankOf(key), rankOf(key));
+    hasProjectedKeys = rankOf(key) == 4;
+    k = hasProjectedKeys ? key : splitHeads(b, key, heads);
+    v = hasProjectedKeys ? value : splitHeads(b, value, heads);
+  }
 
   void expectPacked(mlir::Value packed, int64_t parts, int64_t i) {
-    if (typeOf(packed).getDimSize(2) != heads || typeOf(packed).getDimSize(3) != parts)
-      fail("input " + std::to_string(i) + " must have " + std::to_string(heads) + " heads and " +
-           std::to_string(parts) + " parts in dimensions 2 and 3");
+    requireEqual(b, b.extent(packed, 2), b.index(heads), "extent 2 of input " + llvm::Twine(i));
+    requireEqual(b, b.extent(packed, 3), b.index(parts), "extent 3 of input " + llvm::Twine(i));
   }
 
   /// Adds part `part` of the bias [D + D + Dv] to x[B, N, S, H].
@@ -284,11 +310,13 @@ void importMultiHeadAttention(NodeContext &c) {
   Scalar past = b.index(0);
   if (c.hasInput(6)) {
     past = b.extent(c.inputOfRank(6, 4, 4), 2);
-    k = b.concat({c.input(6), k}, 2);
-    v = b.concat({c.inputOfRank(7, 4, 4), v}, 2);
+    requireEqual(b, b.extent(c.inputOfRank(7, 4, 4), 2), past, "extent 2 of the past values");
+    k = b.concat({stateFor(b, c.input(6), k), k}, 2);
+    v = b.concat({stateFor(b, c.input(7), v), v}, 2);
   }
   c.result(1, k);
   c.result(2, v);
+  requireEqual(b, b.extent(v, 2), b.extent(k, 2), "the number of values");
   KeyRange range{b.extent(q, 0), b.extent(q, 2), b.extent(k, 2), past};
   mlir::Value padding = c.hasInput(4) ? paddingMask(c, c.inputOfRank(4, 1, 3), range) : mlir::Value();
   mlir::Value bias = c.hasInput(5) ? c.inputOfRank(5, 4, 4) : mlir::Value();

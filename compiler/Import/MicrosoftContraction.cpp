@@ -6,6 +6,7 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Arithmetic.h"
+#include "compiler/Import/Body.h"
 #include "compiler/Import/Registry.h"
 
 namespace tenon::importer {
@@ -156,6 +157,7 @@ void importMatMulNBits(NodeContext &c) {
     // The group of each row is given instead of following from its position.
     mlir::Value groups = c.inputOfRank(4, 1, 1);
     weights = b.sliceDimension(b.reshape(weights, flat), 1, b.index(0), b.index(K));
+    requireAtMost(b, b.index(K), b.extent(groups, 0), "attribute 'K'");
     groups = b.sliceDimension(groups, 0, b.index(0), b.index(K));
     scales = b.make<nn::GatherOp>(scales, groups, 1);
     zeroPoints = b.make<nn::GatherOp>(zeroPoints, groups, 1);

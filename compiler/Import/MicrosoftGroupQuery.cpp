@@ -30,6 +30,10 @@ mlir::Value mul(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn
 mlir::Value rotated(Builder &b, mlir::Value x, mlir::Value cosine, mlir::Value sine, bool interleaved) {
   ScalarVector sizes = b.extents(x), table = b.extents(cosine);
   Scalar half = table[2], whole = b.mul(half, b.index(2));
+  requireAtMost(b, whole, sizes[3], "twice the width of the table of cosines");
+  requireEqual(b, b.extent(sine, 2), half, "the width of the table of sines");
+  for (int64_t i : {0, 1})
+    requireEqual(b, table[i], sizes[2 * i], "extent " + llvm::Twine(i) + " of the positions");
   table.insert(table.begin() + 1, b.index(1));
   if (interleaved)
     table.push_back(b.index(1));
@@ -103,6 +107,11 @@ public:
     if (c.hasInput(1) != c.hasInput(2) || c.hasInput(3) != c.hasInput(4) || c.hasInput(7) != c.hasInput(8))
       fail("keys and values, their pasts, and the tables of cosines and sines must be given in pairs");
     readQueries();
+    for (mlir::Value rows : {k, v}) {
+      requireEqual(b, b.extent(rows, 0), batch, "extent 0 of keys or values");
+      requireEqual(b, b.extent(rows, 2), length, "extent 1 of keys or values");
+      requireEqual(b, b.extent(rows, 3), b.extent(q, 3), "the width of a head of keys or values");
+    }
     readLengths();
     if (c.integer("do_rotary", 0) != 0)
       rotate();
@@ -123,8 +132,12 @@ public:
       scores = a.mul(b.make<nn::TanhOp>(a.div(scores, cap)), cap);
     }
     scores = b.reshape(scores, {batch, b.index(heads), length, total});
-    if (c.hasInput(10))
-      scores = add(b, scores, b.cast(c.inputOfRank(10, 4, 4), real));
+    if (c.hasInput(10)) {
+      mlir::Value bias = c.inputOfRank(10, 4, 4);
+      requireEqual(b, b.extent(bias, 2), length, "extent 2 of the attention bias");
+      requireEqual(b, b.extent(bias, 3), total, "extent 3 of the attention bias");
+      scores = add(b, scores, b.cast(bias, real));
+    }
     scores = b.make<nn::SelectOp>(visible(), scores, b.constant(std::numeric_limits<float>::lowest(), real));
     mlir::Value weights = b.reshape(probabilities(scores), {batch, b.index(keyHeads), b.mul(groups, length), total});
     mlir::Value result = b.make<nn::MatmulOp>(weights, b.cast(values, real), false, false, nn::PackingAttr());
@@ -165,6 +178,15 @@ private:
 
   void readLengths() {
     past = c.hasInput(3) ? b.extent(c.inputOfRank(3, 4, 4), 2) : b.index(0);
+    for (int64_t i : {3, 4}) {
+      if (!c.hasInput(3))
+        break;
+      mlir::Value state = c.inputOfRank(i, 4, 4);
+      requireEqual(b, b.extent(state, 0), batch, "extent 0 of a past");
+      requireEqual(b, b.extent(state, 1), b.index(keyHeads), "extent 1 of a past");
+      requireEqual(b, b.extent(state, 2), past, "extent 2 of a past");
+      requireEqual(b, b.extent(state, 3), b.extent(q, 3), "extent 3 of a past");
+    }
     Scalar longest = c.scalar(6, "the total sequence length");
     total = b.max(longest, past);
     mlir::Value last = b.cast(c.inputOfRank(5, 1, 2), b.raw().getI64Type());

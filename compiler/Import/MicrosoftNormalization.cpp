@@ -69,7 +69,7 @@ void importEmbedLayerNormalization(NodeContext &c) {
   if (c.hasInput(8))
     positions = b.make<nn::GatherOp>(positions, c.inputOfRank(8, 2, 2), 0);
   else
-    positions = b.sliceDimension(positions, 0, b.index(0), b.extent(ids, 1));
+    positions = b.make<nn::GatherOp>(positions, b.make<nn::IotaOp>(b.values({b.extent(ids, 1)}), 0), 0);
   sum = add(b, b.cast(sum, wide), b.cast(positions, wide));
   if (c.hasInput(1) != c.hasInput(4))
     fail("segment ids and the segment embedding must be given together");

@@ -7,6 +7,7 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Arithmetic.h"
+#include "compiler/Import/Body.h"
 #include "compiler/Import/Loop.h"
 #include "compiler/Import/Quantization.h"
 #include "compiler/Import/Recurrent.h"
@@ -89,7 +90,8 @@ public:
 
   void run() {
     if (c.hasInput(4)) {
-      lengths = b.cast(c.inputOfRank(4, 1, 1), b.raw().getI64Type());
+      requireEqual(b, b.extent(c.inputOfRank(4, 1, 1), 0), batch, "the number of lengths");
+      lengths = b.cast(c.input(4), b.raw().getI64Type());
       // Items without content do not count for the range of the input.
       mlir::Value longest = b.reduce(nn::ReduceKind::max, lengths, {0}, /*keepDims=*/false);
       mlir::Value isInside = less(b, b.alignAt(times(), 0, 3), longest);
@@ -125,7 +127,7 @@ private:
   /// Row `d` of an input of one or two dimensions per direction.
   mlir::Value row(int64_t i, int64_t d) {
     mlir::Value all = c.inputOfRank(i, 1, 3);
-    expectExtent(all, 0, directions, "an input");
+    requireEqual(b, b.extent(all, 0), b.index(directions), "extent 0 of input " + llvm::Twine(i));
     ScalarVector sizes = b.extents(all);
     sizes.erase(sizes.begin());
     return b.reshape(b.sliceDimension(all, 0, b.index(d), b.index(1)), sizes);
@@ -164,7 +166,12 @@ private:
 
   mlir::Value initialState(int64_t i, int64_t d) {
     ScalarVector sizes = {batch, b.index(hidden)};
-    return c.hasInput(i) ? b.reshape(row(i, d), sizes) : b.broadcast(b.constant(0, real), sizes);
+    if (!c.hasInput(i))
+      return b.broadcast(b.constant(0, real), sizes);
+    mlir::Value state = c.inputOfRank(i, 3, 3);
+    requireEqual(b, b.extent(state, 1), batch, "extent 1 of input " + llvm::Twine(i));
+    requireEqual(b, b.extent(state, 2), b.index(hidden), "extent 2 of input " + llvm::Twine(i));
+    return b.reshape(row(i, d), sizes);
   }
 
   mlir::Value activate(int64_t d, int64_t function, mlir::Value x) {

@@ -256,8 +256,16 @@ def node_on_itself(folder):
 
 
 @case
-def wrong_order(folder):
-    return write(folder, model_of([helper.make_node("Relu", ["a"], ["y"]), helper.make_node("Abs", ["x"], ["a"])]))
+def cycle_through_a_branch(folder):
+    branches = {f"{name}_branch": helper.make_graph([helper.make_node("Neg", ["b"], [f"{name}_y"])], name, [], [value(f"{name}_y")]) for name in ("then", "else")}
+    nodes = [helper.make_node("If", ["c"], ["a"], **branches), helper.make_node("Relu", ["a"], ["b"])]
+    return write(folder, model_of(nodes, inputs=[value("c", (), TensorProto.BOOL)], outputs=[value("b")]))
+
+
+@case
+def cycle_behind_sorted_nodes(folder):
+    nodes = [helper.make_node("Relu", ["x"], ["p"]), helper.make_node("Sub", ["p", "r"], ["q"]), helper.make_node("Abs", ["q"], ["r"]), helper.make_node("Neg", ["r"], ["y"])]
+    return write(folder, model_of(nodes))
 
 
 @case
