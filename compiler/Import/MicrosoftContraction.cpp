@@ -44,19 +44,13 @@ void importFusedMatMul(NodeContext &c) {
 }
 
 //===----------------------------------------------------------------------===//
-// FusedConv
+// FusedConv and FusedGemm
 //===----------------------------------------------------------------------===//
 
-mlir::Value activated(NodeContext &c, mlir::Value x) {
+/// Attribute activation applied to `x`; `parameter` gives its first or second parameter.
+mlir::Value activated(NodeContext &c, mlir::Value x, llvm::function_ref<float(size_t)> parameter) {
   Arithmetic a(c.b, elementOf(x));
   std::string name = c.string("activation", "");
-  llvm::SmallVector<float> parameters = c.numbers("activation_params");
-  auto parameter = [&](size_t i) {
-    if (i >= parameters.size())
-      fail("attribute 'activation_params' has " + std::to_string(parameters.size()) + " entries, expected " +
-           std::to_string(name == "LeakyRelu" ? 1 : 2) + " for " + name);
-    return parameters[i];
-  };
   if (name.empty())
     return x;
   if (name == "Relu")
@@ -84,7 +78,23 @@ void importFusedConv(NodeContext &c) {
       fail("input 3 does not have the shape of the convolution");
     sum = more;
   }
-  c.result(activated(c, sum));
+  llvm::SmallVector<float> parameters = c.numbers("activation_params");
+  c.result(activated(c, sum, [&](size_t i) {
+    if (i >= parameters.size())
+      fail("attribute 'activation_params' has " + std::to_string(parameters.size()) + " entries, expected more for " +
+           c.string("activation", ""));
+    return parameters[i];
+  }));
+}
+
+void importFusedGemm(NodeContext &c) {
+  c.expectSignature(
+      2, 3,
+      {"activation", "activation_alpha", "activation_beta", "activation_gamma", "alpha", "beta", "transA", "transB"});
+  bool isHardSigmoid = c.string("activation", "") == "HardSigmoid";
+  c.result(activated(c, gemm(c), [&](size_t i) {
+    return i == 0 ? c.number("activation_alpha", isHardSigmoid ? 0.2f : 0.01f) : c.number("activation_beta", 0.5f);
+  }));
 }
 
 //===----------------------------------------------------------------------===//
@@ -118,6 +128,49 @@ mlir::Value perBlock(NodeContext &c, int64_t i, int64_t rows, int64_t columns, c
                                     }),
                     "x"));
   return c.b.reshape(x, c.b.indices({rows, columns}));
+}
+
+/// Rows of a table whose blocks along the last dimension have scales and zero points: the bytes are gathered first.
+void importGatherBlockQuantized(NodeContext &c) {
+  c.expectSignature(3, 4, {"bits", "block_size", "gather_axis", "quantize_axis"});
+  Builder &b = c.b;
+  mlir::Value table = c.inputOfRank(0, 2), indices = c.input(1);
+  mlir::Type byte = b.raw().getIntegerType(8, false), real = b.raw().getF32Type();
+  int64_t bits = c.integer("bits", 4), size = c.integer("block_size", 128), last = rankOf(table) - 1;
+  if (elementOf(table) != byte)
+    fail("input 0 must have bytes without sign as elements");
+  if (bits != 2 && bits != 4 && bits != 8)
+    fail("attribute 'bits' is " + std::to_string(bits) + ", expected 2, 4 or 8");
+  if (size < 16 || size > INT32_MAX || (size & (size - 1)) != 0)
+    fail("attribute 'block_size' is " + std::to_string(size) + ", expected a power of two from 16 on");
+  if (c.axis(c.integer("gather_axis", 0), rankOf(table)) != 0 ||
+      c.axis(c.integer("quantize_axis", 1), rankOf(table)) != last)
+    fail("of bytes, only rows along the first dimension with blocks along the last are supported");
+  auto rows = [&](mlir::Value x) { return b.make<nn::GatherOp>(x, indices, 0); };
+  mlir::Value codes = rows(table), scales = rows(c.inputOfRank(2, rankOf(table), rankOf(table))), zeroPoints;
+  int64_t rank = rankOf(codes);
+  Scalar width = b.mul(b.extent(codes, rank - 1), b.index(8 / bits)), blocks = b.extent(scales, rank - 1);
+  requireEqual(b, blocks, b.ceilDiv(width, b.index(size)), "the number of scales of a row");
+  codes = b.cast(unpacked(b, codes, bits, width), real);
+  // One value per block as one per element.
+  auto spread = [&](mlir::Value x) {
+    ScalarVector sizes = b.extents(x), flat = sizes;
+    flat.back() = b.mul(blocks, b.index(size));
+    sizes.push_back(b.index(1));
+    x = b.reshape(x, sizes);
+    sizes.back() = b.index(size);
+    return b.sliceDimension(b.reshape(b.broadcast(x, sizes), flat), rank - 1, b.index(0), width);
+  };
+  if (c.hasInput(3)) {
+    zeroPoints = rows(c.inputOfRank(3, rankOf(table), rankOf(table)));
+    requireEqual(b, b.extent(zeroPoints, rank - 1), b.ceilDiv(b.mul(blocks, b.index(bits)), b.index(8)),
+                 "the number of bytes of zero points of a row");
+    zeroPoints = spread(b.cast(unpacked(b, zeroPoints, bits, blocks), real));
+  } else {
+    zeroPoints = b.constant(static_cast<double>(1 << (bits - 1)), real);
+  }
+  mlir::Value offset = b.make<nn::SubOp>(codes, zeroPoints);
+  c.result(b.cast(b.make<nn::MulOp>(offset, spread(b.cast(scales, real))), elementOf(scales)));
 }
 
 void importMatMulNBits(NodeContext &c) {
@@ -178,8 +231,12 @@ void importMatMulNBits(NodeContext &c) {
 
 void addMicrosoftContractions(ImporterTable &table) {
   table.add(runtimeDomain, "FusedConv", importFusedConv);
+  table.add(runtimeDomain, "FusedGemm", importFusedGemm);
   table.add(runtimeDomain, "FusedMatMul", importFusedMatMul);
+  table.add(runtimeDomain, "GatherBlockQuantized", importGatherBlockQuantized);
   table.add(runtimeDomain, "MatMulNBits", importMatMulNBits);
+  // The older name.
+  table.add(runtimeDomain, "TransposeMatMul", importFusedMatMul);
 }
 
 } // namespace tenon::importer

@@ -97,6 +97,15 @@ void importQLinearLeakyRelu(NodeContext &c) {
   c.result(requantized(c, a.select(nn::ComparePredicate::lt, x, 0, a.mul(x, c.number("alpha", 0.01f)), x), 3));
 }
 
+/// Condition, x, y, and the result's scale and zero point
+void importQLinearWhere(NodeContext &c) {
+  c.expectSignature(9, 9);
+  mlir::Value chosen = c.b.make<nn::SelectOp>(c.input(0), dequantized(c.b, quantizedInput(c, 1)),
+                                              dequantized(c.b, quantizedInput(c, 4)));
+  mlir::Value code = div(c.b, chosen, scalarInput(c, 7));
+  c.result(quantized(c.b, code, optionalScalarInput(c, 8), elementOf(c.input(1))));
+}
+
 void importQLinearConcat(NodeContext &c) {
   if (c.inputCount() < 5 || c.inputCount() % 3 != 2)
     fail("the node has " + std::to_string(c.inputCount()) + " inputs, expected 2 and 3 for each tensor");
@@ -238,6 +247,7 @@ void addMicrosoftQuantization(ImporterTable &table) {
   table.add(runtimeDomain, "QLinearMul", importQLinearMul);
   table.add(runtimeDomain, "QLinearSigmoid", importQLinearSigmoid);
   table.add(runtimeDomain, "QLinearSoftmax", importQLinearSoftmax);
+  table.add(runtimeDomain, "QLinearWhere", importQLinearWhere);
 }
 
 } // namespace tenon::importer

@@ -155,6 +155,17 @@ void importRuntimeQLinearConv(NodeContext &c) {
   importQLinearConv(c);
 }
 
+/// ONNX Runtime's own, which had 16 bits before ONNX's did.
+void importRuntimeQuantizeLinear(NodeContext &c) {
+  c.expectSignature(2, 3, {"axis"});
+  importQuantizeLinear(c);
+}
+
+void importRuntimeDequantizeLinear(NodeContext &c) {
+  c.expectSignature(2, 3, {"axis"});
+  importDequantizeLinear(c);
+}
+
 } // namespace
 
 /// Saturates whole numbers to `type`.
@@ -212,7 +223,9 @@ void addQuantization(ImporterTable &table) {
   table.add("QLinearConv", importQLinearConv);
   table.add("QLinearMatMul", importQLinearMatMul);
   table.add("QuantizeLinear", importQuantizeLinear);
+  table.add(runtimeDomain, "DequantizeLinear", importRuntimeDequantizeLinear);
   table.add(runtimeDomain, "QLinearConv", importRuntimeQLinearConv);
+  table.add(runtimeDomain, "QuantizeLinear", importRuntimeQuantizeLinear);
 }
 
 } // namespace tenon::importer

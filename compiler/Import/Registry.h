@@ -63,6 +63,9 @@ mlir::Value averagePool(NodeContext &c, mlir::Value input);
 /// The convolution of the node's first two inputs, plus the bias of the third.
 mlir::Value convolution(NodeContext &c);
 
+/// alpha * A * B + beta * C of the node's inputs, transposed as its attributes say.
+mlir::Value gemm(NodeContext &c);
+
 /// MatMul of two tensors of rank 1 or more: vectors count as one row or one column.
 mlir::Value importMatrixProduct(Builder &b, mlir::Value lhs, mlir::Value rhs);
 

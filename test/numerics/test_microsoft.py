@@ -121,9 +121,20 @@ def test_fused_products(mode):
     add(batch, "scaled", "FusedMatMul", [a.T.copy(), b.T.copy()], transA=1, transB=1, alpha=0.25)
     add(batch, "vector", "FusedMatMul", [a[0].copy(), b], alpha=2.0)
     add(batch, "batches", "FusedMatMul", [uniform(generator, (2, 3, 5, 7)), uniform(generator, (3, 9, 7))], transB=1)
+    add(batch, "of the older name", "TransposeMatMul", [a, b.T.copy()], transB=1)
     add(batch, "batches behind rows", "FusedMatMul", [uniform(generator, (5, 2, 3, 7)), uniform(generator, (7, 2, 3, 9))], transBatchA=1, transBatchB=1)
     add(batch, "batches behind rows, transposed", "FusedMatMul", [uniform(generator, (7, 3, 5)), uniform(generator, (9, 3, 7))], transBatchA=1, transA=1,
         transBatchB=1, transB=1)
+    batch.check(mode)
+
+
+def test_fused_matrix_sums(mode):
+    batch, generator = Batch(), rng()
+    a, b, summand = uniform(generator, (5, 7)), uniform(generator, (9, 7)), uniform(generator, (9,))
+    add(batch, "Relu", "FusedGemm", [a, b, summand], transB=1, activation="Relu", alpha=0.5, beta=2.0)
+    add(batch, "LeakyRelu", "FusedGemm", [a, b, summand], transB=1, activation="LeakyRelu", activation_alpha=0.3)
+    add(batch, "Sigmoid", "FusedGemm", [a, b], transB=1, activation="Sigmoid")
+    add(batch, "HardSigmoid", "FusedGemm", [a, b], transB=1, activation="HardSigmoid", activation_alpha=0.1, activation_beta=0.3)
     batch.check(mode)
 
 
@@ -170,6 +181,20 @@ def test_products_with_few_bits(mode, bits):
     batch.check(mode)
 
 
+@pytest.mark.parametrize("bits", [4, 8])
+def test_rows_with_few_bits(mode, bits):
+    batch, generator, perByte = Batch(), rng(bits), 8 // bits
+    for width, size in ((64, 16), (48, 32)):
+        blocks = -(-width // size)
+        table, scales = integers(generator, (9, width // perByte), "uint8"), uniform(generator, (9, blocks), 0.01, 0.1)
+        zeros, indices = integers(generator, (9, -(-blocks // perByte)), "uint8"), integers(generator, (2, 3), "int64", 0, 8)
+        attributes = {"bits": bits, "block_size": size}
+        add(batch, label(width, size), "GatherBlockQuantized", [table, indices, scales], constants=(0, 2), **attributes)
+        add(batch, label(width, size, "zero points"), "GatherBlockQuantized", [table, indices, scales, zeros], constants=(0, 2, 3), **attributes)
+        add(batch, label(width, size, "not constant"), "GatherBlockQuantized", [table, indices[0], scales, zeros], **attributes)
+    batch.check(mode)
+
+
 # Quantized arithmetic
 
 
@@ -196,7 +221,22 @@ def test_quantized_elementwise(mode, dtype):
     add(batch, "no zero points", "QLinearSigmoid", x)
     parts = [part for width in (3, 1, 20) for part in (integers(generator, (2, width, 4), dtype), *parameters(generator, dtype))]
     add(batch, "three parts", "QLinearConcat", [*parameters(generator, dtype), *parts], constants=(0, 1), axis=1)
+    operands = [part for shape in ((2, 1, 4), (3, 4)) for part in (integers(generator, shape, dtype), *parameters(generator, dtype))]
+    condition = generator.integers(0, 2, (2, 3, 4)).astype(bool)
+    add(batch, "chosen", "QLinearWhere", [condition, *operands, *parameters(generator, dtype)], constants=(2, 3, 5, 6, 7, 8))
     add(batch, "one part", "QLinearConcat", [numpy.float32(0.1), numpy.zeros((), dtype), codes, numpy.float32(0.1), numpy.zeros((), dtype)], axis=-1)
+    batch.check(mode)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16"])
+def test_quantization_in_the_domain_of_onnx_runtime(mode, dtype):
+    batch, generator = Batch(), rng()
+    x, codes = uniform(generator, (3, 4, 5), -9, 9), integers(generator, (3, 4, 5), dtype)
+    scales, zeros = uniform(generator, (4,), 0.01, 0.1), integers(generator, (4,), dtype)
+    add(batch, label(codes), "QuantizeLinear", [x, scales[0], zeros[0]])
+    add(batch, label(codes), "DequantizeLinear", [codes, scales[0], zeros[0]])
+    add(batch, label(codes, "channels"), "QuantizeLinear", [x, scales, zeros], known=(1, 2), axis=1)
+    add(batch, label(codes, "channels"), "DequantizeLinear", [codes, scales, zeros], known=(1, 2), axis=-2)
     batch.check(mode)
 
 
