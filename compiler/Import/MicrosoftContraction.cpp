@@ -173,6 +173,7 @@ void importGatherBlockQuantized(NodeContext &c) {
   c.result(b.cast(b.make<nn::MulOp>(offset, spread(b.cast(scales, real))), elementOf(scales)));
 }
 
+/// In f32 throughout: accuracy_level is the least precision that will do.
 void importMatMulNBits(NodeContext &c) {
   c.expectSignature(3, 6, {"K", "N", "accuracy_level", "bits", "block_size", "weight_prepacked"});
   Builder &b = c.b;

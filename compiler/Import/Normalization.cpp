@@ -101,6 +101,12 @@ void importRMSNormalization(NodeContext &c) {
   c.result(b.cast(mul(b, b.cast(normal, elementOf(scale)), scale), elementOf(scale)));
 }
 
+/// ONNX Runtime has it before ONNX's version 17.
+void importRuntimeLayerNormalization(NodeContext &c) {
+  c.expectSignature(2, 3, {"axis", "epsilon", "stash_type"});
+  importLayerNormalization(c);
+}
+
 /// ONNX Runtime's name and form of RMSNormalization: the scale has the input's type, and there are statistics.
 void importSimplifiedLayerNormalization(NodeContext &c) {
   c.expectSignature(2, 2, {"axis", "epsilon", "stash_type"});
@@ -208,8 +214,7 @@ void addNormalizations(ImporterTable &table) {
   table.add("LayerNormalization", importLayerNormalization);
   table.add("LpNormalization", importLpNormalization);
   table.add("RMSNormalization", importRMSNormalization);
-  // ONNX Runtime has both in ONNX's domain in every version; ONNX has the first from 17 on.
-  table.add(runtimeExtensions, "LayerNormalization", importLayerNormalization);
+  table.add(runtimeExtensions, "LayerNormalization", importRuntimeLayerNormalization);
   table.add(runtimeExtensions, "SimplifiedLayerNormalization", importSimplifiedLayerNormalization);
 }
 

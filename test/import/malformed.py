@@ -657,13 +657,13 @@ def message_nested_too_deeply(folder):
 # --- random damage -----------------------------------------------------------------------------------------------------------------
 
 
-def fuzz_cases(count=150):
+def fuzz_cases(count=150, base=convolution_model, prefix="fuzz"):
     """Models with flipped bits, cut and repeated pieces. Damage may leave a valid model, so success is allowed too."""
 
     def builder(seed):
         def build(folder):
             rng = random.Random(seed)
-            data = bytearray(convolution_model().SerializeToString())
+            data = bytearray(base().SerializeToString())
             for _ in range(rng.choice((1, 1, 2, 4, 16))):
                 at = rng.randrange(len(data))
                 kind = rng.randrange(4)
@@ -678,4 +678,4 @@ def fuzz_cases(count=150):
 
         return build
 
-    return [(f"fuzz_{seed}", builder(seed)) for seed in range(count)]
+    return [(f"{prefix}_{seed}", builder(seed)) for seed in range(count)]

@@ -116,3 +116,31 @@ def runtime_extension_in_another_domain(folder):
     weights = malformed.numpy_helper.from_array(np.ones(3, np.float32), "w")
     node = helper.make_node("SimplifiedLayerNormalization", ["x", "w"], ["y"], domain="com.microsoft")
     return malformed.write(folder, malformed.model_of([node], initializers=[weights]))
+
+
+def decoder_model():
+    """Attention, products and a recurrence of a small decoder, not sorted, as a base for random damage."""
+    rng = np.random.default_rng(5)
+
+    def weights(name, shape, dtype=np.float32):
+        array = rng.standard_normal(shape) if dtype == np.float32 else rng.integers(0, 100, shape)
+        return malformed.numpy_helper.from_array(array.astype(dtype), name)
+
+    def node(op, inputs, outputs, **attributes):
+        return helper.make_node(op, inputs, outputs, domain="com.microsoft", name=op, **attributes)
+
+    nodes = [
+        node("GroupQueryAttention", ["turned", "k", "k", "past", "past", "last", "total", "cos", "sin"], ["attended", "keys", "values"], num_heads=2, kv_num_heads=1, do_rotary=1),
+        node("MatMulNBits", ["x", "codes", "scales"], ["q"], K=32, N=16, bits=4, block_size=16),
+        node("FusedMatMul", ["x", "w"], ["k"], alpha=0.5),
+        node("RotaryEmbedding", ["q", "start", "cos", "sin"], ["turned"], num_heads=2),
+        node("SkipSimplifiedLayerNormalization", ["attended", "q", "gamma"], ["normal"]),
+        node("DynamicQuantizeLSTM", ["normal", "W", "R", "", "", "", "", "", "s", "z", "s", "z"], ["y"], hidden_size=4),
+    ]
+    tensors = [weights("codes", (16, 2, 8), np.uint8), weights("scales", (16, 2)), weights("w", (32, 8)), weights("cos", (9, 4)), weights("sin", (9, 4)), weights("gamma", 16),
+               weights("W", (1, 16, 16), np.int8), weights("R", (1, 4, 16), np.int8), weights("s", 1), weights("z", 1, np.int8), weights("start", 1, np.int64)]
+    infos = [malformed.value("x", ("b", "s", 32)), malformed.value("past", ("b", 1, "p", 8)), malformed.value("last", ("b",), INT), malformed.value("total", (1,), INT)]
+    return malformed.model_of(nodes, infos, [malformed.value("y", None), malformed.value("keys", None)], tensors)
+
+
+malformed.CASES.extend(malformed.fuzz_cases(150, decoder_model, "fuzz_microsoft"))
