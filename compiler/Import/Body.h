@@ -71,6 +71,12 @@ mlir::Operation *createIf(Builder &b, mlir::Value flag, llvm::ArrayRef<mlir::Typ
 std::vector<Binding> joinBranches(Builder &b, mlir::Value flag, Body &thenBody, llvm::ArrayRef<Binding> onTrue,
                                   Body &elseBody, llvm::ArrayRef<Binding> onFalse);
 
+/// Fails, now or when the model runs, unless two extents are equal. `what` names the first.
+void requireEqual(Builder &b, Scalar extent, Scalar expected, const llvm::Twine &what);
+
+/// The same unless one extent is at most the other.
+void requireAtMost(Builder &b, Scalar extent, Scalar bound, const llvm::Twine &what);
+
 } // namespace tenon::importer
 
 #endif // TENON_COMPILER_IMPORT_BODY_H

@@ -21,7 +21,11 @@ mlir::Value scaled(NodeContext &c, mlir::Value value, float factor) {
 
 void importMatMul(NodeContext &c) { c.result(importMatrixProduct(c.b, c.inputOfRank(0, 1), c.inputOfRank(1, 1))); }
 
-void importGemm(NodeContext &c) {
+void importGemm(NodeContext &c) { c.result(gemm(c)); }
+
+} // namespace
+
+mlir::Value gemm(NodeContext &c) {
   mlir::Value lhs = c.inputOfRank(0, 2, 2), rhs = c.inputOfRank(1, 2, 2);
   mlir::Value product =
       c.b.make<nn::MatmulOp>(lhs, rhs, c.integer("transA", 0) != 0, c.integer("transB", 0) != 0, nn::PackingAttr());
@@ -34,10 +38,8 @@ void importGemm(NodeContext &c) {
       fail("the third input does not broadcast to the product");
     product = sum;
   }
-  c.result(product);
+  return product;
 }
-
-} // namespace
 
 mlir::Value importMatrixProduct(Builder &b, mlir::Value lhs, mlir::Value rhs) {
   bool isRow = rankOf(lhs) == 1, isColumn = rankOf(rhs) == 1;

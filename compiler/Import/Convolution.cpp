@@ -55,15 +55,7 @@ mlir::Value addBias(NodeContext &c, mlir::Value result, int64_t inputIndex) {
   return c.b.make<nn::AddOp>(result, c.b.alignAt(bias, 1, rankOf(result)));
 }
 
-void importConv(NodeContext &c) {
-  mlir::Value input = c.inputOfRank(0, 3, 5), filter = c.inputOfRank(1, 3, 5);
-  checkRanks(input, filter);
-  WindowAttributes window = readWindow(c, input, kernelOf(c, filter));
-  input = window.padDynamically(c.b, input, 0);
-  mlir::Value result = c.b.make<nn::ConvOp>(input, filter, window.kernel, window.strides, window.pads(),
-                                            window.dilations, groupsOf(c), /*channels_last=*/false, nn::PackingAttr());
-  c.result(addBias(c, result, 2));
-}
+void importConv(NodeContext &c) { c.result(convolution(c)); }
 
 void importConvTranspose(NodeContext &c) {
   mlir::Value input = c.inputOfRank(0, 3, 5), filter = c.inputOfRank(1, 3, 5);
@@ -114,6 +106,16 @@ void importConvTranspose(NodeContext &c) {
 }
 
 } // namespace
+
+mlir::Value convolution(NodeContext &c) {
+  mlir::Value input = c.inputOfRank(0, 3, 5), filter = c.inputOfRank(1, 3, 5);
+  checkRanks(input, filter);
+  WindowAttributes window = readWindow(c, input, kernelOf(c, filter));
+  input = window.padDynamically(c.b, input, 0);
+  mlir::Value result = c.b.make<nn::ConvOp>(input, filter, window.kernel, window.strides, window.pads(),
+                                            window.dilations, groupsOf(c), /*channels_last=*/false, nn::PackingAttr());
+  return addBias(c, result, 2);
+}
 
 void addConvolutions(ImporterTable &table) {
   table.add("Conv", importConv);

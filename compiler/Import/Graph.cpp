@@ -134,7 +134,7 @@ std::vector<Binding> GraphImporter::importGraph(const onnx::GraphProto &graph, S
   Nesting nesting(depth, options.limits.nesting);
   importInitializers(graph, scope, frame);
   auto outputs = [&](const Scope &inner) { return outputsOf(graph, inner); };
-  return importNodes({graph.node(), outputs, frame, isMain}, 0, scope);
+  return importNodes({graph.node(), outputs, frame, orderNodes(graph.node()), isMain}, 0, scope);
 }
 
 void GraphImporter::located(const onnx::NodeProto &node, const std::string &name, const Frame &frame,
@@ -157,30 +157,29 @@ void GraphImporter::located(const onnx::NodeProto &node, const std::string &name
                       opset == frame.opsets.end() ? 0 : opset->second, hint}};
 }
 
-std::vector<Binding> GraphImporter::importNodes(const NodeList &list, int first, Scope &scope) {
+std::vector<Binding> GraphImporter::importNodes(const NodeList &list, size_t first, Scope &scope) {
   mlir::Location outer = b.location();
-  const Nodes &nodes = list.nodes;
-  for (int i = first; i < nodes.size(); ++i) {
-    const onnx::NodeProto &node = nodes[i];
+  auto nameOf = [&](int position) {
+    const onnx::NodeProto &node = list.nodes[position];
+    std::string name = node.name().empty() ? node.op_type() + "_" + std::to_string(position) : node.name();
+    return list.frame.prefix.empty() ? name : list.frame.prefix + "/" + name;
+  };
+  if (const auto &cycle = list.order.cycle)
+    located(list.nodes[cycle->position], nameOf(cycle->position), list.frame, [&] {
+      fail("input '" + cycle->input + "' depends on an output of this node itself", "the graph has a cycle");
+    });
+  for (size_t i = first; i < list.order.positions.size(); ++i) {
+    int position = list.order.positions[i];
+    const onnx::NodeProto &node = list.nodes[position];
     if (++nodeCount > options.limits.nodes)
       fail("the model has more than " + std::to_string(options.limits.nodes) +
            " nodes after its functions were expanded");
-    std::string name = node.name().empty() ? node.op_type() + "_" + std::to_string(i) : node.name();
-    if (!list.frame.prefix.empty())
-      name = list.frame.prefix + "/" + name;
+    std::string name = nameOf(position);
     std::unique_ptr<NodeContext> forked;
     located(node, name, list.frame, [&] {
-      for (const std::string &input : node.input()) {
-        if (input.empty() || scope.find(input))
-          continue;
-        bool later = llvm::any_of(llvm::make_range(nodes.begin() + i, nodes.end()), [&](const onnx::NodeProto &other) {
-          return llvm::is_contained(other.output(), input);
-        });
-        if (later)
-          fail("input '" + input + "' is produced by this node or a later one",
-               "nodes must be in topological order; the graph may have a cycle");
-        fail("input '" + input + "' is not an input, an initializer or an earlier node's output");
-      }
+      for (const std::string &input : node.input())
+        if (!input.empty() && !scope.find(input))
+          fail("input '" + input + "' is not an input, an initializer or a node's output");
       importNode(node, name, scope, list.frame, forked);
     });
     if (forked) {
@@ -244,7 +243,7 @@ static std::vector<Binding> joinRanks(Builder &b, mlir::Value flag, std::optiona
   return joined;
 }
 
-std::vector<Binding> GraphImporter::importCase(const NodeList &list, int next, Scope &scope, NodeContext context,
+std::vector<Binding> GraphImporter::importCase(const NodeList &list, size_t next, Scope &scope, NodeContext context,
                                                const std::function<void(NodeContext &)> &fill) {
   Scope inner(&scope);
   std::optional<NodeFork> fork;
@@ -257,7 +256,7 @@ std::vector<Binding> GraphImporter::importCase(const NodeList &list, int next, S
   return fork ? importForked(list, next, inner, context, *fork) : importNodes(list, next, inner);
 }
 
-std::vector<Binding> GraphImporter::importForked(const NodeList &list, int next, Scope &scope,
+std::vector<Binding> GraphImporter::importForked(const NodeList &list, size_t next, Scope &scope,
                                                  const NodeContext &context, const NodeFork &fork) {
   located(context.node, context.name, list.frame, [&] {
     if (forkDepth >= mostForks)
@@ -331,8 +330,9 @@ void GraphImporter::dispatch(const onnx::NodeProto &node, const std::string &nam
                              int64_t opset, const std::string &domain, std::unique_ptr<NodeContext> &forked) {
   const onnx::OpSchema *schema =
       onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(std::min<int64_t>(opset, INT32_MAX)), domain);
-  const Importer *importer = findImporter(domain, node.op_type());
-  if (!schema && !(importer && domain == "com.microsoft"))
+  const Importer *importer = findImporter(schema || !domain.empty() ? domain : runtimeExtensions.str(), node.op_type());
+  // ONNX's library has no schemas of ONNX Runtime's own operators; their importers check for themselves.
+  if (!schema && !(importer && (domain.empty() || domain == runtimeDomain)))
     fail("there is no operator '" + node.op_type() + "' in opset " + std::to_string(opset) + " of domain '" +
          (domain.empty() ? "ai.onnx" : domain) + "'");
 
@@ -442,7 +442,7 @@ void GraphImporter::importCall(const onnx::NodeProto &node, const std::string &n
     }
     return outputs;
   };
-  std::vector<Binding> outputs = importNodes({function.node(), outputsOf, inner}, 0, body);
+  std::vector<Binding> outputs = importNodes({function.node(), outputsOf, inner, orderNodes(function.node())}, 0, body);
   auto next = outputs.begin();
   for (const std::string &output : node.output())
     if (!output.empty() && !scope.define(output, *next++))

@@ -11,6 +11,7 @@
 
 #include "compiler/Import/Builder.h"
 #include "compiler/Import/DataFolder.h"
+#include "compiler/Import/NodeOrder.h"
 #include "onnx/defs/schema.h"
 #include "onnx/onnx_pb.h"
 #include "llvm/ADT/StringMap.h"
@@ -90,24 +91,25 @@ private:
   void pinDimensions(const onnx::GraphProto &graph, const llvm::StringSet<> &constants);
   /// Says which dimensions are bounded, in the module's attribute nn.ranges.
   void describeRanges(mlir::ModuleOp module);
-  /// Nodes in order, and what their graph or function has as outputs.
+  /// Nodes, and what their graph or function has as outputs.
   struct NodeList {
     const Nodes &nodes;
     llvm::function_ref<std::vector<Binding>(const Scope &)> outputs;
     const Frame &frame;
+    NodeOrder order;
     bool isMain = false;
   };
-  /// Imports the nodes from `first` on and gives the outputs.
-  std::vector<Binding> importNodes(const NodeList &list, int first, Scope &scope);
+  /// Imports the nodes from the `first` in order on and gives the outputs.
+  std::vector<Binding> importNodes(const NodeList &list, size_t first, Scope &scope);
   /// A node's results, or a condition that decides their rank: then the context is in `forked`.
   void importNode(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame,
                   std::unique_ptr<NodeContext> &forked);
   void dispatch(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame, int64_t opset,
                 const std::string &domain, std::unique_ptr<NodeContext> &forked);
-  /// Imports the nodes from `next` on for both cases of the node before them.
-  std::vector<Binding> importForked(const NodeList &list, int next, Scope &scope, const NodeContext &context,
+  /// Imports the nodes from the `next` in order on for both cases of the node before them.
+  std::vector<Binding> importForked(const NodeList &list, size_t next, Scope &scope, const NodeContext &context,
                                     const NodeFork &fork);
-  std::vector<Binding> importCase(const NodeList &list, int next, Scope &scope, NodeContext context,
+  std::vector<Binding> importCase(const NodeList &list, size_t next, Scope &scope, NodeContext context,
                                   const std::function<void(NodeContext &)> &fill);
   void defineResults(NodeContext &context, Scope &scope);
   /// Calls `import`; what it throws gets the node's place.

@@ -1,4 +1,4 @@
-//===- Loop.cpp - loops under construction -------------------------------------------------===//
+//===- Loop.cpp - loops over carried tensors -----------------------------------------------===//
 //
 // See Loop.h.
 //
@@ -10,6 +10,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace tenon::importer {
+
+namespace arith = mlir::arith;
 
 llvm::SmallVector<mlir::Value> buildLoop(Builder &b, const LoopShape &loop, LoopBody importBody) {
   mlir::OpBuilder &ir = b.raw();
@@ -42,8 +44,8 @@ llvm::SmallVector<mlir::Value> buildLoop(Builder &b, const LoopShape &loop, Loop
     llvm::SmallVector<mlir::Value> state = before.addArguments(all);
     mlir::Value goesOn = state[1];
     if (loop.trips) {
-      Scalar more = b.compare(mlir::arith::CmpIPredicate::slt, state[0], *loop.trips);
-      goesOn = b.value(b.scalar<mlir::arith::AndIOp>(b.value(more), goesOn));
+      Scalar more = b.compare(arith::CmpIPredicate::slt, state[0], *loop.trips);
+      goesOn = b.value(b.scalar<arith::AndIOp>(b.value(more), goesOn));
     }
     mlir::scf::ConditionOp::create(ir, location, goesOn, state);
     before.close();

@@ -1,6 +1,6 @@
-//===- Loop.h - loops under construction ---------------------------------------------------===//
+//===- Loop.h - loops over carried tensors -------------------------------------------------===//
 //
-// Loops over tensors, for operators that have a body and for those that are iterations themselves.
+// What Loop, Scan and recurrent compositions become: an scf.while whose carried tensors keep their rank.
 //
 //===---------------------------------------------------------------------------------------===//
 

@@ -6,6 +6,7 @@
 
 #include "compiler/Import/Elements.h"
 #include "compiler/Import/Graph.h"
+#include "compiler/Import/Node.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -40,6 +41,8 @@ Frame mainFrame(const std::shared_ptr<const onnx::ModelProto> &model) {
     if (!isNew && entry->second != import.version())
       fail("domain '" + domain + "' is imported with two versions");
   }
+  // ONNX Runtime knows its domain without being told.
+  frame.opsets.try_emplace(runtimeDomain.str(), 1);
   // Models of the first two IR versions may leave it out.
   if (model->ir_version() < 3)
     frame.opsets.try_emplace("", 1);

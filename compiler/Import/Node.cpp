@@ -163,6 +163,16 @@ std::optional<IntVector> NodeContext::axesOf(llvm::StringRef attributeName, int6
   return const_cast<NodeContext *>(this)->constants(inputIndex, "axes");
 }
 
+void NodeContext::expectSignature(int64_t low, int64_t high, llvm::ArrayRef<llvm::StringRef> names) const {
+  if (inputCount() < low || inputCount() > high)
+    fail("the node has " + std::to_string(inputCount()) + " inputs, expected " + std::to_string(low) +
+         (low == high ? "" : " to " + std::to_string(high)));
+  for (const onnx::AttributeProto &attribute : node.attribute())
+    if (!llvm::is_contained(names, attribute.name()))
+      fail("attribute '" + attribute.name() + "' is unknown" +
+           (names.empty() ? "" : ", expected one of " + llvm::join(names, ", ")));
+}
+
 mlir::Type NodeContext::elementType(int64_t dataType) const {
   mlir::Type type = elementTypeOf(b.context(), static_cast<int32_t>(dataType));
   if (!type || dataType != static_cast<int32_t>(dataType))

@@ -88,6 +88,9 @@ public:
   /// The axes of an attribute or, from some version on, of an input; none if there are neither.
   std::optional<IntVector> axesOf(llvm::StringRef attributeName, int64_t inputIndex) const;
 
+  /// Of an operator without a schema: fails unless the inputs are `low` to `high` and the attributes among `names`.
+  void expectSignature(int64_t low, int64_t high, llvm::ArrayRef<llvm::StringRef> names = {}) const;
+
   //===--- Outputs ----------------------------------------------------------------------------------------===//
 
   int64_t outputCount() const { return static_cast<int64_t>(outputs.size()); }
@@ -128,6 +131,12 @@ private:
 
 /// Imports one node: reads it from the context and sets its results. Throws ImportError.
 using Importer = std::function<void(NodeContext &)>;
+
+/// The domain of ONNX Runtime's operators.
+inline constexpr llvm::StringLiteral runtimeDomain = "com.microsoft";
+/// Where importers stand for operators that ONNX Runtime has in ONNX's domain and ONNX has not, or only in later
+/// versions.
+inline constexpr llvm::StringLiteral runtimeExtensions = "ONNX Runtime";
 
 /// The importer of an operator, or null. `domain` is normal.
 const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType);

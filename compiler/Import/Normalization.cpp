@@ -4,6 +4,8 @@
 //
 //===---------------------------------------------------------------------------------------===//
 
+#include "compiler/Import/Normalization.h"
+
 #include "compiler/Import/Registry.h"
 
 namespace tenon::importer {
@@ -70,18 +72,6 @@ void importBatchNormalization(NodeContext &c) {
 // Statistics over axes of one item
 //===----------------------------------------------------------------------===//
 
-struct Normalized {
-  mlir::Value value, mean, inverseDeviation;
-};
-
-/// (x - mean) / sqrt(variance + epsilon) over `axes`.
-Normalized normalize(Builder &b, mlir::Value x, llvm::ArrayRef<int64_t> axes, double epsilon) {
-  mlir::Value mean = b.mean(x, axes), centered = sub(b, x, mean);
-  mlir::Value variance = b.mean(mul(b, centered, centered), axes);
-  mlir::Value inverse = div(b, b.constant(1, elementOf(x)), sqrt(b, addNumber(b, variance, epsilon)));
-  return {mul(b, centered, inverse), mean, inverse};
-}
-
 /// The type statistics are computed in.
 mlir::Type stashType(NodeContext &c, mlir::Type type, int64_t absent) {
   mlir::Type stash = c.elementType(c.integer("stash_type", absent));
@@ -109,6 +99,24 @@ void importRMSNormalization(NodeContext &c) {
   mlir::Value root = sqrt(b, addNumber(b, b.mean(mul(b, wide, wide), axes), c.number("epsilon", 1e-5f)));
   mlir::Value scale = c.input(1), normal = b.cast(div(b, wide, root), type);
   c.result(b.cast(mul(b, b.cast(normal, elementOf(scale)), scale), elementOf(scale)));
+}
+
+/// ONNX Runtime has it before ONNX's version 17.
+void importRuntimeLayerNormalization(NodeContext &c) {
+  c.expectSignature(2, 3, {"axis", "epsilon", "stash_type"});
+  importLayerNormalization(c);
+}
+
+/// ONNX Runtime's name and form of RMSNormalization: the scale has the input's type, and there are statistics.
+void importSimplifiedLayerNormalization(NodeContext &c) {
+  c.expectSignature(2, 2, {"axis", "epsilon", "stash_type"});
+  Builder &b = c.b;
+  mlir::Value x = c.inputOfRank(0, 1);
+  mlir::Type type = elementOf(c.input(1)), stash = stashType(c, elementOf(x), onnx::TensorProto::FLOAT);
+  IntVector axes = axesFrom(c.axis(c.integer("axis", -1), rankOf(x)), rankOf(x));
+  Normalized normal = normalizeByRoot(b, b.cast(x, stash), axes, c.number("epsilon", 1e-5f));
+  c.result(0, b.cast(mul(b, normal.value, b.cast(c.input(1), stash)), type));
+  c.result(1, normal.inverseDeviation);
 }
 
 void importInstanceNormalization(NodeContext &c) {
@@ -185,6 +193,19 @@ void importLpNormalization(NodeContext &c) {
 
 } // namespace
 
+Normalized normalize(Builder &b, mlir::Value x, llvm::ArrayRef<int64_t> axes, double epsilon) {
+  mlir::Value mean = b.mean(x, axes), centered = sub(b, x, mean);
+  mlir::Value variance = b.mean(mul(b, centered, centered), axes);
+  mlir::Value inverse = div(b, b.constant(1, elementOf(x)), sqrt(b, addNumber(b, variance, epsilon)));
+  return {mul(b, centered, inverse), mean, inverse};
+}
+
+Normalized normalizeByRoot(Builder &b, mlir::Value x, llvm::ArrayRef<int64_t> axes, double epsilon) {
+  mlir::Value squares = b.mean(mul(b, x, x), axes);
+  mlir::Value inverse = div(b, b.constant(1, elementOf(x)), sqrt(b, addNumber(b, squares, epsilon)));
+  return {mul(b, x, inverse), mlir::Value(), inverse};
+}
+
 void addNormalizations(ImporterTable &table) {
   table.add("BatchNormalization", importBatchNormalization);
   table.add("GroupNormalization", importGroupNormalization);
@@ -193,6 +214,8 @@ void addNormalizations(ImporterTable &table) {
   table.add("LayerNormalization", importLayerNormalization);
   table.add("LpNormalization", importLpNormalization);
   table.add("RMSNormalization", importRMSNormalization);
+  table.add(runtimeExtensions, "LayerNormalization", importRuntimeLayerNormalization);
+  table.add(runtimeExtensions, "SimplifiedLayerNormalization", importSimplifiedLayerNormalization);
 }
 
 } // namespace tenon::importer

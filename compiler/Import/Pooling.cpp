@@ -35,33 +35,25 @@ double lowest(mlir::Type type) {
 
 void importMaxPool(NodeContext &c) {
   mlir::Value input = c.inputOfRank(0, 3, 5);
-  WindowAttributes window = poolWindow(c, input);
   if (c.wants(1)) {
+    WindowAttributes window = poolWindow(c, input);
     if (!window.dynamicLow.empty())
       fail("indices of a pool whose pads are known only at run time are not supported", "pin the input's dimensions");
     c.result(1, c.b.make<nn::PoolArgmaxOp>(input, window.kernel, window.strides, window.pads(), window.dilations,
                                            c.integer("ceil_mode", 0) != 0, /*channels_last=*/false,
                                            c.integer("storage_order", 0) != 0));
   }
-  input = window.padDynamically(c.b, input, lowest(elementOf(input)));
-  c.result(pool(c, nn::PoolKind::max, input, window));
+  c.result(maxPool(c, input));
 }
 
-void importAveragePool(NodeContext &c) {
+void importAveragePool(NodeContext &c) { c.result(averagePool(c, c.inputOfRank(0, 3, 5))); }
+
+/// On 8 bits with the channels last, which is how ONNX Runtime runs quantized models.
+void importNhwcMaxPool(NodeContext &c) {
+  c.expectSignature(1, 1, {"auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "storage_order", "strides"});
   mlir::Value input = c.inputOfRank(0, 3, 5);
-  WindowAttributes window = poolWindow(c, input);
-  bool includePad = c.integer("count_include_pad", 0) != 0;
-  if (window.dynamicLow.empty())
-    return c.result(pool(c, includePad ? nn::PoolKind::average_include_pad : nn::PoolKind::average, input, window));
-  mlir::Value padded = window.padDynamically(c.b, input, 0);
-  if (includePad)
-    return c.result(pool(c, nn::PoolKind::average, padded, window));
-  // The number of positions inside is the same sum over ones.
-  ScalarVector sizes = c.b.extents(input);
-  sizes[0] = sizes[1] = c.b.index(1);
-  mlir::Value ones = c.b.broadcast(c.b.constant(1, elementOf(input)), sizes);
-  mlir::Value counts = pool(c, nn::PoolKind::sum, window.padDynamically(c.b, ones, 0), window);
-  c.result(c.b.make<nn::DivOp>(pool(c, nn::PoolKind::sum, padded, window), counts));
+  mlir::Value result = maxPool(c, c.b.transpose(input, channelsFirstOrder(rankOf(input))));
+  c.result(c.b.transpose(result, channelsLastOrder(rankOf(result))));
 }
 
 /// |x|^p
@@ -201,6 +193,28 @@ void importCol2Im(NodeContext &c) {
 
 } // namespace
 
+mlir::Value maxPool(NodeContext &c, mlir::Value input) {
+  WindowAttributes window = poolWindow(c, input);
+  input = window.padDynamically(c.b, input, lowest(elementOf(input)));
+  return pool(c, nn::PoolKind::max, input, window);
+}
+
+mlir::Value averagePool(NodeContext &c, mlir::Value input) {
+  WindowAttributes window = poolWindow(c, input);
+  bool includePad = c.integer("count_include_pad", 0) != 0;
+  if (window.dynamicLow.empty())
+    return pool(c, includePad ? nn::PoolKind::average_include_pad : nn::PoolKind::average, input, window);
+  mlir::Value padded = window.padDynamically(c.b, input, 0);
+  if (includePad)
+    return pool(c, nn::PoolKind::average, padded, window);
+  // The number of positions inside is the same sum over ones.
+  ScalarVector sizes = c.b.extents(input);
+  sizes[0] = sizes[1] = c.b.index(1);
+  mlir::Value ones = c.b.broadcast(c.b.constant(1, elementOf(input)), sizes);
+  mlir::Value counts = pool(c, nn::PoolKind::sum, window.padDynamically(c.b, ones, 0), window);
+  return c.b.make<nn::DivOp>(pool(c, nn::PoolKind::sum, padded, window), counts);
+}
+
 void addPooling(ImporterTable &table) {
   table.add("AveragePool", importAveragePool);
   table.add("Col2Im", importCol2Im);
@@ -210,6 +224,7 @@ void addPooling(ImporterTable &table) {
   table.add("LpPool", importLpPool);
   table.add("MaxPool", importMaxPool);
   table.add("MaxUnpool", importMaxUnpool);
+  table.add(runtimeDomain, "NhwcMaxPool", importNhwcMaxPool);
 }
 
 } // namespace tenon::importer

@@ -5,6 +5,8 @@
 //
 //===---------------------------------------------------------------------------------------===//
 
+#include "compiler/Import/Quantization.h"
+
 #include "compiler/Import/Registry.h"
 #include "compiler/Import/Window.h"
 
@@ -38,21 +40,6 @@ mlir::Value spreadParameter(NodeContext &c, mlir::Value parameter, mlir::Value x
   return b.sliceDimension(spread, axis, b.index(0), b.extent(x, axis));
 }
 
-/// Rounds `x`, adds the zero point and saturates to `type`. All in f32, which holds every value of 16 bits.
-mlir::Value quantized(Builder &b, mlir::Value x, mlir::Value zeroPoint, mlir::Type type) {
-  mlir::Type wide = b.raw().getF32Type();
-  unsigned width = type.getIntOrFloatBitWidth();
-  if (!llvm::isa<mlir::IntegerType>(type) || width > 16)
-    fail("the quantized type must be an integer of 8 or 16 bits");
-  x = b.make<nn::RoundOp>(b.cast(x, wide));
-  if (zeroPoint)
-    x = b.make<nn::AddOp>(x, b.cast(zeroPoint, wide));
-  double low = type.isUnsignedInteger() ? 0 : -std::ldexp(1.0, width - 1);
-  double high = std::ldexp(1.0, type.isUnsignedInteger() ? width : width - 1) - 1;
-  x = b.make<nn::MinOp>(b.make<nn::MaxOp>(x, b.constant(low, wide)), b.constant(high, wide));
-  return b.cast(x, type);
-}
-
 void importQuantizeLinear(NodeContext &c) {
   Builder &b = c.b;
   mlir::Value x = c.input(0);
@@ -70,13 +57,6 @@ void importQuantizeLinear(NodeContext &c) {
     precision = c.elementType(requested);
   mlir::Value ratio = b.make<nn::DivOp>(b.cast(x, precision), b.cast(scale, precision));
   c.result(quantized(b, ratio, zeroPoint, type));
-}
-
-/// x - zeroPoint as i32.
-mlir::Value centered(Builder &b, mlir::Value x, mlir::Value zeroPoint) {
-  mlir::Type wide = b.raw().getI32Type();
-  x = b.cast(x, wide);
-  return zeroPoint ? b.make<nn::SubOp>(x, b.cast(zeroPoint, wide)) : x;
 }
 
 void importDequantizeLinear(NodeContext &c) {
@@ -98,13 +78,6 @@ void importDequantizeLinear(NodeContext &c) {
 //===----------------------------------------------------------------------===//
 // Products
 //===----------------------------------------------------------------------===//
-
-/// A zero point of a matrix: one value, or one per row (`rows`) or column.
-mlir::Value matrixParameter(Builder &b, mlir::Value parameter, mlir::Value matrix, bool rows) {
-  if (rankOf(parameter) != 1 || typeOf(parameter).getDimSize(0) == 1)
-    return rankOf(parameter) == 1 ? b.reshape(parameter, {}) : parameter;
-  return rows && rankOf(matrix) > 1 ? b.alignAt(parameter, 0, 2) : parameter;
-}
 
 mlir::Value integerProduct(NodeContext &c, int64_t lhsIndex, int64_t lhsZero, int64_t rhsIndex, int64_t rhsZero) {
   Builder &b = c.b;
@@ -131,10 +104,10 @@ void importQLinearMatMul(NodeContext &c) {
 }
 
 /// The convolution of zero-centered integers; a zero point of the filter may be one per filter.
-mlir::Value integerConvolution(NodeContext &c, int64_t inputIndex, int64_t inputZero, int64_t filterIndex,
+mlir::Value integerConvolution(NodeContext &c, mlir::Value input, int64_t inputZero, int64_t filterIndex,
                                int64_t filterZero) {
   Builder &b = c.b;
-  mlir::Value input = c.inputOfRank(inputIndex, 3, 5), filter = c.inputOfRank(filterIndex, 3, 5);
+  mlir::Value filter = c.inputOfRank(filterIndex, 3, 5);
   if (rankOf(input) != rankOf(filter))
     fail("the input has rank " + std::to_string(rankOf(input)) + ", but the filter has rank " +
          std::to_string(rankOf(filter)));
@@ -152,12 +125,17 @@ mlir::Value integerConvolution(NodeContext &c, int64_t inputIndex, int64_t input
                             /*channels_last=*/false, nn::PackingAttr());
 }
 
-void importConvInteger(NodeContext &c) { c.result(integerConvolution(c, 0, 2, 1, 3)); }
+void importConvInteger(NodeContext &c) { c.result(integerConvolution(c, c.inputOfRank(0, 3, 5), 2, 1, 3)); }
 
 void importQLinearConv(NodeContext &c) {
   Builder &b = c.b;
   mlir::Type real = b.raw().getF32Type();
-  mlir::Value sum = integerConvolution(c, 0, 2, 3, 5);
+  mlir::Value input = c.inputOfRank(0, 3, 5);
+  // An attribute that ONNX Runtime's operator has.
+  bool channelsLast = c.integer("channels_last", 0) != 0;
+  if (channelsLast)
+    input = b.transpose(input, channelsFirstOrder(rankOf(input)));
+  mlir::Value sum = integerConvolution(c, input, 2, 3, 5);
   int64_t rank = rankOf(sum);
   if (c.hasInput(8))
     sum = b.make<nn::AddOp>(sum, b.alignAt(c.inputOfRank(8, 1, 1), 1, rank));
@@ -168,10 +146,75 @@ void importQLinearConv(NodeContext &c) {
   mlir::Value scale = b.make<nn::MulOp>(perChannel(c.input(1)), perChannel(c.input(4)));
   mlir::Value factor = b.make<nn::DivOp>(scale, perChannel(c.input(6)));
   mlir::Value scaledSum = b.make<nn::MulOp>(b.cast(sum, real), factor);
-  c.result(quantized(b, scaledSum, perChannel(c.input(7)), elementOf(c.input(7))));
+  mlir::Value result = quantized(b, scaledSum, perChannel(c.input(7)), elementOf(c.input(7)));
+  c.result(channelsLast ? b.transpose(result, channelsLastOrder(rank)) : result);
+}
+
+void importRuntimeQLinearConv(NodeContext &c) {
+  c.expectSignature(8, 9, {"auto_pad", "channels_last", "dilations", "group", "kernel_shape", "pads", "strides"});
+  importQLinearConv(c);
+}
+
+/// ONNX Runtime's own, which had 16 bits before ONNX's did.
+void importRuntimeQuantizeLinear(NodeContext &c) {
+  c.expectSignature(2, 3, {"axis"});
+  importQuantizeLinear(c);
+}
+
+void importRuntimeDequantizeLinear(NodeContext &c) {
+  c.expectSignature(2, 3, {"axis"});
+  importDequantizeLinear(c);
 }
 
 } // namespace
+
+/// Saturates whole numbers to `type`.
+static mlir::Value clamped(Builder &b, mlir::Value x, mlir::Type type) {
+  mlir::Type wide = b.raw().getF32Type();
+  unsigned width = type.getIntOrFloatBitWidth();
+  if (!llvm::isa<mlir::IntegerType>(type) || width > 16)
+    fail("the quantized type must be an integer of 8 or 16 bits");
+  double low = type.isUnsignedInteger() ? 0 : -std::ldexp(1.0, width - 1);
+  double high = std::ldexp(1.0, type.isUnsignedInteger() ? width : width - 1) - 1;
+  x = b.make<nn::MinOp>(b.make<nn::MaxOp>(x, b.constant(low, wide)), b.constant(high, wide));
+  return b.cast(x, type);
+}
+
+mlir::Value saturated(Builder &b, mlir::Value x, mlir::Type type) { return clamped(b, b.make<nn::RoundOp>(x), type); }
+
+// All in f32, which holds every value of 16 bits.
+mlir::Value quantized(Builder &b, mlir::Value x, mlir::Value zeroPoint, mlir::Type type) {
+  mlir::Type wide = b.raw().getF32Type();
+  x = b.make<nn::RoundOp>(b.cast(x, wide));
+  if (zeroPoint)
+    x = b.make<nn::AddOp>(x, b.cast(zeroPoint, wide));
+  return clamped(b, x, type);
+}
+
+mlir::Value centered(Builder &b, mlir::Value x, mlir::Value zeroPoint) {
+  mlir::Type wide = b.raw().getI32Type();
+  x = b.cast(x, wide);
+  return zeroPoint ? b.make<nn::SubOp>(x, b.cast(zeroPoint, wide)) : x;
+}
+
+mlir::Value matrixParameter(Builder &b, mlir::Value parameter, mlir::Value matrix, bool rows) {
+  if (rankOf(parameter) != 1 || typeOf(parameter).getDimSize(0) == 1)
+    return rankOf(parameter) == 1 ? b.reshape(parameter, {}) : parameter;
+  return rows && rankOf(matrix) > 1 ? b.alignAt(parameter, 0, 2) : parameter;
+}
+
+DynamicallyQuantized quantizeDynamically(Builder &b, mlir::Value x) {
+  mlir::Type wide = b.raw().getF32Type(), narrow = b.raw().getIntegerType(8, false);
+  IntVector axes = llvm::to_vector(llvm::seq<int64_t>(0, rankOf(x)));
+  mlir::Value zero = b.constant(0, wide), one = b.constant(1, wide), steps = b.constant(255, wide);
+  mlir::Value low = b.make<nn::MinOp>(b.reduce(nn::ReduceKind::min, x, axes, /*keepDims=*/false), zero);
+  mlir::Value high = b.make<nn::MaxOp>(b.reduce(nn::ReduceKind::max, x, axes, /*keepDims=*/false), zero);
+  mlir::Value range = b.make<nn::SubOp>(high, low);
+  mlir::Value isEmpty = b.make<nn::CompareOp>(nn::ComparePredicate::eq, range, zero);
+  mlir::Value scale = b.make<nn::SelectOp>(isEmpty, one, b.make<nn::DivOp>(range, steps));
+  mlir::Value zeroPoint = saturated(b, b.make<nn::DivOp>(b.make<nn::NegOp>(low), scale), narrow);
+  return {quantized(b, b.make<nn::DivOp>(x, scale), zeroPoint, narrow), scale, zeroPoint};
+}
 
 void addQuantization(ImporterTable &table) {
   table.add("ConvInteger", importConvInteger);
@@ -180,6 +223,9 @@ void addQuantization(ImporterTable &table) {
   table.add("QLinearConv", importQLinearConv);
   table.add("QLinearMatMul", importQLinearMatMul);
   table.add("QuantizeLinear", importQuantizeLinear);
+  table.add(runtimeDomain, "DequantizeLinear", importRuntimeDequantizeLinear);
+  table.add(runtimeDomain, "QLinearConv", importRuntimeQLinearConv);
+  table.add(runtimeDomain, "QuantizeLinear", importRuntimeQuantizeLinear);
 }
 
 } // namespace tenon::importer

@@ -5,6 +5,8 @@
 //
 //===---------------------------------------------------------------------------------------===//
 
+#include "compiler/Import/Recurrent.h"
+
 #include "compiler/Import/Registry.h"
 
 namespace tenon::importer {
@@ -32,55 +34,6 @@ constexpr ActivationDefault activationTable[] = {
     {"softsign", nn::Activation::softsign, false, false, 0, 0},
     {"softplus", nn::Activation::softplus, false, false, 0, 0},
 };
-
-struct Activations {
-  llvm::SmallVector<int32_t> kinds;
-  llvm::SmallVector<float> alpha, beta;
-};
-
-/// Reads `count` activations; alphas and betas are given for those that take them, in order.
-Activations readActivations(NodeContext &c, llvm::ArrayRef<const char *> absent, int64_t directions) {
-  std::vector<std::string> names = c.strings("activations");
-  if (names.empty())
-    for (int64_t d = 0; d < directions; ++d)
-      names.insert(names.end(), absent.begin(), absent.end());
-  if (names.size() != absent.size() * directions)
-    fail("attribute 'activations' has " + std::to_string(names.size()) + " entries, expected " +
-         std::to_string(absent.size() * directions));
-  auto alphas = c.numbers("activation_alpha"), betas = c.numbers("activation_beta");
-  size_t nextAlpha = 0, nextBeta = 0;
-  Activations result;
-  for (const std::string &name : names) {
-    const auto *entry = llvm::find_if(activationTable, [&](const ActivationDefault &row) {
-      return llvm::StringRef(name).equals_insensitive(row.name);
-    });
-    if (entry == std::end(activationTable))
-      fail("activation '" + name + "' is unknown");
-    result.kinds.push_back(static_cast<int32_t>(entry->kind));
-    result.alpha.push_back(entry->takesAlpha && nextAlpha < alphas.size() ? alphas[nextAlpha++] : entry->alpha);
-    result.beta.push_back(entry->takesBeta && nextBeta < betas.size() ? betas[nextBeta++] : entry->beta);
-  }
-  return result;
-}
-
-nn::Direction readDirection(NodeContext &c) {
-  std::string direction = c.string("direction", "forward");
-  // GRU of opset 1 spells its default so.
-  if (direction == "forward" || direction == "foward")
-    return nn::Direction::forward;
-  if (direction == "reverse")
-    return nn::Direction::reverse;
-  if (direction == "bidirectional")
-    return nn::Direction::bidirectional;
-  fail("attribute 'direction' is '" + direction + "', expected forward, reverse or bidirectional");
-}
-
-void expectExtent(mlir::Value tensor, int64_t dimension, int64_t expected, const char *what) {
-  int64_t extent = typeOf(tensor).getDimSize(dimension);
-  if (extent != expected)
-    fail(llvm::Twine(what) + " has extent " + (mlir::ShapedType::isDynamic(extent) ? "?" : llvm::Twine(extent)) +
-         " in dimension " + llvm::Twine(dimension) + ", expected " + llvm::Twine(expected));
-}
 
 /// What the recurrent operators have in common: X, W, R, B, sequence_lens, initial_h and the attributes about
 /// directions and layout. `gates` is the number of H wide vectors for each step.
@@ -206,6 +159,49 @@ void importRNN(NodeContext &c) {
 }
 
 } // namespace
+
+Activations readActivations(NodeContext &c, llvm::ArrayRef<const char *> absent, int64_t directions) {
+  std::vector<std::string> names = c.strings("activations");
+  if (names.empty())
+    for (int64_t d = 0; d < directions; ++d)
+      names.insert(names.end(), absent.begin(), absent.end());
+  if (names.size() != absent.size() * directions)
+    fail("attribute 'activations' has " + std::to_string(names.size()) + " entries, expected " +
+         std::to_string(absent.size() * directions));
+  auto alphas = c.numbers("activation_alpha"), betas = c.numbers("activation_beta");
+  size_t nextAlpha = 0, nextBeta = 0;
+  Activations result;
+  for (const std::string &name : names) {
+    const auto *entry = llvm::find_if(activationTable, [&](const ActivationDefault &row) {
+      return llvm::StringRef(name).equals_insensitive(row.name);
+    });
+    if (entry == std::end(activationTable))
+      fail("activation '" + name + "' is unknown");
+    result.kinds.push_back(static_cast<int32_t>(entry->kind));
+    result.alpha.push_back(entry->takesAlpha && nextAlpha < alphas.size() ? alphas[nextAlpha++] : entry->alpha);
+    result.beta.push_back(entry->takesBeta && nextBeta < betas.size() ? betas[nextBeta++] : entry->beta);
+  }
+  return result;
+}
+
+nn::Direction readDirection(NodeContext &c) {
+  std::string direction = c.string("direction", "forward");
+  // GRU of opset 1 spells its default so.
+  if (direction == "forward" || direction == "foward")
+    return nn::Direction::forward;
+  if (direction == "reverse")
+    return nn::Direction::reverse;
+  if (direction == "bidirectional")
+    return nn::Direction::bidirectional;
+  fail("attribute 'direction' is '" + direction + "', expected forward, reverse or bidirectional");
+}
+
+void expectExtent(mlir::Value tensor, int64_t dimension, int64_t expected, const char *what) {
+  int64_t extent = typeOf(tensor).getDimSize(dimension);
+  if (extent != expected)
+    fail(llvm::Twine(what) + " has extent " + (mlir::ShapedType::isDynamic(extent) ? "?" : llvm::Twine(extent)) +
+         " in dimension " + llvm::Twine(dimension) + ", expected " + llvm::Twine(expected));
+}
 
 void addRecurrent(ImporterTable &table) {
   table.add("LSTM", importLSTM);

@@ -147,15 +147,8 @@ IntVector softmaxAxes(NodeContext &c, mlir::Value input) {
 }
 
 void importSoftmax(NodeContext &c) {
-  Builder &b = c.b;
   mlir::Value x = widenedHalf(c, c.input(0));
-  IntVector axes = softmaxAxes(c, x);
-  mlir::Value shifted = b.make<nn::SubOp>(x, b.reduce(nn::ReduceKind::max, x, axes, true));
-  mlir::Value power = b.make<nn::ExpOp>(shifted);
-  // One division per row: the sum is 1 at least, so its reciprocal is a normal number, one rounding off.
-  mlir::Value sum = b.reduce(nn::ReduceKind::sum, power, axes, true);
-  mlir::Value reciprocal = b.make<nn::DivOp>(b.constant(1, elementOf(sum)), sum);
-  narrowedResult(c, b.make<nn::MulOp>(power, reciprocal));
+  narrowedResult(c, softmax(c.b, x, softmaxAxes(c, x)));
 }
 
 void importLogSoftmax(NodeContext &c) {
@@ -216,6 +209,15 @@ template <nn::ReduceKind kind> void importCumulative(NodeContext &c) {
 }
 
 } // namespace
+
+mlir::Value softmax(Builder &b, mlir::Value x, llvm::ArrayRef<int64_t> axes) {
+  mlir::Value shifted = b.make<nn::SubOp>(x, b.reduce(nn::ReduceKind::max, x, axes, true));
+  mlir::Value power = b.make<nn::ExpOp>(shifted);
+  // One division per row: the sum is 1 at least, so its reciprocal is a normal number, one rounding off.
+  mlir::Value sum = b.reduce(nn::ReduceKind::sum, power, axes, true);
+  mlir::Value reciprocal = b.make<nn::DivOp>(b.constant(1, elementOf(sum)), sum);
+  return b.make<nn::MulOp>(power, reciprocal);
+}
 
 void addReductions(ImporterTable &table) {
   table.add("ArgMax", importArgReduce<nn::ReduceKind::max>);

@@ -35,6 +35,13 @@ const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType) {
     addLearned(made);
     addOptimizers(made);
     addLinearAlgebra(made);
+    addMicrosoftActivations(made);
+    addMicrosoftAttention(made);
+    addMicrosoftContractions(made);
+    addMicrosoftGroupQuery(made);
+    addMicrosoftNormalizations(made);
+    addMicrosoftQuantization(made);
+    addMicrosoftRecurrent(made);
     return made;
   }();
   return table.find(domain, opType);

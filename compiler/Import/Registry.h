@@ -52,6 +52,27 @@ void addLearned(ImporterTable &table);
 void addOptimizers(ImporterTable &table);
 void addSorting(ImporterTable &table);
 void addLinearAlgebra(ImporterTable &table);
+// Operators of ONNX Runtime.
+void addMicrosoftActivations(ImporterTable &table);
+void addMicrosoftAttention(ImporterTable &table);
+void addMicrosoftContractions(ImporterTable &table);
+void addMicrosoftGroupQuery(ImporterTable &table);
+void addMicrosoftNormalizations(ImporterTable &table);
+void addMicrosoftQuantization(ImporterTable &table);
+void addMicrosoftRecurrent(ImporterTable &table);
+
+/// exp(x) / sum of exp(x) over `axes`; a float type other than f16 and bf16.
+mlir::Value softmax(Builder &b, mlir::Value x, llvm::ArrayRef<int64_t> axes);
+
+/// Pools of an input [N, C, spatial...] with the node's attributes.
+mlir::Value maxPool(NodeContext &c, mlir::Value input);
+mlir::Value averagePool(NodeContext &c, mlir::Value input);
+
+/// The convolution of the node's first two inputs, plus the bias of the third.
+mlir::Value convolution(NodeContext &c);
+
+/// alpha * A * B + beta * C of the node's inputs, transposed as its attributes say.
+mlir::Value gemm(NodeContext &c);
 
 /// MatMul of two tensors of rank 1 or more: vectors count as one row or one column.
 mlir::Value importMatrixProduct(Builder &b, mlir::Value lhs, mlir::Value rhs);

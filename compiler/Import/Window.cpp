@@ -89,4 +89,17 @@ WindowAttributes readWindow(NodeContext &c, mlir::Value input, IntVector kernel)
   return window;
 }
 
+IntVector channelsFirstOrder(int64_t rank) {
+  IntVector order = {0, rank - 1};
+  llvm::append_range(order, llvm::seq<int64_t>(1, rank - 1));
+  return order;
+}
+
+IntVector channelsLastOrder(int64_t rank) {
+  IntVector order = {0};
+  llvm::append_range(order, llvm::seq<int64_t>(2, rank));
+  order.push_back(1);
+  return order;
+}
+
 } // namespace tenon::importer

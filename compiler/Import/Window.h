@@ -33,6 +33,10 @@ IntVector windowList(NodeContext &c, llvm::StringRef name, int64_t count, int64_
 /// Reads the attributes for an input [N, C, spatial...]; `kernel` has one positive entry per spatial dimension.
 WindowAttributes readWindow(NodeContext &c, mlir::Value input, IntVector kernel);
 
+/// Permutations between [N, C, spatial...] and [N, spatial..., C].
+IntVector channelsFirstOrder(int64_t rank);
+IntVector channelsLastOrder(int64_t rank);
+
 } // namespace tenon::importer
 
 #endif // TENON_COMPILER_IMPORT_WINDOW_H

@@ -256,8 +256,16 @@ def node_on_itself(folder):
 
 
 @case
-def wrong_order(folder):
-    return write(folder, model_of([helper.make_node("Relu", ["a"], ["y"]), helper.make_node("Abs", ["x"], ["a"])]))
+def cycle_through_a_branch(folder):
+    branches = {f"{name}_branch": helper.make_graph([helper.make_node("Neg", ["b"], [f"{name}_y"])], name, [], [value(f"{name}_y")]) for name in ("then", "else")}
+    nodes = [helper.make_node("If", ["c"], ["a"], **branches), helper.make_node("Relu", ["a"], ["b"])]
+    return write(folder, model_of(nodes, inputs=[value("c", (), TensorProto.BOOL)], outputs=[value("b")]))
+
+
+@case
+def cycle_behind_sorted_nodes(folder):
+    nodes = [helper.make_node("Relu", ["x"], ["p"]), helper.make_node("Sub", ["p", "r"], ["q"]), helper.make_node("Abs", ["q"], ["r"]), helper.make_node("Neg", ["r"], ["y"])]
+    return write(folder, model_of(nodes))
 
 
 @case
@@ -649,13 +657,13 @@ def message_nested_too_deeply(folder):
 # --- random damage -----------------------------------------------------------------------------------------------------------------
 
 
-def fuzz_cases(count=150):
+def fuzz_cases(count=150, base=convolution_model, prefix="fuzz"):
     """Models with flipped bits, cut and repeated pieces. Damage may leave a valid model, so success is allowed too."""
 
     def builder(seed):
         def build(folder):
             rng = random.Random(seed)
-            data = bytearray(convolution_model().SerializeToString())
+            data = bytearray(base().SerializeToString())
             for _ in range(rng.choice((1, 1, 2, 4, 16))):
                 at = rng.randrange(len(data))
                 kind = rng.randrange(4)
@@ -670,4 +678,4 @@ def fuzz_cases(count=150):
 
         return build
 
-    return [(f"fuzz_{seed}", builder(seed)) for seed in range(count)]
+    return [(f"{prefix}_{seed}", builder(seed)) for seed in range(count)]

@@ -10,6 +10,7 @@ import pathlib
 import subprocess
 
 import malformed
+import malformed_microsoft  # noqa: F401: adds its cases
 import malformed_operators  # noqa: F401: adds its cases
 import malformed_tensors  # noqa: F401: adds its cases
 import pytest
