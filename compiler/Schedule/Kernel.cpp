@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
+#include <numeric>
 
 using namespace mlir;
 
@@ -137,14 +138,23 @@ static double elementCycles(Operation *op) {
     return 40;
   if (isa<nn::DivOp, nn::SqrtOp>(op))
     return 4;
+  // Each place of a window is a load and an operation.
+  if (auto pool = dyn_cast<nn::PoolOp>(op))
+    return 2.0 * std::accumulate(pool.getKernel().begin(), pool.getKernel().end(), int64_t(1), std::multiplies<>());
   return 1;
 }
+
+/// What it takes to bring a byte in or out: half of what comes from the shared cache, half from a core's own.
+static constexpr double nanosecondsPerByte = 0.02;
 
 Value Kernel::workOf(Value elements) {
   double cycles = 2;
   for (Operation *op : bodyOps)
     cycles += elementCycles(op);
-  double nanosecondsPerKilo = 1000.0 * cycles / (machine.gigahertz * (reference ? 1 : machine.lanes(4)));
+  Type element = storageType(cast<RankedTensorType>(resultTensors.front().getType()).getElementType());
+  double bytes = 2.0 * element.getIntOrFloatBitWidth() / 8;
+  double nanosecondsPerKilo =
+      1000.0 * (cycles / (machine.gigahertz * (reference ? 1 : machine.lanes(4))) + bytes * nanosecondsPerByte);
   Value factor =
       arith::ConstantIndexOp::create(builder, std::max<int64_t>(1, static_cast<int64_t>(nanosecondsPerKilo)));
   Value scaled = builder.createOrFold<arith::MulIOp>(elements, factor);
