@@ -11,6 +11,11 @@
 
 namespace tenon::importer {
 
+inline mlir::Value add(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::AddOp>(lhs, rhs); }
+inline mlir::Value sub(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::SubOp>(lhs, rhs); }
+inline mlir::Value mul(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::MulOp>(lhs, rhs); }
+inline mlir::Value div(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::DivOp>(lhs, rhs); }
+
 /// Elementwise arithmetic on one element type, with numbers as constants.
 class Arithmetic {
 public:

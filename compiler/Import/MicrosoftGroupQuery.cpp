@@ -17,10 +17,6 @@ namespace {
 
 namespace arith = mlir::arith;
 
-mlir::Value add(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::AddOp>(lhs, rhs); }
-mlir::Value sub(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::SubOp>(lhs, rhs); }
-mlir::Value mul(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::MulOp>(lhs, rhs); }
-
 //===----------------------------------------------------------------------===//
 // Rotary embedding
 //===----------------------------------------------------------------------===//

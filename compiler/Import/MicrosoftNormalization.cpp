@@ -4,14 +4,13 @@
 //
 //===---------------------------------------------------------------------------------------===//
 
+#include "compiler/Import/Arithmetic.h"
 #include "compiler/Import/Normalization.h"
 #include "compiler/Import/Registry.h"
 
 namespace tenon::importer {
 
 namespace {
-
-mlir::Value add(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::AddOp>(lhs, rhs); }
 
 /// The last dimension of `x` normalized in f32, times `gamma`, plus `beta` unless that is null, as the type of `x`.
 mlir::Value scaledNormal(Builder &b, const Normalized &normal, mlir::Value gamma, mlir::Value beta, mlir::Type type) {

@@ -14,11 +14,6 @@ namespace tenon::importer {
 
 namespace {
 
-mlir::Value add(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::AddOp>(lhs, rhs); }
-mlir::Value sub(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::SubOp>(lhs, rhs); }
-mlir::Value mul(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::MulOp>(lhs, rhs); }
-mlir::Value div(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::DivOp>(lhs, rhs); }
-
 /// A quantized tensor in the node's inputs. Scale and zero point (null: 0) have rank 0 and are in f32.
 struct QuantizedInput {
   mlir::Value values, scale, zeroPoint;

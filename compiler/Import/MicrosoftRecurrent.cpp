@@ -17,9 +17,6 @@ namespace tenon::importer {
 
 namespace {
 
-mlir::Value add(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::AddOp>(lhs, rhs); }
-mlir::Value mul(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::MulOp>(lhs, rhs); }
-
 mlir::Value less(Builder &b, mlir::Value lhs, mlir::Value rhs) {
   return b.make<nn::CompareOp>(nn::ComparePredicate::lt, lhs, rhs);
 }

@@ -6,16 +6,13 @@
 
 #include "compiler/Import/Normalization.h"
 
+#include "compiler/Import/Arithmetic.h"
 #include "compiler/Import/Registry.h"
 
 namespace tenon::importer {
 
 namespace {
 
-mlir::Value add(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::AddOp>(lhs, rhs); }
-mlir::Value sub(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::SubOp>(lhs, rhs); }
-mlir::Value mul(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::MulOp>(lhs, rhs); }
-mlir::Value div(Builder &b, mlir::Value lhs, mlir::Value rhs) { return b.make<nn::DivOp>(lhs, rhs); }
 mlir::Value sqrt(Builder &b, mlir::Value x) { return b.make<nn::SqrtOp>(x); }
 mlir::Value addNumber(Builder &b, mlir::Value x, double number) { return add(b, x, b.constant(number, elementOf(x))); }
 

@@ -382,7 +382,6 @@ void Schedule::cells(const Place &place, int64_t stage, Value firstUnit, Value u
 
 /// One block of units, once the state is in scratch.
 void Schedule::stage(const Place &place, int64_t stage, Value firstUnit, Value units) {
-  OpBuilder::InsertionGuard guard(b);
   auto forItems = [&](int64_t items) { multiply(place, stage, items, firstUnit, units); };
   // A group is full, or holds what is left over.
   SmallVector<int64_t> sizes;

@@ -6,11 +6,10 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "tools/tenon/FmaPeak.h"
+#include "tools/tenon/SumOverThreads.h"
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <thread>
-#include <vector>
 #if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
@@ -129,17 +128,7 @@ double measureOneThread(const Kernel &kernel) {
 
 double measureFmaPeak(unsigned threads) {
   Kernel kernel = widestKernel();
-  std::vector<double> rates(std::max(threads, 1u));
-  std::vector<std::thread> others;
-  for (size_t i = 1; i < rates.size(); ++i)
-    others.emplace_back([&, i] { rates[i] = measureOneThread(kernel); });
-  rates[0] = measureOneThread(kernel);
-  double sum = 0;
-  for (std::thread &other : others)
-    other.join();
-  for (double rate : rates)
-    sum += rate;
-  return sum;
+  return sumOverThreads(threads, [&] { return measureOneThread(kernel); });
 }
 
 } // namespace tenon::cli

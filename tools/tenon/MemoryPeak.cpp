@@ -1,11 +1,11 @@
 //===- MemoryPeak.cpp - what this machine's memory gives -----------------------------------===//
 
 #include "tools/tenon/MemoryPeak.h"
+#include "tools/tenon/SumOverThreads.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -50,18 +50,8 @@ double measureOneThread(size_t count) {
 } // namespace
 
 double measureMemoryPeak(unsigned threads) {
-  std::vector<double> rates(std::max(threads, 1u));
-  size_t count = wordsToRead() / rates.size();
-  std::vector<std::thread> others;
-  for (size_t i = 1; i < rates.size(); ++i)
-    others.emplace_back([&, i] { rates[i] = measureOneThread(count); });
-  rates[0] = measureOneThread(count);
-  double sum = 0;
-  for (std::thread &other : others)
-    other.join();
-  for (double rate : rates)
-    sum += rate;
-  return sum;
+  size_t count = wordsToRead() / std::max(threads, 1u);
+  return sumOverThreads(threads, [&] { return measureOneThread(count); });
 }
 
 } // namespace tenon::cli
