@@ -176,6 +176,8 @@ LogicalResult MainEmitter::emitOp(Operation *op) {
     return emitView(op);
   if (auto failure = dyn_cast<nn::FailOp>(op))
     return emitFail(failure);
+  if (auto requirement = dyn_cast<nn::RequireOp>(op))
+    return emitRequire(requirement);
   if (isa<nn::OutputRankOp>(op))
     return success();
   if (auto extract = dyn_cast<tensor::ExtractOp>(op))
@@ -195,6 +197,25 @@ LogicalResult MainEmitter::emitFail(nn::FailOp op) {
   Value zero = ir.i64(loc, 0);
   returnIf(loc, arith::ConstantIntOp::create(builder, loc, 1, 1),
            [&] { return fail(loc, TENON_INVALID_ARGUMENT, op.getMessage(), zero, zero); });
+  return success();
+}
+
+/// In the plan, if it knows the condition.
+LogicalResult MainEmitter::emitRequire(nn::RequireOp op) {
+  Location loc = op.getLoc();
+  std::string message = nodeMessage(loc, op.getMessage());
+  auto isKnown = [&](Value value) { return planValues.contains(value); };
+  if (!isConditional(op) && llvm::all_of(op->getOperands(), isKnown)) {
+    plan.checkCondition(op, message);
+    return success();
+  }
+  auto shown = [&](size_t number) {
+    return number < op.getValues().size() ? extent(loc, op.getValues()[number]) : ir.i64(loc, 0);
+  };
+  Value a = shown(0), b = shown(1);
+  Value yes = arith::ConstantIntOp::create(builder, loc, 1, 1);
+  Value bad = arith::XOrIOp::create(builder, loc, lookup(op.getCondition()), yes);
+  returnIf(loc, bad, [&] { return fail(loc, TENON_INVALID_ARGUMENT, message, a, b); });
   return success();
 }
 

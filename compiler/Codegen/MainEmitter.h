@@ -61,6 +61,7 @@ private:
   mlir::Value extent(mlir::Location loc, mlir::OpFoldResult value); ///< as i64
   mlir::Value product(mlir::Location loc, llvm::ArrayRef<mlir::OpFoldResult> dims);
   llvm::LogicalResult emitFail(nn::FailOp op);
+  llvm::LogicalResult emitRequire(nn::RequireOp op);
   /// The rank of an output in this run, an index; null where its tensor has it.
   mlir::Value rankOf(unsigned output);
   mlir::Value fail(mlir::Location loc, int32_t status, llvm::StringRef message, mlir::Value a, mlir::Value b);

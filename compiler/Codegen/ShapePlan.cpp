@@ -179,6 +179,19 @@ void ShapePlan::checkExtent(Location loc, Value extent, StringRef message) {
   checks.push_back({bad, message.str(), value, zero});
 }
 
+void ShapePlan::checkCondition(nn::RequireOp op, StringRef message) {
+  if (!checkedConditions.insert(op.getCondition()).second)
+    return;
+  Location loc = op.getLoc();
+  auto shown = [&](size_t number) {
+    return number < op.getValues().size() ? get(loc, OpFoldResult(op.getValues()[number])) : ir.i64(loc, 0);
+  };
+  Value a = shown(0), b = shown(1);
+  Value yes = arith::ConstantIntOp::create(builder, loc, 1, 1);
+  Value bad = arith::XOrIOp::create(builder, loc, get(op.getCondition()), yes);
+  checks.push_back({bad, message.str(), a, b});
+}
+
 Value ShapePlan::product(Location loc, ArrayRef<OpFoldResult> extents) {
   Value all;
   for (OpFoldResult extent : extents) {

@@ -11,6 +11,7 @@
 #include "compiler/Codegen/Abi.h"
 #include "compiler/Codegen/Checked.h"
 #include "compiler/Codegen/PlanValues.h"
+#include "dialects/nn/Nn.h"
 #include "mlir/IR/IRMapping.h"
 #include <map>
 #include <set>
@@ -41,6 +42,8 @@ public:
                   llvm::ArrayRef<mlir::Value> scalars);
   /// A shape with a negative extent is an error of the caller; `message` says it with the extent filled in.
   void checkExtent(mlir::Location loc, mlir::Value extent, llvm::StringRef message);
+  /// What `op` requires of plan values has to hold; `message` gets its values.
+  void checkCondition(nn::RequireOp op, llvm::StringRef message);
   /// Both products have to be equal; `message` gets both.
   void checkProducts(mlir::Location loc, llvm::ArrayRef<mlir::OpFoldResult> a, llvm::ArrayRef<mlir::OpFoldResult> b,
                      llvm::StringRef message);
@@ -80,7 +83,7 @@ private:
   llvm::SmallVector<mlir::Value> scratchSizes;
   llvm::DenseMap<mlir::Value, int64_t> slots;
   llvm::DenseMap<std::pair<mlir::Value, int64_t>, mlir::Value> inputExtents;
-  llvm::DenseSet<mlir::Value> checkedExtents;
+  llvm::DenseSet<mlir::Value> checkedExtents, checkedConditions;
   llvm::SmallVector<Check> checks;
   int64_t nextSlot;
 };

@@ -21,33 +21,6 @@ namespace tenon::fuse {
 
 namespace {
 
-/// Whether a scalar of @main is computed from elements of tensors, so that the shape plan cannot know it.
-bool dependsOnData(Value scalar) {
-  SmallVector<Value> stack{scalar};
-  llvm::DenseSet<Value> seen;
-  while (!stack.empty()) {
-    Value value = stack.pop_back_val();
-    if (!seen.insert(value).second)
-      continue;
-    Operation *op = value.getDefiningOp();
-    if (!op) {
-      if (!isa<func::FuncOp>(value.getParentBlock()->getParentOp()))
-        return true; // carried by a loop
-      continue;
-    }
-    if (isa<tensor::ExtractOp>(op) || op->getNumRegions() > 0)
-      return true;
-    if (auto dim = dyn_cast<tensor::DimOp>(op)) {
-      if (!isa<BlockArgument>(dim.getSource()) ||
-          dim.getSource().getParentBlock() != &dim->getParentOfType<func::FuncOp>().getBody().front())
-        return true;
-      continue;
-    }
-    llvm::append_range(stack, op->getOperands());
-  }
-  return false;
-}
-
 /// Outlines one group.
 class Outliner {
 public:

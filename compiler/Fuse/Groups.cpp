@@ -26,6 +26,32 @@ bool isSplatConstant(Value value) {
   return elements && elements.isSplat();
 }
 
+bool dependsOnData(Value scalar) {
+  SmallVector<Value> stack{scalar};
+  llvm::DenseSet<Value> seen;
+  while (!stack.empty()) {
+    Value value = stack.pop_back_val();
+    if (!seen.insert(value).second)
+      continue;
+    Operation *op = value.getDefiningOp();
+    if (!op) {
+      if (!isa<func::FuncOp>(value.getParentBlock()->getParentOp()))
+        return true; // carried by a loop
+      continue;
+    }
+    if (isa<tensor::ExtractOp>(op) || op->getNumRegions() > 0)
+      return true;
+    if (auto dim = dyn_cast<tensor::DimOp>(op)) {
+      if (!isa<BlockArgument>(dim.getSource()) ||
+          dim.getSource().getParentBlock() != &dim->getParentOfType<func::FuncOp>().getBody().front())
+        return true;
+      continue;
+    }
+    llvm::append_range(stack, op->getOperands());
+  }
+  return false;
+}
+
 /// Movement ops that keep runs along the last dimension together, so that vectors of their results are cheap.
 static bool keepsRuns(Operation *op) {
   if (isa<nn::BroadcastOp, nn::IotaOp>(op))
@@ -286,9 +312,49 @@ void Grouping::absorb(Group *producer, Group *consumer) {
 // Order
 //===----------------------------------------------------------------------===//
 
+/// A group, or an op that is in none.
+struct Unit {
+  SmallVector<Operation *> ops;
+  llvm::SetVector<unsigned> producers, users;
+};
+
+/// Whether an op may end the run for a reason that only data decides. What the plan checks comes before everything.
+static bool mayFail(Operation *op) {
+  if (auto requirement = dyn_cast<nn::RequireOp>(op))
+    return dependsOnData(requirement.getCondition());
+  return op->getNumRegions() != 0 && !isMemoryEffectFree(op);
+}
+
+/// The units that `unit` needs, directly or not.
+static llvm::DenseSet<unsigned> ancestors(const std::vector<Unit> &units, unsigned unit) {
+  llvm::DenseSet<unsigned> seen;
+  SmallVector<unsigned> stack{unit};
+  while (!stack.empty())
+    for (unsigned producer : units[stack.pop_back_val()].producers)
+      if (seen.insert(producer).second)
+        stack.push_back(producer);
+  return seen;
+}
+
+/// What may end the run stays ahead of what it guards, which comes after it, though a kernel also holds ops from
+/// before.
+void Grouping::keepGuardsAhead(std::vector<Unit> &units) {
+  for (unsigned guard = 0; guard < units.size(); ++guard) {
+    Operation *op = units[guard].ops.front();
+    if (groupOf.contains(op) || !mayFail(op))
+      continue;
+    llvm::DenseSet<unsigned> needed = ancestors(units, guard);
+    for (unsigned unit = 0; unit < units.size(); ++unit)
+      if (unit != guard && !needed.contains(unit) && order[units[unit].ops.back()] > order[op]) {
+        units[guard].users.insert(unit);
+        units[unit].producers.insert(guard);
+      }
+  }
+}
+
 /// Sorts the block topologically with groups as units, keeping the given order where it is free.
 void Grouping::reorder() {
-  std::vector<SmallVector<Operation *>> units;
+  std::vector<Unit> units;
   llvm::DenseMap<Operation *, unsigned> unitOf;
   for (Operation &op : block.without_terminator()) {
     if (unitOf.contains(&op))
@@ -297,19 +363,19 @@ void Grouping::reorder() {
     SmallVector<Operation *> members = group ? group->ops : SmallVector<Operation *>{&op};
     for (Operation *member : members)
       unitOf[member] = units.size();
-    units.push_back(members);
+    units.push_back({members, {}, {}});
   }
-  std::vector<llvm::SetVector<unsigned>> users(units.size());
-  std::vector<unsigned> missing(units.size(), 0);
-  for (auto [unit, members] : llvm::enumerate(units)) {
-    llvm::DenseSet<unsigned> producers;
-    auto need = [&, unit = unit](Value value) {
+  for (auto [number, unit] : llvm::enumerate(units)) {
+    auto need = [&, number = number](Value value) {
       Operation *producer = value.getDefiningOp();
       Operation *inBlock = producer ? block.findAncestorOpInBlock(*producer) : nullptr;
-      if (inBlock && unitOf.contains(inBlock) && unitOf[inBlock] != unit)
-        producers.insert(unitOf[inBlock]);
+      auto it = inBlock ? unitOf.find(inBlock) : unitOf.end();
+      if (it == unitOf.end() || it->second == number)
+        return;
+      units[number].producers.insert(it->second);
+      units[it->second].users.insert(number);
     };
-    for (Operation *member : members) {
+    for (Operation *member : unit.ops) {
       member->walk([&](Operation *inner) { llvm::for_each(inner->getOperands(), need); });
       // The launch will also take the extents of what goes in and out.
       if (groupOf.contains(member))
@@ -318,21 +384,23 @@ void Grouping::reorder() {
           if (extents.has(tensor))
             llvm::for_each(extents.at(tensor), need);
     }
-    missing[unit] = producers.size();
-    for (unsigned producer : producers)
-      users[producer].insert(unit);
   }
+  keepGuardsAhead(units);
+
   std::priority_queue<unsigned, std::vector<unsigned>, std::greater<unsigned>> ready;
-  for (unsigned unit = 0; unit < units.size(); ++unit)
-    if (missing[unit] == 0)
-      ready.push(unit);
+  std::vector<size_t> missing;
+  for (auto [number, unit] : llvm::enumerate(units)) {
+    missing.push_back(unit.producers.size());
+    if (unit.producers.empty())
+      ready.push(number);
+  }
   Operation *terminator = block.getTerminator();
   while (!ready.empty()) {
-    unsigned unit = ready.top();
+    unsigned next = ready.top();
     ready.pop();
-    for (Operation *member : units[unit])
+    for (Operation *member : units[next].ops)
       member->moveBefore(terminator);
-    for (unsigned user : users[unit])
+    for (unsigned user : units[next].users)
       if (--missing[user] == 0)
         ready.push(user);
   }

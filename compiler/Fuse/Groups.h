@@ -26,6 +26,8 @@ struct Group {
   bool keepsDims = false;               ///< whether reduced values keep extents of 1
 };
 
+struct Unit;
+
 /// Groups the kernel ops of one block.
 class Grouping {
 public:
@@ -46,6 +48,7 @@ private:
   bool isRowValue(const Group &group, mlir::Value tensor);
   bool reaches(Group *from, Group *to);
   void absorb(Group *producer, Group *consumer);
+  void keepGuardsAhead(std::vector<Unit> &units);
   void reorder();
 
   mlir::Block &block;
@@ -55,6 +58,9 @@ private:
   llvm::DenseMap<mlir::Operation *, Group *> groupOf;
   llvm::DenseMap<mlir::Operation *, unsigned> order;
 };
+
+/// Whether a scalar of @main is computed from elements of tensors, so that the shape plan cannot know it.
+bool dependsOnData(mlir::Value scalar);
 
 /// Whether `op` runs inside a kernel (as opposed to views, constants, scalars and control flow, which stay in @main).
 bool isKernelOp(mlir::Operation *op);

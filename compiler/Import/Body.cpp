@@ -81,39 +81,14 @@ std::vector<Binding> joinBranches(Builder &b, mlir::Value flag, Body &thenBody, 
   return results;
 }
 
-/// Fails when the model runs unless `condition`, an i1, holds.
-static void requireAtRunTime(Builder &b, Scalar condition, const llvm::Twine &message) {
-  Body thenBody(b);
-  thenBody.close();
-  Body elseBody(b);
-  nn::FailOp::create(b.raw(), b.location(), b.raw().getStringAttr(message));
-  elseBody.close();
-  createIf(b, b.value(condition), {}, thenBody, {}, elseBody, {});
-}
-
-static std::string textOf(Scalar extent) {
-  std::optional<int64_t> known = Builder::constant(extent);
-  return known ? std::to_string(*known) : "another extent";
-}
-
 void requireEqual(Builder &b, Scalar extent, Scalar expected, const llvm::Twine &what) {
-  if (extent == expected)
-    return;
-  std::string message = (what + " is " + textOf(extent) + ", expected " + textOf(expected)).str();
-  if (Builder::constant(extent) && Builder::constant(expected))
-    fail(message);
-  requireAtRunTime(b, b.compare(mlir::arith::CmpIPredicate::eq, extent, expected), message);
+  b.require(b.compare(mlir::arith::CmpIPredicate::eq, extent, expected), what + " is %lld, expected %lld",
+            {extent, expected});
 }
 
 void requireAtMost(Builder &b, Scalar extent, Scalar bound, const llvm::Twine &what) {
-  std::string message = (what + " is " + textOf(extent) + ", expected at most " + textOf(bound)).str();
-  Scalar holds = b.compare(mlir::arith::CmpIPredicate::sle, extent, bound);
-  if (std::optional<int64_t> known = Builder::constant(holds)) {
-    if (*known == 0)
-      fail(message);
-    return;
-  }
-  requireAtRunTime(b, holds, message);
+  b.require(b.compare(mlir::arith::CmpIPredicate::sle, extent, bound), what + " is %lld, expected at most %lld",
+            {extent, bound});
 }
 
 } // namespace tenon::importer

@@ -58,8 +58,86 @@ void Builder::finish(mlir::Operation *op) {
       dynamic |= !type.hasStaticShape();
     }
   }
+  requireExtents(op);
   if (dynamic)
     recordExtents(op);
+}
+
+llvm::DenseMap<mlir::Value, mlir::Value> Builder::simplify(mlir::Operation *first, mlir::Operation *end) {
+  // Listed before any goes, for what folds is erased.
+  llvm::SmallVector<mlir::Operation *> made;
+  for (mlir::Operation *next = first; next && next != end; next = next->getNextNode())
+    made.push_back(next);
+  llvm::DenseMap<mlir::Value, mlir::Value> replaced;
+  for (mlir::Operation *next : made) {
+    if (next->getNumResults() != 1)
+      continue;
+    mlir::Value before = next->getResult(0), after = simplify(next);
+    if (after != before)
+      replaced[before] = after;
+  }
+  return replaced;
+}
+
+void Builder::require(Scalar condition, const llvm::Twine &message, llvm::ArrayRef<Scalar> shown) {
+  if (std::optional<int64_t> holds = constant(condition)) {
+    if (*holds != 0)
+      return;
+    std::string text = message.str();
+    for (Scalar item : shown)
+      if (std::optional<int64_t> number = constant(item))
+        text.replace(text.find("%lld"), 4, std::to_string(*number));
+    fail(llvm::StringRef(text).contains("%lld") ? "the extents of the inputs do not fit" : text);
+  }
+  auto op = nn::RequireOp::create(ir, place, value(condition), ir.getStringAttr(message), values(shown));
+  if (numberTable.lookup(op))
+    op.erase();
+  else
+    numberTable.insert(op);
+}
+
+/// What has to hold, and what to say where it does not.
+static std::pair<Scalar, std::string> conditionOf(Builder &b, const nn::ExtentRequirement &requirement) {
+  using mlir::arith::CmpIPredicate;
+  Scalar lhs = requirement.lhs, rhs = requirement.rhs, one = b.index(1);
+  auto either = [&](Scalar x, Scalar y) { return b.scalar<mlir::arith::OrIOp>(b.value(x), b.value(y)); };
+  Scalar equal = b.compare(CmpIPredicate::eq, lhs, rhs), stretches = b.compare(CmpIPredicate::eq, lhs, one);
+  switch (requirement.kind) {
+  case nn::ExtentRequirement::equal:
+    return {equal, requirement.what.str() + ": %lld and %lld have to be equal"};
+  case nn::ExtentRequirement::atMost:
+    return {b.compare(CmpIPredicate::sle, lhs, rhs), requirement.what.str() + ": %lld is more than %lld"};
+  case nn::ExtentRequirement::expands:
+    return {either(stretches, equal), requirement.what.str() + ": %lld is neither 1 nor %lld"};
+  case nn::ExtentRequirement::agree:
+    return {either(either(stretches, b.compare(CmpIPredicate::eq, rhs, one)), equal),
+            requirement.what.str() + ": %lld and %lld are neither equal nor 1"};
+  }
+  llvm_unreachable("all kinds are handled");
+}
+
+void Builder::requireExtents(mlir::Operation *op) {
+  auto isOpen = [](mlir::Type type) {
+    auto tensor = llvm::dyn_cast<mlir::RankedTensorType>(type);
+    return !tensor || !tensor.hasStaticShape();
+  };
+  if (llvm::none_of(op->getOperandTypes(), isOpen))
+    return;
+  mlir::OpBuilder::InsertionGuard guard(ir);
+  mlir::Operation *previous = op->getPrevNode();
+  ir.setInsertionPoint(op);
+  llvm::SmallVector<nn::ExtentRequirement> requirements = nn::extentRequirements(ir, op);
+  llvm::DenseMap<mlir::Value, mlir::Value> replaced =
+      simplify(previous ? previous->getNextNode() : &op->getBlock()->front(), op);
+  for (nn::ExtentRequirement &requirement : requirements) {
+    for (Scalar *side : {&requirement.lhs, &requirement.rhs})
+      if (auto extent = llvm::dyn_cast<mlir::Value>(*side))
+        *side = mlir::getAsOpFoldResult(replaced.lookup_or(extent, extent));
+    if (requirement.lhs == requirement.rhs)
+      continue;
+    auto [condition, message] = conditionOf(*this, requirement);
+    require(condition, message, {requirement.lhs, requirement.rhs});
+  }
 }
 
 void Builder::recordExtents(mlir::Operation *op) {
@@ -72,18 +150,7 @@ void Builder::recordExtents(mlir::Operation *op) {
       ownExtents(result);
     return;
   }
-  llvm::SmallVector<mlir::Operation *> made;
-  for (mlir::Operation *next = op->getNextNode(); next && next != end; next = next->getNextNode())
-    made.push_back(next);
-  llvm::DenseMap<mlir::Value, mlir::Value> replaced;
-  for (mlir::Operation *next : made) {
-    if (next->getNumResults() != 1)
-      continue;
-    mlir::Value before = next->getResult(0);
-    mlir::Value after = simplify(next);
-    if (after != before)
-      replaced[before] = after;
-  }
+  llvm::DenseMap<mlir::Value, mlir::Value> replaced = simplify(op->getNextNode(), end);
   for (auto [result, list] : llvm::zip_equal(op->getResults(), *lists)) {
     auto type = llvm::cast<mlir::RankedTensorType>(result.getType());
     IntVector shape(type.getShape());
@@ -244,6 +311,10 @@ mlir::Value Builder::slice(mlir::Value tensor, llvm::ArrayRef<Scalar> offsets, l
 
 mlir::Value Builder::sliceDimension(mlir::Value tensor, int64_t dimension, Scalar offset, Scalar size) {
   ScalarVector offsets(rankOf(tensor), index(0)), steps(rankOf(tensor), index(1)), sizes = extents(tensor);
+  Scalar end = add(offset, size), extent = sizes[dimension];
+  if (end != extent)
+    require(compare(mlir::arith::CmpIPredicate::sle, end, extent), "a slice up to %lld leaves a dimension of %lld",
+            {end, extent});
   offsets[dimension] = offset;
   sizes[dimension] = size;
   return slice(tensor, offsets, sizes, steps);

@@ -109,10 +109,15 @@ public:
     finish(op);
     return llvm::cast<OpTy>(op);
   }
-  /// Checks limits and records the extents of an op that was made without this class.
+  /// Checks limits, requires what types leave open of the op's constraints, and records the extents of its results. For
+  /// an op that was made without this class.
   void finish(mlir::Operation *op);
   /// The last error that MLIR reported.
   std::string takeError() { return std::exchange(lastError, {}); }
+
+  /// Fails, now or when the model runs, unless `condition`, an i1, holds. Each %lld of the message stands for one of
+  /// `shown`, of which there are two at most.
+  void require(Scalar condition, const llvm::Twine &message, llvm::ArrayRef<Scalar> shown);
 
   //===--- Extents --------------------------------------------------------------------------------------===//
 
@@ -194,7 +199,7 @@ public:
   mlir::Value broadcast(mlir::Value tensor, llvm::ArrayRef<Scalar> sizes);
   mlir::Value slice(mlir::Value tensor, llvm::ArrayRef<Scalar> offsets, llvm::ArrayRef<Scalar> sizes,
                     llvm::ArrayRef<Scalar> steps);
-  /// A slice with step 1 of one dimension.
+  /// A slice with step 1 of one dimension; the offset is not negative. Requires that it ends inside the tensor.
   mlir::Value sliceDimension(mlir::Value tensor, int64_t dimension, Scalar offset, Scalar size);
   mlir::Value pad(nn::PadMode mode, mlir::Value tensor, llvm::ArrayRef<Scalar> low, llvm::ArrayRef<Scalar> high,
                   mlir::Value fill);
@@ -209,7 +214,10 @@ public:
 
 private:
   void verify(mlir::Operation *op);
+  void requireExtents(mlir::Operation *op);
   void recordExtents(mlir::Operation *op);
+  /// Folds and numbers the scalar ops from `first` to `end`, exclusive; says what became of their results.
+  llvm::DenseMap<mlir::Value, mlir::Value> simplify(mlir::Operation *first, mlir::Operation *end);
   /// Folds and numbers an op that was just made at the insertion point; it may be gone afterwards.
   mlir::Value simplify(mlir::Operation *op);
   Scalar simplified(mlir::Operation *op);

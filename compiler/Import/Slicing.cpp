@@ -4,6 +4,7 @@
 //
 //===---------------------------------------------------------------------------------------===//
 
+#include "compiler/Import/Body.h"
 #include "compiler/Import/Registry.h"
 #include "compiler/Import/RuntimeAxes.h"
 
@@ -148,8 +149,11 @@ void importSplit(NodeContext &c) {
     // The last part may be smaller, since opset 18.
     Scalar part = known || c.opset >= 18 ? b.ceilDiv(extent, b.index(count)) : b.quotient({extent}, {b.index(count)});
     sizes.assign(count, part);
-    if (c.opset >= 18)
-      sizes.back() = b.max(b.sub(extent, b.mul(part, b.index(count - 1))), b.index(0));
+    if (c.opset >= 18) {
+      Scalar others = b.mul(part, b.index(count - 1));
+      requireAtMost(b, others, extent, "the sum of " + llvm::Twine(count - 1) + " equal parts");
+      sizes.back() = b.sub(extent, others);
+    }
   }
   if (static_cast<int64_t>(sizes.size()) != count)
     fail("there are " + std::to_string(sizes.size()) + " sizes, expected " + std::to_string(count));
@@ -160,8 +164,7 @@ void importSplit(NodeContext &c) {
     c.result(i, b.sliceDimension(input, axis, offset, sizes[i]));
     offset = b.add(offset, sizes[i]);
   }
-  if (std::optional<int64_t> total = Builder::constant(offset); total && known && *total != *known)
-    fail("the sizes add up to " + std::to_string(*total) + ", expected " + std::to_string(*known));
+  requireEqual(b, offset, extent, "the sum of the sizes");
 }
 
 //===----------------------------------------------------------------------===//

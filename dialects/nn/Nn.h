@@ -42,8 +42,12 @@ llvm::SmallVector<mlir::OpFoldResult> getExtents(mlir::OpBuilder &builder, mlir:
 mlir::FailureOr<llvm::SmallVector<llvm::SmallVector<mlir::OpFoldResult>>> reifyExtents(mlir::OpBuilder &builder,
                                                                                        mlir::Operation *op);
 
+/// What has to hold of the extents of the operands of `op` beyond what their types say.
+llvm::SmallVector<ExtentRequirement> extentRequirements(mlir::OpBuilder &builder, mlir::Operation *op);
+
 } // namespace tenon::nn
 
+#include "dialects/nn/NnInterfaces.h.inc"
 #include "dialects/nn/NnOpsDialect.h.inc"
 #include "dialects/nn/NnOpsEnums.h.inc"
 

@@ -13,6 +13,7 @@ include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
+include "dialects/nn/NnInterfaces.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
@@ -160,7 +161,8 @@ class NN_Op<string mnemonic, list<Trait> traits = []>
 class NN_InferredOp<string mnemonic, list<Trait> traits = []>
     : NN_Op<mnemonic, !listconcat(traits, [
           DeclareOpInterfaceMethods<InferTypeOpInterface, ["inferReturnTypes"]>,
-          DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>])> {
+          DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>,
+          DeclareOpInterfaceMethods<NN_ExtentRequirements>])> {
   code inferredDeclarations = [{
     static bool isCompatibleReturnTypes(::mlir::TypeRange lhs, ::mlir::TypeRange rhs) {
       return ::tenon::nn::areCompatibleTypes(lhs, rhs);
@@ -187,6 +189,12 @@ class NN_InferredOp<string mnemonic, list<Trait> traits = []>
       if (::mlir::failed(resultShapes(Adaptor(*this), extents, results)))
         return ::mlir::failure();
       return extents.appendExtents(results, getOperation()->getResultTypes(), shapes);
+    }
+    void $cppClass::appendExtentRequirements(
+        ::mlir::OpBuilder &builder, ::llvm::SmallVectorImpl<::tenon::nn::ExtentRequirement> &requirements) {
+      ::tenon::nn::Extents extents(builder, getLoc(), &requirements);
+      ::llvm::SmallVector<::tenon::nn::TensorShape, 3> results;
+      (void)resultShapes(Adaptor(*this), extents, results);
     }
   }];
   let extraClassDeclaration = inferredDeclarations;

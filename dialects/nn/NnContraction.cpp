@@ -9,12 +9,6 @@
 using namespace mlir;
 using namespace tenon::nn;
 
-// Constraint checks compare what is constant: `lhs` and `rhs` may be unknown.
-static bool clash(OpFoldResult lhs, OpFoldResult rhs) {
-  std::optional<int64_t> a = Extents::known(lhs), b = Extents::known(rhs);
-  return a && b && *a != *b;
-}
-
 //===----------------------------------------------------------------------===//
 // matmul
 //===----------------------------------------------------------------------===//
@@ -38,12 +32,12 @@ LogicalResult MatmulOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVec
     std::swap(right[right.size() - 2], right[right.size() - 1]);
   OpFoldResult m = left[left.size() - 2], lhsK = left.back(), rhsK = right[right.size() - 2];
   OpFoldResult n = packing ? extents.constant(packing.getColumns()) : right.back();
-  if (clash(lhsK, rhsK))
+  if (extents.clash(lhsK, rhsK, "K of lhs and of rhs"))
     return extents.fail("C2: lhs has K = ", *Extents::known(lhsK), " but rhs has K = ", *Extents::known(rhsK));
-  if (packing && clash(right[right.size() - 3], extents.ceilDiv(n, packing.getNr())))
+  if (packing && extents.clash(right[right.size() - 3], extents.ceilDiv(n, packing.getNr()), "panels of rhs"))
     return extents.fail("C4: rhs has ", *Extents::known(right[right.size() - 3]), " panels but ", packing, " has ",
                         *Extents::known(extents.ceilDiv(n, packing.getNr())));
-  if (packing && clash(right.back(), extents.constant(packing.getNr())))
+  if (packing && extents.clash(right.back(), extents.constant(packing.getNr()), "columns of a panel"))
     return extents.fail("C4: rhs has panels of ", *Extents::known(right.back()), " columns but nr is ",
                         packing.getNr());
 
@@ -133,8 +127,9 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
   OpFoldResult channels = extents.of(input, adaptor.getChannelsLast() ? rank - 1 : 1), filters;
   if (packing) {
     // A depthwise filter is packed as one group whose columns are the channels.
-    bool depthwise = groups > 1 && packing.getColumns() == groups && !clash(channels, extents.constant(groups)) &&
-                     !clash(extents.of(filter, 0), extents.constant(1));
+    auto mayBe = [](OpFoldResult extent, int64_t value) { return Extents::known(extent).value_or(value) == value; };
+    bool depthwise =
+        groups > 1 && packing.getColumns() == groups && mayBe(channels, groups) && mayBe(extents.of(filter, 0), 1);
     filters = extents.constant(depthwise ? groups : groups * packing.getColumns());
     int64_t matrices = groups;
     if (packing.getWinograd()) {
@@ -142,19 +137,19 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
       if (matrices == 0 || groups != 1 || !adaptor.getChannelsLast() || !isa<FloatType>(Extents::element(input)))
         return extents.fail("C5: ", packing, " does not fit the convolution");
     }
-    if (!depthwise && clash(extents.of(filter, 0), extents.constant(matrices)))
+    if (!depthwise && extents.clash(extents.of(filter, 0), extents.constant(matrices), "matrices of the filter"))
       return extents.fail("C4: packed filter has ", *Extents::known(extents.of(filter, 0)), " matrices but needs ",
                           matrices);
-    if (clash(extents.of(filter, 1), extents.constant(llvm::divideCeil(packing.getColumns(), packing.getNr()))) ||
-        clash(extents.of(filter, 3), extents.constant(packing.getNr())))
+    if (extents.clash(extents.of(filter, 1), extents.constant(llvm::divideCeil(packing.getColumns(), packing.getNr())),
+                      "panels of the filter") ||
+        extents.clash(extents.of(filter, 3), extents.constant(packing.getNr()), "columns of a panel"))
       return extents.fail("C4: filter type ", filter.getType(), " does not match ", packing);
     OpFoldResult depth = extents.constant(1);
     for (int64_t positions : window.kernel)
       depth = extents.mul(depth, positions);
     if (packing.getWinograd())
       depth = extents.constant(1);
-    if (clash(extents.mul(extents.of(filter, 2), groups),
-              Extents::known(channels) ? extents.mul(depth, channels) : channels))
+    if (extents.clash(extents.mul(extents.of(filter, 2), groups), extents.mul(depth, channels), "depths of the filter"))
       return extents.fail("C4: packed filter has K = ", *Extents::known(extents.of(filter, 2)), " but the window has ",
                           *Extents::known(depth), " positions of ", *Extents::known(channels), " / ", groups,
                           " channels");
@@ -162,13 +157,13 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
     filters = extents.of(filter, 0);
     std::optional<int64_t> knownFilters = Extents::known(filters);
     std::optional<int64_t> groupChannels = Extents::known(extents.of(filter, 1));
-    if (groupChannels && clash(channels, extents.constant(*groupChannels * groups)))
+    if (extents.clash(channels, extents.mul(extents.of(filter, 1), groups), "channels of the input and of the filter"))
       return extents.fail("C2: input has ", *Extents::known(channels), " channels but filter has ", *groupChannels,
                           " in each of ", groups, " groups");
     if (knownFilters && *knownFilters % groups != 0)
       return extents.fail("C2: ", *knownFilters, " filters do not divide into ", groups, " groups");
     for (auto [dimension, positions] : llvm::enumerate(window.kernel))
-      if (clash(extents.of(filter, 2 + dimension), extents.constant(positions)))
+      if (extents.clash(extents.of(filter, 2 + dimension), extents.constant(positions), "positions of the filter"))
         return extents.fail("C3: filter dimension ", 2 + dimension, " is ",
                             *Extents::known(extents.of(filter, 2 + dimension)), " but kernel says ", positions);
   }
@@ -196,7 +191,7 @@ LogicalResult ConvTransposeOp::resultShapes(Adaptor adaptor, Extents &extents, S
   if (groups < 1)
     return extents.fail("C2: groups is ", groups, " but must be positive");
   OpFoldResult channels = extents.of(input, 1);
-  if (clash(channels, extents.of(filter, 0)))
+  if (extents.clash(channels, extents.of(filter, 0), "channels of the input and of the filter"))
     return extents.fail("C2: input has ", *Extents::known(channels), " channels but filter has ",
                         *Extents::known(extents.of(filter, 0)));
   std::optional<int64_t> knownChannels = Extents::known(channels);

@@ -17,7 +17,7 @@ def NN_MatmulOp : NN_InferredOp<"matmul"> {
     sum, tiles and threads are not decided here.
 
     - C1: both operands have the same element type and rank 2 or more (3 or more for a packed rhs).
-    - C2: the extents of K agree where both are static.
+    - C2: the extents of K agree.
     - C3: `packing` excludes `transpose_rhs`.
     - C4: a packed rhs has ceil(columns / nr) panels of nr columns.
     - C5: the leading dimensions broadcast.

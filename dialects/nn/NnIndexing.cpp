@@ -22,10 +22,28 @@ static LogicalResult checkRanks(Extents &extents, StringRef label, Value input, 
   return success();
 }
 
+/// Whether updates may have the shape that is expected of them.
+static bool agree(Extents &extents, ArrayRef<OpFoldResult> shape, ArrayRef<OpFoldResult> expected) {
+  return shape.size() == expected.size() && llvm::all_of(llvm::zip_equal(shape, expected), [&](auto pair) {
+           return !extents.clash(std::get<0>(pair), std::get<1>(pair), "extents of the updates");
+         });
+}
+
 static LogicalResult checkUpdates(Extents &extents, StringRef label, Value input, Value updates) {
   if (Extents::element(input) != Extents::element(updates))
     return extents.fail(label, ": input has element type ", Extents::element(input), " but updates have ",
                         Extents::element(updates));
+  return success();
+}
+
+/// Dimensions of the indices but `axis` are positions of the input as well.
+static LogicalResult checkPositions(Extents &extents, StringRef label, Value input, Value indices, int64_t axis) {
+  for (int64_t dimension = 0; dimension < Extents::rank(input); ++dimension) {
+    OpFoldResult bound = extents.of(input, dimension), extent = extents.of(indices, dimension);
+    if (dimension != axis && extents.exceeds(extent, bound, "indices' extent"))
+      return extents.fail(label, ": indices have extent ", *Extents::known(extent), " in dimension ", dimension,
+                          " but input only ", *Extents::known(bound));
+  }
   return success();
 }
 
@@ -45,7 +63,8 @@ LogicalResult GatherOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVec
 LogicalResult GatherElementsOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
   Value input = adaptor.getInput(), indices = adaptor.getIndices();
   if (failed(checkRanks(extents, "C1", input, indices)) ||
-      failed(checkAxis(extents, "C2", adaptor.getAxis(), Extents::rank(input))))
+      failed(checkAxis(extents, "C2", adaptor.getAxis(), Extents::rank(input))) ||
+      failed(checkPositions(extents, "C3", input, indices, adaptor.getAxis())))
     return failure();
   results.push_back({Extents::element(input), extents.of(indices)});
   return success();
@@ -64,7 +83,8 @@ LogicalResult GatherNdOp::resultShapes(Adaptor adaptor, Extents &extents, SmallV
   SmallVector<OpFoldResult> inputExtents = extents.of(input), indicesExtents = extents.of(indices);
   TensorShape result{Extents::element(input), {}};
   for (int64_t dimension = 0; dimension < batch; ++dimension) {
-    FailureOr<OpFoldResult> extent = extents.same(inputExtents[dimension], indicesExtents[dimension]);
+    FailureOr<OpFoldResult> extent =
+        extents.same(inputExtents[dimension], indicesExtents[dimension], "batch dimensions");
     if (failed(extent))
       return extents.fail("C1: batch dimension ", dimension, " is ", *Extents::known(inputExtents[dimension]), " and ",
                           *Extents::known(indicesExtents[dimension]));
@@ -83,8 +103,10 @@ LogicalResult ScatterElementsOp::resultShapes(Adaptor adaptor, Extents &extents,
       failed(checkAxis(extents, "C2", adaptor.getAxis(), Extents::rank(input))) ||
       failed(checkUpdates(extents, "C3", input, updates)))
     return failure();
-  if (failed(verifyCompatibleShape(indices.getType(), updates.getType())))
+  if (Extents::rank(indices) != Extents::rank(updates) || !agree(extents, extents.of(indices), extents.of(updates)))
     return extents.fail("C3: indices ", indices.getType(), " and updates ", updates.getType(), " differ in shape");
+  if (failed(checkPositions(extents, "C4", input, indices, adaptor.getAxis())))
+    return failure();
   results.push_back({Extents::element(input), extents.of(input)});
   return success();
 }
@@ -101,12 +123,15 @@ LogicalResult ScatterNdOp::resultShapes(Adaptor adaptor, Extents &extents, Small
     return extents.fail("C2: the last extent of indices must be static");
   if (*depth > inputRank)
     return extents.fail("C2: indices address ", *depth, " dimensions but input has rank ", inputRank);
-  auto inputShape = cast<RankedTensorType>(input.getType()).getShape();
-  SmallVector<int64_t> expected(cast<RankedTensorType>(indices.getType()).getShape().drop_back());
-  expected.append(inputShape.begin() + *depth, inputShape.end());
-  if (failed(verifyCompatibleShape(expected, cast<RankedTensorType>(updates.getType()).getShape())))
+  SmallVector<OpFoldResult> inputExtents = extents.of(input), expected = extents.of(indices);
+  expected.pop_back();
+  expected.append(inputExtents.begin() + *depth, inputExtents.end());
+  if (!agree(extents, extents.of(updates), expected)) {
+    auto shape = llvm::map_to_vector(
+        expected, [](OpFoldResult extent) { return Extents::known(extent).value_or(ShapedType::kDynamic); });
     return extents.fail("C3: updates are ", updates.getType(), " but need ",
-                        RankedTensorType::get(expected, Extents::element(updates)));
+                        RankedTensorType::get(shape, Extents::element(updates)));
+  }
   results.push_back({Extents::element(input), extents.of(input)});
   return success();
 }

@@ -31,7 +31,7 @@ def NN_GatherElementsOp : NN_InferredOp<"gather_elements"> {
 
     - C1: input and indices have one rank.
     - C2: 0 <= axis < rank.
-    - Undefined unless each extent of indices, but that of the axis, is at most the input's.
+    - C3: each extent of indices, but that of the axis, is at most the input's.
 
     From ONNX GatherElements (11, 13).
     - Valid: `nn.gather_elements %x, %i {axis = 1 : i64} : (tensor<4x5xf32>, tensor<4x2xi64>) -> tensor<4x2xf32>`
@@ -72,6 +72,7 @@ def NN_ScatterElementsOp : NN_InferredOp<"scatter_elements"> {
     - C1: input and indices have one rank.
     - C2: 0 <= axis < rank.
     - C3: updates have the input's element type and the shape of indices.
+    - C4: each extent of indices, but that of the axis, is at most the input's.
 
     From ONNX Scatter (9, 11), ScatterElements (11, 13, 16, 18).
     - Valid: `nn.scatter_elements add, %x, %i, %u {axis = 0 : i64} : (tensor<4x5xf32>, tensor<2x5xi64>, tensor<2x5xf32>) -> tensor<4x5xf32>`

@@ -152,11 +152,12 @@ LogicalResult BroadcastOp::resultShapes(Adaptor adaptor, Extents &extents, Small
   if (leading < 0)
     return extents.fail("C1: ", sizes.size(), " sizes are given but input has rank ", Extents::rank(input));
   for (auto [dimension, extent] : llvm::enumerate(extents.of(input))) {
-    std::optional<int64_t> from = Extents::known(extent), to = Extents::known(sizes[leading + dimension]);
-    if (!from || *from == 1)
+    OpFoldResult to = sizes[leading + dimension];
+    if (extents.cannotExpand(extent, to))
+      return extents.fail("C2: input dimension ", dimension, " is ", *Extents::known(extent), " and cannot become ",
+                          *Extents::known(to));
+    if (Extents::known(extent).value_or(1) == 1)
       continue;
-    if (to && *to != *from)
-      return extents.fail("C2: input dimension ", dimension, " is ", *from, " and cannot become ", *to);
     sizes[leading + dimension] = extent;
   }
   results.push_back({Extents::element(input), std::move(sizes)});
@@ -245,7 +246,7 @@ LogicalResult ConcatOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVec
         total = extents.add(total, extent);
         continue;
       }
-      FailureOr<OpFoldResult> common = extents.same(total, extent);
+      FailureOr<OpFoldResult> common = extents.same(total, extent, "extents of what is joined");
       if (failed(common))
         return extents.fail("C3: operands have extents ", *Extents::known(total), " and ", *Extents::known(extent),
                             " in dimension ", dimension);

@@ -42,9 +42,10 @@ public:
     if (Extents::rank(operand) != static_cast<int64_t>(expected.size()))
       return extents.fail("C2: ", name, " has rank ", Extents::rank(operand), " but needs ", expected.size());
     for (auto [dimension, extent] : llvm::enumerate(expected)) {
-      std::optional<int64_t> got = Extents::known(extents.of(operand, dimension)), want = Extents::known(extent);
-      if (got && want && *got != *want)
-        return extents.fail("C2: ", name, " dimension ", dimension, " is ", *got, " but must be ", *want);
+      OpFoldResult got = extents.of(operand, dimension);
+      if (extents.clash(got, extent, "extents of the operands"))
+        return extents.fail("C2: ", name, " dimension ", dimension, " is ", *Extents::known(got), " but must be ",
+                            *Extents::known(extent));
     }
     Type element = Extents::element(adaptor.getProjected());
     if (operand != adaptor.getLengths() && Extents::element(operand) != element)
@@ -75,10 +76,7 @@ public:
       results.push_back({element, {count, batch, hidden}});
   }
 
-  OpFoldResult timesHidden(int64_t factor) {
-    std::optional<int64_t> size = Extents::known(hidden);
-    return size ? extents.constant(*size * factor) : OpFoldResult();
-  }
+  OpFoldResult timesHidden(int64_t factor) { return extents.mul(hidden, factor); }
 
   OpFoldResult steps, batch, hidden, count; ///< count: of directions
 

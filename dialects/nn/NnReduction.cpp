@@ -74,10 +74,10 @@ LogicalResult TopKOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
   if (failed(checkAxis(extents, "C1", axis, Extents::rank(input))))
     return failure();
   SmallVector<OpFoldResult> shape = extents.of(input);
-  std::optional<int64_t> size = Extents::known(shape[axis]), k = Extents::known(extents.size(adaptor.getK()));
-  if (k && size && *k > *size)
-    return extents.fail("C2: k is ", *k, " but the axis has extent ", *size);
-  shape[axis] = extents.size(adaptor.getK());
+  OpFoldResult k = extents.size(adaptor.getK());
+  if (extents.exceeds(k, shape[axis], "k"))
+    return extents.fail("C2: k is ", *Extents::known(k), " but the axis has extent ", *Extents::known(shape[axis]));
+  shape[axis] = k;
   results.push_back({Extents::element(input), shape});
   results.push_back({extents.int64(), shape});
   return success();
@@ -88,16 +88,15 @@ LogicalResult NonMaxSuppressionOp::resultShapes(Adaptor adaptor, Extents &extent
   Value boxes = adaptor.getBoxes(), scores = adaptor.getScores();
   if (Extents::rank(boxes) != 3)
     return extents.fail("C1: boxes have rank ", Extents::rank(boxes), " but need 3");
-  if (std::optional<int64_t> entries = Extents::known(extents.of(boxes, 2)); entries && *entries != 4)
-    return extents.fail("C1: a box has ", *entries, " entries but needs 4");
+  if (extents.clash(extents.of(boxes, 2), extents.constant(4), "entries of a box"))
+    return extents.fail("C1: a box has ", *Extents::known(extents.of(boxes, 2)), " entries but needs 4");
   if (Extents::rank(scores) != 3)
     return extents.fail("C2: scores have rank ", Extents::rank(scores), " but need 3");
   for (auto [ofBoxes, ofScores] : {std::pair(0, 0), std::pair(1, 2)}) {
-    std::optional<int64_t> expected = Extents::known(extents.of(boxes, ofBoxes)),
-                           got = Extents::known(extents.of(scores, ofScores));
-    if (expected && got && *expected != *got)
-      return extents.fail("C2: boxes have extent ", *expected, " in dimension ", ofBoxes, " but scores have ", *got,
-                          " in dimension ", ofScores);
+    OpFoldResult expected = extents.of(boxes, ofBoxes), got = extents.of(scores, ofScores);
+    if (extents.clash(expected, got, "extents of boxes and scores"))
+      return extents.fail("C2: boxes have extent ", *Extents::known(expected), " in dimension ", ofBoxes,
+                          " but scores have ", *Extents::known(got), " in dimension ", ofScores);
   }
   results.push_back(
       {extents.int64(), {extents.of(scores, 0), extents.of(scores, 1), extents.size(adaptor.getLimit())}});

@@ -34,8 +34,8 @@ int64_t Window::resultExtent(int64_t input) const {
 Extents::Extents(MLIRContext *context, std::optional<Location> location, StringRef name)
     : context(context), location(location.value_or(UnknownLoc::get(context))), reportAt(location), name(name) {}
 
-Extents::Extents(OpBuilder &builder, Location location)
-    : context(builder.getContext()), builder(&builder), location(location) {}
+Extents::Extents(OpBuilder &builder, Location location, SmallVectorImpl<ExtentRequirement> *requirements)
+    : context(builder.getContext()), builder(&builder), location(location), requirements(requirements) {}
 
 OpFoldResult Extents::constant(int64_t value) const { return IntegerAttr::get(IndexType::get(context), value); }
 
@@ -165,11 +165,39 @@ static bool isSameExtent(OpFoldResult lhs, OpFoldResult rhs) {
          dimA.getConstantIndex() == dimB.getConstantIndex();
 }
 
-FailureOr<OpFoldResult> Extents::same(OpFoldResult lhs, OpFoldResult rhs) {
+void Extents::require(ExtentRequirement::Kind kind, OpFoldResult lhs, OpFoldResult rhs, StringRef what) {
+  if (requirements && lhs && rhs && !isSameExtent(lhs, rhs))
+    requirements->push_back({kind, lhs, rhs, what});
+}
+
+bool Extents::clash(OpFoldResult lhs, OpFoldResult rhs, StringRef what) {
   std::optional<int64_t> a = known(lhs), b = known(rhs);
-  if (a && b && *a != *b)
+  if (a && b)
+    return *a != *b;
+  require(ExtentRequirement::equal, lhs, rhs, what);
+  return false;
+}
+
+bool Extents::exceeds(OpFoldResult extent, OpFoldResult bound, StringRef what) {
+  std::optional<int64_t> a = known(extent), b = known(bound);
+  if (a && b)
+    return *a > *b;
+  require(ExtentRequirement::atMost, extent, bound, what);
+  return false;
+}
+
+bool Extents::cannotExpand(OpFoldResult from, OpFoldResult to) {
+  std::optional<int64_t> a = known(from), b = known(to);
+  if (a && (b || *a == 1))
+    return *a != 1 && *a != *b;
+  require(ExtentRequirement::expands, from, to, "a dimension and what it is broadcast to");
+  return false;
+}
+
+FailureOr<OpFoldResult> Extents::same(OpFoldResult lhs, OpFoldResult rhs, StringRef what) {
+  if (clash(lhs, rhs, what))
     return failure();
-  return a || (lhs && !b) ? lhs : rhs;
+  return known(lhs) || (lhs && !known(rhs)) ? lhs : rhs;
 }
 
 FailureOr<OpFoldResult> Extents::broadcast(OpFoldResult lhs, OpFoldResult rhs) {
@@ -178,8 +206,11 @@ FailureOr<OpFoldResult> Extents::broadcast(OpFoldResult lhs, OpFoldResult rhs) {
     return rhs;
   if (b && *b == 1)
     return lhs;
+  if (a && b && *a != *b)
+    return failure();
+  require(ExtentRequirement::agree, lhs, rhs, "dimensions that broadcast");
   if (a || b)
-    return same(lhs, rhs);
+    return a ? lhs : rhs;
   if (!lhs || !rhs || isSameExtent(lhs, rhs))
     return builder && lhs ? lhs : OpFoldResult();
   Value isOne =
@@ -278,6 +309,13 @@ RankedTensorType inferBroadcast(ValueRange operands, Type element) {
   if (failed(extents.appendElementwise(operands, {}, element, results)) || failed(extents.appendTypes(results, types)))
     return nullptr;
   return cast<RankedTensorType>(types.front());
+}
+
+SmallVector<ExtentRequirement> extentRequirements(OpBuilder &builder, Operation *op) {
+  SmallVector<ExtentRequirement> requirements;
+  if (auto interface = dyn_cast<ExtentRequirements>(op))
+    interface.appendExtentRequirements(builder, requirements);
+  return requirements;
 }
 
 SmallVector<OpFoldResult> getExtents(OpBuilder &builder, Location location, Value value) {

@@ -6,8 +6,7 @@
 // - without a builder, extents are constants or unknown (null): this is type inference, and constraints that do not
 //   hold are reported;
 // - with a builder, extents that are not constant are `index` values made from the operands: this is reification.
-// Nothing is
-//   reported, because the op has been verified.
+//   Nothing is reported, because the op has been verified. What types leave open of its constraints can be listed.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -37,12 +36,27 @@ struct Window {
   int64_t resultExtent(int64_t input) const;
 };
 
+/// What an op needs of two extents of its operands that types do not show.
+struct ExtentRequirement {
+  enum Kind {
+    equal,
+    atMost,  ///< lhs is not larger than rhs
+    expands, ///< lhs is 1 or equal to rhs
+    agree,   ///< one of both is 1, or they are equal
+  };
+  Kind kind;
+  mlir::OpFoldResult lhs, rhs;
+  llvm::StringRef what; ///< what the extents are of; a literal
+};
+
 class Extents {
 public:
   /// For inference of the results of an op called `name`. Errors are reported if there is a location.
   Extents(mlir::MLIRContext *context, std::optional<mlir::Location> location, llvm::StringRef name);
   /// For reification: index arithmetic is made by `builder`.
-  Extents(mlir::OpBuilder &builder, mlir::Location location);
+  /// What the op needs of extents and types leave open goes to `requirements`.
+  Extents(mlir::OpBuilder &builder, mlir::Location location,
+          llvm::SmallVectorImpl<ExtentRequirement> *requirements = nullptr);
 
   static mlir::Type element(mlir::Value tensor) {
     return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getElementType();
@@ -72,9 +86,14 @@ public:
   /// The result extent of a window op, as Window::resultExtent.
   mlir::OpFoldResult window(mlir::OpFoldResult input, const Window &window);
 
-  /// One extent for two dimensions that have to be equal; null pointer in `clash` if they are not. Prefers what is
-  /// constant.
-  mlir::FailureOr<mlir::OpFoldResult> same(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);
+  /// Constraints of the op: whether it is certain that they do not hold. What is not certain is a requirement.
+  bool clash(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs, llvm::StringRef what);
+  bool exceeds(mlir::OpFoldResult extent, mlir::OpFoldResult bound, llvm::StringRef what);
+  /// `from` is 1 or equal to `to`.
+  bool cannotExpand(mlir::OpFoldResult from, mlir::OpFoldResult to);
+
+  /// One extent for two dimensions that have to be equal. Prefers what is constant; fails if they are not equal.
+  mlir::FailureOr<mlir::OpFoldResult> same(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs, llvm::StringRef what);
   /// One dimension of a numpy broadcast. Fails if two constant extents clash.
   mlir::FailureOr<mlir::OpFoldResult> broadcast(mlir::OpFoldResult lhs, mlir::OpFoldResult rhs);
   /// The numpy broadcast of shapes, aligned at the last dimension.
@@ -102,7 +121,9 @@ private:
   mlir::Location location;
   std::optional<mlir::Location> reportAt;
   llvm::StringRef name;
+  llvm::SmallVectorImpl<ExtentRequirement> *requirements = nullptr;
 
+  void require(ExtentRequirement::Kind kind, mlir::OpFoldResult lhs, mlir::OpFoldResult rhs, llvm::StringRef what);
   /// `extent` as a value; only with a builder.
   mlir::Value materialize(mlir::OpFoldResult extent);
 };

@@ -6,6 +6,8 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "dialects/nn/Nn.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
 using namespace mlir;
@@ -81,3 +83,17 @@ LogicalResult LaunchOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShape
 }
 
 LogicalResult FailOp::verify() { return getMessage().empty() ? emitOpError("C1: the message is empty") : success(); }
+
+LogicalResult RequireOp::verify() {
+  size_t shown = getMessage().count("%lld");
+  if (shown != getValues().size() || shown > 2 || getMessage().count('%') != shown)
+    return emitOpError("C1: the message shows ") << shown << " values but there are " << getValues().size();
+  return success();
+}
+
+LogicalResult RequireOp::canonicalize(RequireOp op, PatternRewriter &rewriter) {
+  if (!matchPattern(op.getCondition(), m_One()))
+    return failure();
+  rewriter.eraseOp(op);
+  return success();
+}

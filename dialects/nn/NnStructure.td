@@ -51,6 +51,25 @@ def NN_FailOp : NN_Op<"fail", [MemoryEffects<[MemWrite]>]> {
   let hasVerifier = 1;
 }
 
+def NN_RequireOp : Op<Nn_Dialect, "require", [MemoryEffects<[MemWrite]>]> {
+  let summary = "ends the run with an error unless a condition holds";
+  let description = [{
+    Where `condition` is false, the run returns TENON_INVALID_ARGUMENT with `message`, in which each `%lld` stands for one of `values`.
+    A condition on extents of the model's inputs is checked once, before anything runs. It has no region, so that ops on both sides
+    of it may become one kernel.
+
+    - C1: `message` has one `%lld` for each of at most two values and no other `%`.
+
+    From no ONNX op; made by Import for what types leave open of an op's constraints.
+    - Valid: `nn.require %same, "dimensions of %lld and %lld do not broadcast"(%a, %b)`
+    - Invalid: `nn.require %same, "dimensions of %lld and %lld do not broadcast"(%a)` (C1)
+  }];
+  let arguments = (ins I1:$condition, StrAttr:$message, Variadic<Index>:$values);
+  let assemblyFormat = "$condition `,` $message (`(` $values^ `)`)? attr-dict";
+  let hasVerifier = 1;
+  let hasCanonicalizeMethod = 1;
+}
+
 def NN_OutputRankOp : NN_Op<"output_rank", [MemoryEffects<[MemWrite]>]> {
   let summary = "says what rank an output of the model has in this run";
   let description = [{

@@ -553,6 +553,10 @@ def fail(attributes, operands, op):
     raise AssertionError(attributes["message"])
 
 
+def require(attributes, operands, op):
+    assert operands[0], attributes["message"]
+
+
 # --- recurrent ------------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -682,5 +686,5 @@ OPS = {
     "nn.pool": pool, "nn.pool_argmax": pool_argmax, "nn.reduce": reduce, "nn.arg_reduce": arg_reduce, "nn.cumulative": cumulative,
     "nn.top_k": top_k, "nn.non_max_suppression": non_max_suppression, "nn.gather": gather, "nn.gather_elements": gather_elements, "nn.gather_nd": gather_nd,
     "nn.scatter_elements": scatter_elements, "nn.scatter_nd": scatter_nd,
-    "nn.non_zero": non_zero, "nn.fail": fail, "nn.lstm": lstm, "nn.gru": gru, "nn.rnn": rnn,
+    "nn.non_zero": non_zero, "nn.fail": fail, "nn.require": require, "nn.lstm": lstm, "nn.gru": gru, "nn.rnn": rnn,
 }

@@ -100,6 +100,35 @@ func.func @main(%x: tensor<?x2xf32> {nn.name = "x", nn.dims = ["n", ""]}) -> (te
 
 // -----
 
+// What the inputs' extents decide is required by the plan, what data decides by run.
+
+// CHECK: llvm.func internal @tenon_plan
+// CHECK: %[[SAME:.*]] = arith.cmpi eq, %[[A:.*]], %[[B:.*]] : index
+// CHECK: arith.xori %[[SAME]]
+// CHECK: llvm.func internal @tenon_run
+// CHECK: %[[AGREES:.*]] = arith.cmpi eq
+// CHECK: %[[BAD:.*]] = arith.xori %[[AGREES]]
+// CHECK: cf.cond_br %[[BAD]]
+func.func private @k(%x: memref<?xf32>, %y: memref<?xf32>, %n: index) attributes {nn.kernel} {
+  return
+}
+func.func @main(%x: tensor<?xf32> {nn.name = "x", nn.dims = ["n"]}, %y: tensor<?xf32> {nn.name = "y", nn.dims = ["m"]},
+                %count: tensor<1xi64> {nn.name = "count", nn.dims = [""]}) -> (tensor<?xf32> {nn.name = "z"}) {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?xf32>
+  %m = tensor.dim %y, %c0 : tensor<?xf32>
+  %same = arith.cmpi eq, %n, %m : index
+  nn.require %same, "%lld and %lld"(%n, %m)
+  %number = tensor.extract %count[%c0] : tensor<1xi64>
+  %c = arith.index_cast %number : i64 to index
+  %agrees = arith.cmpi eq, %n, %c : index
+  nn.require %agrees, "%lld and %lld"(%n, %c)
+  %0 = nn.launch @k(%x) scalars(%n : index) extents(%n) : (tensor<?xf32>) -> tensor<?xf32>
+  return %0 : tensor<?xf32>
+}
+
+// -----
+
 // Scalars that depend on data are loaded where they are extracted, and computed in run; a divisor that may be 0 does not trap.
 
 // CHECK: llvm.func internal @tenon_run

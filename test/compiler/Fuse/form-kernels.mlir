@@ -113,3 +113,45 @@ func.func @main(%x: tensor<5x5xf32>) -> tensor<5x7xf32> {
   %1 = nn.add %0, %c : (tensor<5x7xf32>, tensor<5x7xf32>) -> tensor<5x7xf32>
   return %1 : tensor<5x7xf32>
 }
+
+// -----
+
+// A requirement between two ops leaves them one kernel.
+// CHECK-LABEL: func.func @main
+// CHECK: nn.require
+// CHECK: nn.launch
+// CHECK-NOT: nn.launch
+// CHECK: return
+func.func @main(%x: tensor<?xf32>, %y: tensor<?xf32>) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?xf32>
+  %m = tensor.dim %y, %c0 : tensor<?xf32>
+  %0 = nn.exp %x : (tensor<?xf32>) -> tensor<?xf32>
+  %same = arith.cmpi eq, %n, %m : index
+  nn.require %same, "%lld and %lld"(%n, %m)
+  %1 = nn.add %0, %0 : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  return %1 : tensor<?xf32>
+}
+
+// -----
+
+// What data decides is required before the kernel that relies on it, though that kernel also holds an op from before.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[COUNT:.*]] = arith.index_cast
+// CHECK: %[[SAME:.*]] = arith.cmpi eq, %{{.*}}, %[[COUNT]]
+// CHECK: nn.require %[[SAME]]
+// CHECK: nn.launch @[[K:.*]](
+// CHECK: func.func private @[[K]]
+// CHECK: nn.exp
+// CHECK: nn.add
+func.func @main(%x: tensor<?xf32>, %y: tensor<?xf32>, %count: tensor<1xi64>) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %n = tensor.dim %x, %c0 : tensor<?xf32>
+  %0 = nn.exp %x : (tensor<?xf32>) -> tensor<?xf32>
+  %number = tensor.extract %count[%c0] : tensor<1xi64>
+  %c = arith.index_cast %number : i64 to index
+  %same = arith.cmpi eq, %n, %c : index
+  nn.require %same, "%lld and %lld"(%n, %c)
+  %1 = nn.add %0, %y : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  return %1 : tensor<?xf32>
+}

@@ -93,3 +93,19 @@ func.func @main(%rank: index) {
   "nn.output_rank"(%rank) {output = -1 : i64} : (index) -> ()
   return
 }
+
+// -----
+
+func.func @main(%same: i1, %a: index) {
+  // expected-error @below {{C1: the message shows 2 values but there are 1}}
+  nn.require %same, "%lld and %lld differ"(%a)
+  return
+}
+
+// -----
+
+func.func @main(%same: i1, %a: index) {
+  // expected-error @below {{C1: the message shows 1 values but there are 1}}
+  nn.require %same, "%lld is 100%"(%a)
+  return
+}

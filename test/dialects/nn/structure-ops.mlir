@@ -32,3 +32,12 @@ func.func @ranks(%rank: index, %condition: i1) {
   nn.output_rank 0, %rank
   return
 }
+
+// CHECK-LABEL: @requirements
+func.func @requirements(%same: i1, %a: index, %b: index) {
+  // CHECK: nn.require %{{.*}}, "%lld and %lld differ"(%{{.*}}, %{{.*}})
+  nn.require %same, "%lld and %lld differ"(%a, %b)
+  // CHECK: nn.require %{{.*}}, "no"
+  nn.require %same, "no"
+  return
+}

@@ -1,0 +1,141 @@
+"""Extents of operands that only a run shows: what fits gives the right result, what does not is an error naming the node."""
+
+import numpy
+import onnx
+import pytest
+import tenon
+from onnx import TensorProto, helper
+from onnx.reference import ReferenceEvaluator
+
+
+def node(op, *inputs, outputs=("y",), **attributes):
+    return helper.make_node(op, inputs, outputs, name="the node", **attributes)
+
+
+def model(nodes, arrays, constants=(), opset=21, outputs=("y",)):
+    """All dimensions of the inputs are dynamic, and none is said to equal another."""
+    infos = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), [None] * array.ndim) for name, array in arrays.items()]
+    results = [onnx.ValueInfoProto(name=name) for name in outputs]
+    for result in results:
+        result.type.tensor_type.elem_type = TensorProto.FLOAT
+    initializers = [onnx.numpy_helper.from_array(array, name) for name, array in constants]
+    graph = helper.make_graph(nodes, "graph", infos, results, initializers)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+
+
+def ones(*shape):
+    return numpy.ones(shape, numpy.float32)
+
+
+def filled(shape, dtype=numpy.float32, modulus=7):
+    return (numpy.arange(numpy.prod(shape, dtype=int)) % modulus).astype(dtype).reshape(shape)
+
+
+INT = numpy.int64
+# Node; shapes of inputs that fit; shapes that do not; types of the inputs that are not f32.
+CASES = {
+    "Add": (node("Add", "a", "b"), [[(5,), (5,)], [(1,), (5,)], [(5,), (1,)], [(0,), (1,)]], [[(5,), (900,)], [(900,), (5,)], [(0,), (5,)]], {}),
+    "Add of matrices": (node("Add", "a", "b"), [[(3, 4), (3, 4)], [(3, 1), (1, 4)], [(3, 4), (4,)]], [[(3, 4), (4, 4)], [(3, 4), (3, 900)], [(3, 4), (3,)]], {}),
+    "Where": (node("Where", "c", "a", "b"), [[(5,), (5,), (1,)], [(1,), (5,), (5,)]], [[(5,), (900,), (5,)], [(5,), (5,), (900,)], [(900,), (5,), (1,)]], {"c": bool}),
+    "MatMul": (node("MatMul", "a", "b"), [[(3, 4), (4, 5)]], [[(3, 4), (900, 5)], [(3, 900), (4, 5)]], {}),
+    "MatMul of batches": (node("MatMul", "a", "b"), [[(2, 3, 4), (2, 4, 5)], [(1, 3, 4), (2, 4, 5)]], [[(2, 3, 4), (900, 4, 5)], [(2, 3, 4), (2, 900, 5)]], {}),
+    "Gemm": (node("Gemm", "a", "b", "c", transB=1), [[(3, 4), (5, 4), (5,)]], [[(3, 4), (5, 900), (5,)], [(3, 4), (5, 4), (900,)]], {}),
+    "Concat": (node("Concat", "a", "b", axis=0), [[(2, 3), (4, 3)], [(2, 3), (0, 3)]], [[(2, 3), (4, 2)], [(2, 900), (4, 3)]], {}),
+    "Conv": (node("Conv", "a", "b", kernel_shape=[3]), [[(1, 4, 9), (6, 4, 3)]], [[(1, 4, 9), (6, 900, 3)], [(1, 900, 9), (6, 4, 3)], [(1, 4, 9), (6, 4, 900)]], {}),
+    "Conv with bias": (node("Conv", "a", "b", "c", kernel_shape=[3]), [[(1, 4, 9), (6, 4, 3), (6,)]], [[(1, 4, 9), (6, 4, 3), (900,)], [(1, 4, 9), (6, 4, 3), (2,)]], {}),
+    "ConvTranspose": (node("ConvTranspose", "a", "b"), [[(1, 4, 9), (4, 6, 3)]], [[(1, 4, 9), (900, 6, 3)], [(1, 900, 9), (4, 6, 3)]], {}),
+    "BatchNormalization": (node("BatchNormalization", "a", "b", "c", "d", "e"), [[(2, 3, 4), (3,), (3,), (3,), (3,)]], [[(2, 3, 4), (900,), (3,), (3,), (3,)], [(2, 3, 4), (3,), (3,), (3,), (2,)]], {}),
+    "LayerNormalization": (node("LayerNormalization", "a", "b", "c"), [[(2, 3), (3,), (3,)]], [[(2, 3), (900,), (3,)], [(2, 3), (3,), (2,)]], {}),
+    "PRelu": (node("PRelu", "a", "b"), [[(2, 3), (3,)]], [[(2, 3), (900,)], [(2, 3), (2,)]], {}),
+    "GatherElements": (node("GatherElements", "a", "b", axis=1), [[(2, 9), (2, 3)], [(2, 9), (1, 3)]], [[(2, 9), (900, 3)]], {"b": INT}),
+    "GatherND": (node("GatherND", "a", "b", batch_dims=1), [[(2, 9), (2, 1)]], [[(2, 9), (900, 1)]], {"b": INT}),
+    "ScatterElements": (node("ScatterElements", "a", "b", "c", axis=1), [[(2, 9), (2, 7), (2, 7)]], [[(2, 9), (900, 7), (900, 7)], [(2, 9), (2, 7), (2, 2)], [(2, 9), (2, 7), (1, 7)]], {"b": INT}),
+    "ScatterND": (node("ScatterND", "a", "b", "c"), [[(9, 2), (3, 1), (3, 2)]], [[(9, 2), (3, 1), (2, 2)], [(9, 2), (3, 1), (3, 900)]], {"b": INT}),
+    "Einsum": (node("Einsum", "a", "b", equation="ij,jk->ik"), [[(2, 3), (3, 4)]], [[(2, 3), (900, 4)], [(2, 900), (3, 4)]], {}),
+    "RNN": (node("RNN", "a", "b", "c", hidden_size=2), [[(4, 1, 3), (1, 2, 3), (1, 2, 2)]], [[(4, 1, 900), (1, 2, 3), (1, 2, 2)], [(4, 1, 3), (1, 900, 3), (1, 2, 2)], [(4, 1, 3), (1, 2, 3), (1, 2, 900)]], {}),
+    "LSTM": (node("LSTM", "a", "b", "c", "", "", "d", hidden_size=2), [[(4, 1, 3), (1, 8, 3), (1, 8, 2), (1, 1, 2)]], [[(4, 1, 3), (1, 8, 3), (1, 8, 2), (1, 900, 2)], [(4, 1, 3), (1, 7, 3), (1, 8, 2), (1, 1, 2)], [(4, 2, 3), (1, 8, 3), (1, 8, 2), (1, 1, 2)]], {}),
+    "GRU": (node("GRU", "a", "b", "c", "d", hidden_size=2), [[(4, 1, 3), (1, 6, 3), (1, 6, 2), (1, 12)]], [[(4, 1, 3), (1, 6, 3), (1, 6, 2), (1, 7)], [(4, 1, 3), (1, 6, 3), (2, 6, 2), (1, 12)]], {}),
+    "Attention": (node("Attention", "a", "b", "c"), [[(1, 2, 3, 4), (1, 2, 5, 4), (1, 2, 5, 6)]], [[(1, 2, 3, 4), (1, 2, 5, 900), (1, 2, 5, 6)], [(1, 2, 3, 4), (1, 2, 5, 4), (1, 2, 900, 6)], [(1, 2, 3, 4), (900, 2, 5, 4), (1, 2, 5, 6)]], {}),
+}
+SPLITS = {
+    "Split into parts of opset 13": (node("Split", "a", outputs=("y", "z"), axis=0), 13, [(6,), (0,)], [(7,)]),
+    "Split into parts": (node("Split", "a", outputs=("y", "z", "w"), axis=0, num_outputs=3), 18, [(6,), (7,)], [(1,)]),
+    "Split by sizes": (node("Split", "a", "sizes", outputs=("y", "z"), axis=0), 18, [(5,)], [(4,), (6,), (900,)]),
+}
+
+
+@pytest.fixture(params=["optimized", "reference"])
+def reference(request):
+    return request.param == "reference"
+
+
+def run_all(library, expect, fits, misfits):
+    loaded = tenon.load(library)
+    for feeds in fits:
+        for got, want in zip(loaded.run(feeds).values(), expect(feeds), strict=True):
+            numpy.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+    for feeds in misfits:
+        with pytest.raises(tenon.RunError, match="the node"):
+            loaded.run(feeds)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_operands(tmp_path, reference, name):
+    op, fits, misfits, types = CASES[name]
+    names = [input_name for input_name in op.input if input_name]
+    feeds = [[{input_name: filled(shape, types.get(input_name, numpy.float32), 2 if types.get(input_name) is not None else 7)
+               for input_name, shape in zip(names, shapes, strict=True)} for shapes in group] for group in (fits, misfits)]
+    graph = model([op], feeds[0][0], opset=23)
+    library = tenon.compile(graph, tmp_path / "model.so", reference=reference)
+    evaluator = ReferenceEvaluator(graph)
+    run_all(library, lambda arrays: evaluator.run(None, arrays), *feeds)
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_splits(tmp_path, reference, name):
+    op, opset, fits, misfits = SPLITS[name]
+    graph = model([op], {"a": ones(1)}, [("sizes", numpy.array([2, 3]))] if "sizes" in op.input else (), opset, op.output)
+    library = tenon.compile(graph, tmp_path / "model.so", reference=reference)
+    evaluator = ReferenceEvaluator(graph)
+    run_all(library, lambda arrays: evaluator.run(None, arrays), *[[{"a": filled(shape)} for shape in group] for group in (fits, misfits)])
+
+
+@pytest.mark.parametrize("op, constant, fits, misfits", [
+    (node("MatMul", "a", "w"), ones(64, 10), (3, 64), [(3, 63), (3, 2), (3, 900)]),
+    (node("Conv", "a", "w"), ones(8, 16, 3, 3), (1, 16, 9, 9), [(1, 15, 9, 9), (1, 900, 9, 9), (1, 1, 9, 9)]),
+    (node("Add", "a", "w"), ones(64), (3, 64), [(3, 63), (3, 900)]),
+    (node("Expand", "a", "w"), numpy.array([4, 6]), (1, 6), [(3, 6), (4, 5)]),
+])
+def test_weights(tmp_path, reference, op, constant, fits, misfits):
+    """A weight's extents are static; the input's say that they do not fit when they come."""
+    graph = model([op], {"a": ones(*fits)}, [("w", constant)])
+    library = tenon.compile(graph, tmp_path / "model.so", reference=reference)
+    evaluator = ReferenceEvaluator(graph)
+    run_all(library, lambda arrays: evaluator.run(None, arrays), [{"a": filled(fits)}], [{"a": filled(shape)} for shape in misfits])
+
+
+def test_extents_from_data(tmp_path, reference):
+    """The sum joins the kernel of the exponential before it; that its operands fit is known after NonZero only."""
+    nodes = [helper.make_node("Exp", ["a"], ["e"]), helper.make_node("NonZero", ["b"], ["places"]), helper.make_node("Squeeze", ["places"], ["p"]),
+             helper.make_node("Cast", ["p"], ["f"], to=TensorProto.FLOAT), node("Add", "e", "f")]
+    graph = model(nodes, {"a": ones(1), "b": ones(1)})
+    # Squeeze without axes would ask for the rank.
+    graph.graph.node[2].input.append("zero")
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(numpy.array([0]), "zero"))
+    library = tenon.compile(graph, tmp_path / "model.so", reference=reference)
+    evaluator = ReferenceEvaluator(graph)
+    fits = [{"a": filled(5), "b": ones(5)}, {"a": filled(5), "b": numpy.eye(1, 9, dtype=numpy.float32)[0]}]
+    misfits = [{"a": filled(5), "b": ones(900)}, {"a": filled(900), "b": ones(5)}, {"a": filled(5), "b": numpy.zeros(5, numpy.float32)}]
+    run_all(library, lambda arrays: evaluator.run(None, arrays), fits, misfits)
+
+
+def test_in_a_branch(tmp_path, reference):
+    """Operands that do not fit matter only where the branch is taken."""
+    branches = [helper.make_graph([inner], "branch", [], [helper.make_tensor_value_info("r", TensorProto.FLOAT, None)])
+                for inner in (helper.make_node("Add", ["a", "b"], ["r"], name="the node"), helper.make_node("Neg", ["a"], ["r"]))]
+    nodes = [helper.make_node("If", ["c"], ["y"], name="choice", then_branch=branches[0], else_branch=branches[1])]
+    graph = model(nodes, {"a": ones(1), "b": ones(1), "c": numpy.array(True)})
+    library = tenon.compile(graph, tmp_path / "model.so", reference=reference)
+    feeds = [{"a": filled(5), "b": filled(extent), "c": numpy.array(flag)} for extent, flag in ((5, True), (900, False), (900, True))]
+    expect = {True: lambda arrays: arrays["a"] + arrays["b"], False: lambda arrays: -arrays["a"]}
+    run_all(library, lambda arrays: [expect[bool(arrays["c"])](arrays)], feeds[:2], feeds[2:])
