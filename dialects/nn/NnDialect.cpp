@@ -11,6 +11,7 @@
 using namespace mlir;
 using namespace tenon::nn;
 
+#include "dialects/nn/NnInterfaces.cpp.inc"
 #include "dialects/nn/NnOpsDialect.cpp.inc"
 #include "dialects/nn/NnOpsEnums.cpp.inc"
 
