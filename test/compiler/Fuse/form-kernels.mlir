@@ -118,8 +118,8 @@ func.func @main(%x: tensor<5x5xf32>) -> tensor<5x7xf32> {
 
 // A requirement between two ops leaves them one kernel.
 // CHECK-LABEL: func.func @main
+// CHECK: nn.launch @exp_add_0
 // CHECK: nn.require
-// CHECK: nn.launch
 // CHECK-NOT: nn.launch
 // CHECK: return
 func.func @main(%x: tensor<?xf32>, %y: tensor<?xf32>) -> tensor<?xf32> {
