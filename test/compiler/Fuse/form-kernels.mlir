@@ -140,7 +140,7 @@ func.func @main(%x: tensor<?xf32>, %y: tensor<?xf32>) -> tensor<?xf32> {
 // CHECK: %[[COUNT:.*]] = arith.index_cast
 // CHECK: %[[SAME:.*]] = arith.cmpi eq, %{{.*}}, %[[COUNT]]
 // CHECK: nn.require %[[SAME]]
-// CHECK: nn.launch @[[K:.*]](
+// CHECK: nn.launch @[[K:.*]](%arg0)
 // CHECK: func.func private @[[K]]
 // CHECK: nn.exp
 // CHECK: nn.add
