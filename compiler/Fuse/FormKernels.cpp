@@ -237,7 +237,7 @@ private:
           extents.add(builder, &op);
       }
       replaceDims(block, extents);
-      Grouping grouping(block, extents, singleOp);
+      Grouping grouping(block, extents, singleOp, attention);
       for (Group *group : grouping.groups())
         Outliner(module, extents, counter).outline(*group);
       for (Operation &op : llvm::make_early_inc_range(block))

@@ -7,6 +7,8 @@
 
 #include "compiler/Fuse/Groups.h"
 
+#include "dialects/nn/AttentionPattern.h"
+
 #include "llvm/ADT/SetVector.h"
 
 #include <queue>
@@ -83,8 +85,8 @@ static GroupKind initialKind(Operation *op) {
   return GroupKind::single;
 }
 
-Grouping::Grouping(Block &block, nn::ExtentMap &extents, bool singleOp)
-    : block(block), extents(extents), singleOp(singleOp) {
+Grouping::Grouping(Block &block, nn::ExtentMap &extents, bool singleOp, bool attention)
+    : block(block), extents(extents), singleOp(singleOp), attention(attention) {
   number();
   for (Operation &op : block) {
     if (!isKernelOp(&op))
@@ -175,7 +177,37 @@ void Grouping::absorbEpilogue(Operation *contraction) {
     absorb(group, groupOf[op]);
 }
 
+/// Makes one kernel of attention, so that its scores need no memory. Its schedule packs keys and values for many rows:
+/// fewer are better off with products that read them where they are.
+void Grouping::formAttention(nn::MatmulOp outcome) {
+  constexpr int64_t fewestRows = 16;
+  std::optional<nn::AttentionParts> parts = nn::matchAttention(outcome);
+  if (!parts || llvm::any_of(parts->ops, [&](Operation *op) { return op->getBlock() != &block; }))
+    return;
+  Value scores = parts->scores.getResult();
+  ArrayRef<Value> shape = extents.at(scores), result = extents.at(outcome.getResult());
+  std::optional<int64_t> rows = getConstantIntValue(OpFoldResult(shape[shape.size() - 2]));
+  bool manyRows = rows ? *rows >= fewestRows : extents.equal(shape[shape.size() - 2], shape.back());
+  auto isStatic = [&](Value tensor) {
+    return !cast<RankedTensorType>(tensor.getType()).getShape().empty() &&
+           !ShapedType::isDynamic(cast<RankedTensorType>(tensor.getType()).getShape().back());
+  };
+  // Scratch holds the keys and values of a batch item, which the shape plan has to know.
+  if (!manyRows || !isStatic(parts->scores.getLhs()) || !isStatic(outcome.getResult()) ||
+      llvm::any_of(shape, dependsOnData) || !extents.equal(extents.at(parts->logits), shape) ||
+      !extents.equal(result.drop_back(), shape.drop_back()))
+    return;
+  Group *group = groupOf[parts->ops.front()];
+  for (Operation *op : ArrayRef(parts->ops).drop_front())
+    absorb(group, groupOf[op]);
+  group->kind = GroupKind::single;
+  group->space = SmallVector<Value>(result);
+}
+
 void Grouping::merge() {
+  if (attention)
+    for (auto outcome : llvm::make_early_inc_range(block.getOps<nn::MatmulOp>()))
+      formAttention(outcome);
   for (Operation &op : block)
     if (auto it = groupOf.find(&op);
         it != groupOf.end() && it->second->kind == GroupKind::contraction && it->second->ops.size() == 1)

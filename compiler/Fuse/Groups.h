@@ -14,7 +14,7 @@ enum class GroupKind {
   map,         ///< elementwise and movement ops over one iteration space
   rows,        ///< the same with reductions over some of its dimensions
   contraction, ///< a convolution or matrix product and the elementwise ops after it
-  single       ///< an op that shares its kernel with no other
+  single       ///< what shares its kernel with no other: an op, or the ops of attention
 };
 
 /// Ops that become one kernel, in program order.
@@ -31,7 +31,7 @@ struct Unit;
 /// Groups the kernel ops of one block.
 class Grouping {
 public:
-  Grouping(mlir::Block &block, nn::ExtentMap &extents, bool singleOp);
+  Grouping(mlir::Block &block, nn::ExtentMap &extents, bool singleOp, bool attention);
 
   /// The groups that are left after merging, in an order in which they can be executed along with the block's other
   /// ops; the block has been reordered accordingly.
@@ -40,6 +40,7 @@ public:
 private:
   void number();
   void absorbEpilogue(mlir::Operation *contraction);
+  void formAttention(nn::MatmulOp outcome);
   void merge();
   bool tryJoin(Group *producer, Group *consumer, mlir::Operation *op, mlir::Value edge);
   bool canJoin(const Group &producer, const Group &consumer, mlir::Operation *op, mlir::Value edge);
@@ -53,7 +54,7 @@ private:
 
   mlir::Block &block;
   nn::ExtentMap &extents;
-  bool singleOp;
+  bool singleOp, attention;
   std::vector<std::unique_ptr<Group>> owned;
   llvm::DenseMap<mlir::Operation *, Group *> groupOf;
   llvm::DenseMap<mlir::Operation *, unsigned> order;

@@ -10,7 +10,7 @@ def FormKernels : Pass<"tenon-form-kernels", "::mlir::ModuleOp"> {
   let description = [{
     After the graph and layout passes, because grouping is decided from final ops and layouts; before scheduling, which sees one kernel
     at a time. Groups grow from producers to consumers: elementwise ops of one shape; a contraction with the elementwise ops that
-    follow it; reductions with the elementwise ops of the same rows. Views, constants and scalar arithmetic stay in @main.
+    follow it; reductions with the elementwise ops of the same rows; attention of many rows. Views, constants and scalar arithmetic stay in @main.
 
     ```
     %0 = nn.exp %x : (tensor<4xf32>) -> tensor<4xf32>
@@ -19,7 +19,10 @@ def FormKernels : Pass<"tenon-form-kernels", "::mlir::ModuleOp"> {
     %1 = nn.launch @exp_neg_0(%x) : (tensor<4xf32>) -> tensor<4xf32>
     ```
   }];
-  let options = [Option<"singleOp", "single-op", "bool", "false", "one op per kernel (reference lowering)">];
+  let options = [
+    Option<"singleOp", "single-op", "bool", "false", "one op per kernel (reference lowering)">,
+    Option<"attention", "attention", "bool", "true", "one kernel for softmax(q k) v, which computes the softmax in parts">,
+  ];
   let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
                            "::mlir::tensor::TensorDialect"];
 }

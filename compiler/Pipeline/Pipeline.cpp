@@ -91,6 +91,7 @@ void addLayout(OpPassManager &pm, const Target &target, const PipelineOptions &o
 void addFuse(OpPassManager &pm, const PipelineOptions &options) {
   fuse::FormKernelsOptions form;
   form.singleOp = options.reference;
+  form.attention = !options.exact;
   pm.addPass(fuse::createFormKernels(form));
   pm.addPass(fuse::createMergeEqualKernels());
   pm.addPass(fuse::createCountOperations());

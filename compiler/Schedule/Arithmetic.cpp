@@ -433,6 +433,22 @@ Value ElementEmitter::combine(nn::ReduceKind kind, Type elementType, Value acc, 
   return Value();
 }
 
+Value ElementEmitter::combineLanes(nn::ReduceKind kind, Type elementType, Value vector) {
+  auto type = dyn_cast<VectorType>(vector.getType());
+  if (!type)
+    return vector;
+  for (int64_t width = type.getNumElements() / 2; width >= 1; width /= 2) {
+    SmallVector<int64_t> low, high;
+    for (int64_t lane = 0; lane < width; ++lane) {
+      low.push_back(lane);
+      high.push_back(width + lane);
+    }
+    Value x = vector::ShuffleOp::create(b, vector, vector, low), y = vector::ShuffleOp::create(b, vector, vector, high);
+    vector = combine(kind, elementType, x, y);
+  }
+  return vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{0});
+}
+
 Value ElementEmitter::neutral(nn::ReduceKind kind, Type elementType, bool scalar) {
   Type element = registerType(elementType);
   Attribute attribute;

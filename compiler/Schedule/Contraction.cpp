@@ -373,6 +373,8 @@ bool scheduleContraction(Kernel &kernel) {
   if (kernel.ops().size() == 1)
     if (auto pack = dyn_cast<nn::PackOp>(kernel.ops().front()))
       return schedulePack(kernel, pack);
+  if (scheduleAttention(kernel))
+    return true;
   Operation *root = nullptr;
   for (Operation *op : kernel.ops()) {
     if (!isa<nn::MatmulOp, nn::ConvOp>(op))

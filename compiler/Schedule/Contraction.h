@@ -131,6 +131,11 @@ void emitPartialTile(Kernel &kernel, const ukernel::BrgemmShape &shape, Value pa
 void finishPartialTile(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilogue &epilogue, Value rows, Value column,
                        Value partial, Value offset, llvm::function_ref<SmallVector<LaneIndex>(Value row)> indices);
 
+/// memory[(group - from), k, width] = rhs[outer..., k, column] for the groups [from, to) of columns, of accumulators'
+/// type. What lies in columns that do not exist does not matter. `outer`: indices of the dimensions before the matrix.
+void packPanels(Kernel &kernel, nn::MatmulOp op, const ColumnGroups &groups, int64_t lanes, Value from, Value to,
+                Value memory, llvm::ArrayRef<LaneIndex> outer);
+
 /// Nanoseconds on one thread for `products` multiply-adds of `bytes`-wide accumulators.
 Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t bytes);
 
@@ -140,6 +145,8 @@ bool scheduleConvolution(Kernel &kernel, nn::ConvOp op);
 bool scheduleWinograd(Kernel &kernel, nn::ConvOp op);
 bool scheduleDepthwise(Kernel &kernel, nn::ConvOp op);
 bool schedulePack(Kernel &kernel, nn::PackOp op);
+/// softmax(f(q k)) v in one phase, the scores of a few rows at a time.
+bool scheduleAttention(Kernel &kernel);
 /// Few rows (known, or `few` says so) times a transposed right-hand side that is read where it is.
 bool scheduleDot(Kernel &kernel, nn::MatmulOp op, bool few = false);
 

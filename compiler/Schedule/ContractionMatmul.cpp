@@ -369,61 +369,8 @@ private:
     });
   }
 
-  /// scratch[(group - from), k, width] = rhs[k, column]; what lies in columns that do not exist does not matter.
   void packB(Value from, Value to) {
-    groups->forEach(from, to, [&](Value column, int64_t vectors, Value columns) {
-      Value group = e.sub(e.div(column, e.constant(groups->width())), from);
-      Value base = e.mul(e.mul(group, K), e.constant(groups->width()));
-      Value transposed = e.constant(0);
-      if (op.getTransposeRhs() && lanes >= 4) {
-        Value step = e.constant(lanes);
-        transposed = e.mul(e.div(K, step), step);
-        countedLoop(b, e.constant(0), transposed, step, [&](Value k) { packTransposed(column, vectors, base, k); });
-      }
-      SmallVector<Value> masks(vectors);
-      if (columns && lanes > 1)
-        for (int64_t v = 0; v < vectors; ++v)
-          masks[v] = vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()),
-                                                  e.sub(columns, e.constant(v * lanes)));
-      countedLoop(b, transposed, K, e.constant(1), [&](Value k) {
-        ElementEmitter source = kernel.emitter(lanes);
-        for (int64_t v = 0; v < vectors; ++v) {
-          source.setMask(masks[v]);
-          LaneIndex lane{e.add(column, e.constant(v * lanes)), lanes > 1 ? 1 : 0};
-          Value value = widenTo(b, source.emit(op.getRhs(), rhsIndices({k}, lane)), sum);
-          source.setMask(Value());
-          source.store(value, sum, {scratchB}, {e.constant(1)}, {placeOfB(base, k, v)});
-        }
-      });
-    });
-  }
-
-  /// Where scratch B has row k, vector v of the group at `base`.
-  LaneIndex placeOfB(Value base, Value k, int64_t v) {
-    Value row = e.add(base, e.mul(k, e.constant(groups->width())));
-    return {e.add(row, e.constant(v * lanes)), lanes > 1 ? 1 : 0};
-  }
-
-  SmallVector<LaneIndex> rhsIndices(LaneIndex k, LaneIndex column) {
-    SmallVector<LaneIndex> indices = outerIndices(op.getRhs(), 2);
-    indices.append({op.getTransposeRhs() ? column : k, op.getTransposeRhs() ? k : column});
-    return indices;
-  }
-
-  /// As many steps of k as there are lanes, from a transposed right-hand side: square tiles of it.
-  void packTransposed(Value column, int64_t vectors, Value base, Value k) {
-    ElementEmitter source = kernel.emitter(lanes);
-    Value last = e.sub(N, e.constant(1));
-    for (int64_t v = 0; v < vectors; ++v) {
-      SmallVector<Value> square;
-      for (int64_t i = 0; i < lanes; ++i) {
-        Value n = b.createOrFold<arith::MinUIOp>(e.add(column, e.constant(v * lanes + i)), last);
-        square.push_back(widenTo(b, source.emit(op.getRhs(), rhsIndices({k, 1}, {n})), sum));
-      }
-      transposeTile(b, square);
-      for (int64_t i = 0; i < lanes; ++i)
-        source.store(square[i], sum, {scratchB}, {e.constant(1)}, {placeOfB(base, e.add(k, e.constant(i)), v)});
-    }
+    packPanels(kernel, op, *groups, lanes, from, to, scratchB, outerIndices(op.getRhs(), 2));
   }
 
   /// The product of `count` rows from `row` on with a group of columns over `length` steps of K from `k` on.

@@ -137,6 +137,8 @@ public:
 
   /// acc (+) value in a reduction, registers of `elementType`.
   Value combine(nn::ReduceKind kind, Type elementType, Value acc, Value value);
+  /// All lanes of a vector combined into one scalar, in a tree.
+  Value combineLanes(nn::ReduceKind kind, Type elementType, Value vector);
   /// The result of an empty reduction, one register (no lanes if `scalar`).
   Value neutral(nn::ReduceKind kind, Type elementType, bool scalar = false);
   /// Conversion of registers from one tensor element type to another (nn.cast).

@@ -284,24 +284,6 @@ private:
     return initial;
   }
 
-  /// All lanes combined into one scalar, in a tree.
-  Value horizontal(nn::ReduceOp reduce, Value vector) {
-    auto type = dyn_cast<VectorType>(vector.getType());
-    if (!type)
-      return vector;
-    for (int64_t width = type.getNumElements() / 2; width >= 1; width /= 2) {
-      SmallVector<int64_t> low, high;
-      for (int64_t lane = 0; lane < width; ++lane) {
-        low.push_back(lane);
-        high.push_back(width + lane);
-      }
-      Value x = vector::ShuffleOp::create(b, vector, vector, low),
-            y = vector::ShuffleOp::create(b, vector, vector, high);
-      vector = e.combine(reduce.getKind(), accumulatorType(reduce), x, y);
-    }
-    return vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{0});
-  }
-
   SmallVector<Value> reduceAlongLanes(ArrayRef<nn::ReduceOp> pass, size_t number) {
     SmallVector<Value> outerExtents, lower;
     for (int64_t axis : ArrayRef(program.axes).drop_back()) {
@@ -328,7 +310,7 @@ private:
       Value total = sums[r];
       for (int64_t u = 1; u < accumulators; ++u)
         total = e.combine(reduce.getKind(), accType, total, sums[u * count + r]);
-      total = horizontal(reduce, total);
+      total = e.combineLanes(reduce.getKind(), accType, total);
       if (scalarRest)
         total = scalar.combine(reduce.getKind(), accType, total, sums[accumulators * count + r]);
       reduced.push_back(total);

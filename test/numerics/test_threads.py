@@ -21,6 +21,7 @@ CASES = {
     # Threads share each step of a GRU of so many units; the constant holds both weights.
     "recurrence": ([helper.make_node("Slice", ["w", "axes", "one"], ["inputs"]), helper.make_node("Slice", ["w", "one", "two"], ["recurrent"]),
                     helper.make_node("GRU", ["x", "inputs", "recurrent"], ["y"], hidden_size=384)], (9, 3, 384), (2, 1152, 384)),
+    "attention": ([helper.make_node("Transpose", ["x"], ["k"], perm=[1, 0]), helper.make_node("MatMul", ["x", "k"], ["s"]), helper.make_node("Softmax", ["s"], ["p"]), helper.make_node("MatMul", ["p", "x"], ["y"])], (300, 48), None),
     "maximum": ([helper.make_node("MaxPool", ["x"], ["y"], kernel_shape=[3, 3], strides=[2, 2])], (1, 16, 99, 101), None),
 }
 

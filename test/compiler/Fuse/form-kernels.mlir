@@ -155,3 +155,43 @@ func.func @main(%x: tensor<?xf32>, %count: tensor<1xi64>) -> tensor<?xf32> {
   %1 = nn.add %0, %0 : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
   return %1 : tensor<?xf32>
 }
+
+// -----
+
+// Attention of many rows is one kernel, with the scale and the mask of its scores.
+// CHECK-LABEL: func.func @main
+// CHECK: nn.launch @[[K:.*]](%arg0, %arg1, %arg3, %arg2)
+// CHECK-NOT: nn.launch
+// CHECK: func.func private @[[K]]
+// CHECK: nn.matmul
+// CHECK: nn.exp
+// CHECK: nn.matmul
+// SINGLE-LABEL: func.func @main
+// SINGLE-COUNT-8: nn.launch
+func.func @main(%q: tensor<2x40x8xf32>, %k: tensor<2x8x30xf32>, %v: tensor<2x30x8xf32>, %mask: tensor<40x30xf32>) -> tensor<2x40x8xf32> {
+  %0 = nn.matmul %q, %k : (tensor<2x40x8xf32>, tensor<2x8x30xf32>) -> tensor<2x40x30xf32>
+  %1 = nn.add %0, %mask : (tensor<2x40x30xf32>, tensor<40x30xf32>) -> tensor<2x40x30xf32>
+  %2 = nn.reduce max, %1 {axes = array<i64: 2>, keep_dims} : (tensor<2x40x30xf32>) -> tensor<2x40x1xf32>
+  %3 = nn.sub %1, %2 : (tensor<2x40x30xf32>, tensor<2x40x1xf32>) -> tensor<2x40x30xf32>
+  %4 = nn.exp %3 : (tensor<2x40x30xf32>) -> tensor<2x40x30xf32>
+  %5 = nn.reduce sum, %4 {axes = array<i64: 2>, keep_dims} : (tensor<2x40x30xf32>) -> tensor<2x40x1xf32>
+  %6 = nn.div %4, %5 : (tensor<2x40x30xf32>, tensor<2x40x1xf32>) -> tensor<2x40x30xf32>
+  %7 = nn.matmul %6, %v : (tensor<2x40x30xf32>, tensor<2x30x8xf32>) -> tensor<2x40x8xf32>
+  return %7 : tensor<2x40x8xf32>
+}
+
+// -----
+
+// Not where the probabilities are wanted as well.
+// CHECK-LABEL: func.func @main
+// CHECK-COUNT-3: nn.launch
+func.func @main(%q: tensor<40x8xf32>, %k: tensor<8x30xf32>, %v: tensor<30x8xf32>) -> (tensor<40x8xf32>, tensor<40x30xf32>) {
+  %0 = nn.matmul %q, %k : (tensor<40x8xf32>, tensor<8x30xf32>) -> tensor<40x30xf32>
+  %2 = nn.reduce max, %0 {axes = array<i64: 1>, keep_dims} : (tensor<40x30xf32>) -> tensor<40x1xf32>
+  %3 = nn.sub %0, %2 : (tensor<40x30xf32>, tensor<40x1xf32>) -> tensor<40x30xf32>
+  %4 = nn.exp %3 : (tensor<40x30xf32>) -> tensor<40x30xf32>
+  %5 = nn.reduce sum, %4 {axes = array<i64: 1>, keep_dims} : (tensor<40x30xf32>) -> tensor<40x1xf32>
+  %6 = nn.div %4, %5 : (tensor<40x30xf32>, tensor<40x1xf32>) -> tensor<40x30xf32>
+  %7 = nn.matmul %6, %v : (tensor<40x30xf32>, tensor<30x8xf32>) -> tensor<40x8xf32>
+  return %7, %6 : tensor<40x8xf32>, tensor<40x30xf32>
+}

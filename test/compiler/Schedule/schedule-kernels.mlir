@@ -144,3 +144,26 @@ func.func private @one_filter(%x: tensor<1x20x20x16xf32>, %w: tensor<1x1x144x1xf
   %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 1, columns = 1>} : (tensor<1x20x20x16xf32>, tensor<1x1x144x1xf32>) -> tensor<1x18x18x1xf32>
   return %0 : tensor<1x18x18x1xf32>
 }
+
+// -----
+
+// Attention: keys and values are packed, then two products for each block of keys with the exponentials in between; the
+// scores of a block of rows are scratch.
+// CHECK-LABEL: func.func private @attention
+// CHECK-SAME: nn.path = "attention"
+// CHECK: ukernel.phase
+// CHECK: ukernel.brgemm
+// CHECK: math.exp %{{.*}} {tenon.not_positive} : f32
+// CHECK: math.exp %{{.*}} {tenon.not_positive} : vector<
+// CHECK: ukernel.brgemm
+// CHECK: arith.divf
+func.func private @attention(%q: tensor<40x8xf32>, %k: tensor<8x30xf32>, %v: tensor<30x8xf32>) -> tensor<40x8xf32> attributes {nn.kernel} {
+  %0 = nn.matmul %q, %k : (tensor<40x8xf32>, tensor<8x30xf32>) -> tensor<40x30xf32>
+  %1 = nn.reduce max, %0 {axes = array<i64: 1>, keep_dims} : (tensor<40x30xf32>) -> tensor<40x1xf32>
+  %2 = nn.sub %0, %1 : (tensor<40x30xf32>, tensor<40x1xf32>) -> tensor<40x30xf32>
+  %3 = nn.exp %2 : (tensor<40x30xf32>) -> tensor<40x30xf32>
+  %4 = nn.reduce sum, %3 {axes = array<i64: 1>, keep_dims} : (tensor<40x30xf32>) -> tensor<40x1xf32>
+  %5 = nn.div %3, %4 : (tensor<40x30xf32>, tensor<40x1xf32>) -> tensor<40x30xf32>
+  %6 = nn.matmul %5, %v : (tensor<40x30xf32>, tensor<30x8xf32>) -> tensor<40x8xf32>
+  return %6 : tensor<40x8xf32>
+}
