@@ -289,16 +289,22 @@ Value remainder(FloatMath &f, Value x, Value y) {
       });
 }
 
-/// erf(x) of f32, absolute error at most 3e-7: a rational function of degrees 13 and 8 on |x| <= 4 (the coefficients of
-/// XLA's ErfF32).
-static Value errorFunctionSingle(FloatMath &f, Value x) {
-  Value bounded = f.clamp(x, -4.0, 4.0);
-  Value z = f.mul(bounded, bounded);
-  Value p = f.polynomial(z, {-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05,
-                             -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02});
-  Value q = f.polynomial(z, {-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03,
-                             -1.42647390514189e-02});
-  return f.clamp(f.div(f.mul(bounded, p), q), -1.0, 1.0);
+/// erf(scale x) of f32, absolute error at most 3e-7 (4e-7 with a scale, whose powers round the coefficients): a
+/// rational function of degrees 13 and 8 on |x| <= 4 (the coefficients of XLA's ErfF32).
+static Value errorFunctionSingle(FloatMath &f, Value x, double scale) {
+  SmallVector<double> p{-2.72614225801306e-10, 2.77068142495902e-08,  -2.10102402082508e-06, -5.69250639462346e-05,
+                        -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02};
+  SmallVector<double> q{-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03,
+                        -1.42647390514189e-02};
+  // In powers of x^2 instead of (scale x)^2, from the highest.
+  for (auto [coefficients, factor] : {std::pair(&p, scale), {&q, 1.0}})
+    for (double &coefficient : llvm::reverse(*coefficients)) {
+      coefficient *= factor;
+      factor *= scale * scale;
+    }
+  // Beyond 4 the result is x erf(4) / 4, which the last bound takes to 1; one bound fewer than on x.
+  Value z = f.atMost(f.mul(x, x), 16.0 / (scale * scale));
+  return f.clamp(f.div(f.mul(x, f.polynomial(z, p)), f.polynomial(z, q)), -1.0, 1.0);
 }
 
 /// erf(x) of f64, at most 2 ulp: x times a polynomial in x^2 up to 1, from there 1 - exp(-x^2) times a polynomial in
@@ -322,6 +328,10 @@ static Value errorFunctionTwice(FloatMath &f, Value x) {
   return result;
 }
 
-Value errorFunction(FloatMath &f, Value x) { return f.isDouble ? errorFunctionTwice(f, x) : errorFunctionSingle(f, x); }
+Value errorFunction(FloatMath &f, Value x, double scale) {
+  if (!f.isDouble)
+    return errorFunctionSingle(f, x, scale);
+  return errorFunctionTwice(f, scale == 1 ? x : f.mul(x, f.number(scale)));
+}
 
 } // namespace tenon::schedule

@@ -41,6 +41,22 @@ void approximateSumWithOne(arith::AddFOp sum, math::ExpOp op) {
   op.erase();
 }
 
+/// erf(x); a constant factor of an f32 x, as in GELU, goes into the coefficients.
+Value errorFunctionOfMultiple(FloatMath &f, Value x) {
+  Operation *op = x.getDefiningOp();
+  APFloat constant(1.0);
+  if (!f.isDouble && isa_and_present<arith::MulFOp, arith::DivFOp>(op) &&
+      matchPattern(op->getOperand(1), m_ConstantFloat(&constant))) {
+    double factor = constant.convertToFloat();
+    if (isa<arith::DivFOp>(op))
+      factor = 1 / factor;
+    // In f32 the coefficients stay normal numbers.
+    if (factor > 0.25 && factor < 4)
+      return errorFunction(f, op->getOperand(0), factor);
+  }
+  return errorFunction(f, x);
+}
+
 bool isFloatOfRegisters(Type type) { return isa<Float32Type, Float64Type>(getElementTypeOrSelf(type)); }
 
 Value approximation(Operation *op) {
@@ -60,7 +76,7 @@ Value approximation(Operation *op) {
       .Case([&](math::LogOp) { return logarithm(f, x); })
       .Case([&](math::Log1pOp) { return logarithmOfOnePlus(f, x); })
       .Case([&](math::PowFOp power) { return schedule::power(f, x, power.getRhs()); })
-      .Case([&](math::ErfOp) { return errorFunction(f, x); })
+      .Case([&](math::ErfOp) { return errorFunctionOfMultiple(f, x); })
       .Case([&](math::SinOp) { return sine(f, x); })
       .Case([&](math::CosOp) { return cosine(f, x); })
       .Case([&](math::TanOp) { return tangent(f, x); })

@@ -65,11 +65,11 @@ public:
     return select(less(x, l), l, x);
   }
   /// x within [low, high]; NaN stays.
-  Value clamp(Value x, double low, double high) {
+  Value atMost(Value x, double high) {
     Value h = number(high);
-    x = atLeast(x, low);
     return select(greater(x, h), h, x);
   }
+  Value clamp(Value x, double low, double high) { return atMost(atLeast(x, low), high); }
   Value toBits(Value x) { return mlir::arith::BitcastOp::create(b, bits, x); }
   Value fromBits(Value x) { return mlir::arith::BitcastOp::create(b, type, x); }
   /// The leading bits of x, so few that a product of two such numbers is exact.
@@ -154,7 +154,7 @@ Value hyperbolicTangent(FloatMath &f, Value x);
 Value areaSine(FloatMath &f, Value x);
 Value areaCosine(FloatMath &f, Value x);
 Value areaTangent(FloatMath &f, Value x);
-Value errorFunction(FloatMath &f, Value x);
+Value errorFunction(FloatMath &f, Value x, double scale = 1);
 
 } // namespace tenon::schedule
 

@@ -8,9 +8,10 @@ import math
 
 import numpy
 import pytest
-
+import tenon
 from arrays import rng
-from harness import Batch, ulps
+from harness import CPU, Batch, ulps
+from onnx import TensorProto, helper, numpy_helper
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -176,3 +177,17 @@ def test_special_arguments(mode, dtype):
         else:
             batch.add(op, op, [x], exact.astype(dtype), ulps(exact, 8 if op in ("Sinh", "Cosh") else 6 if op.startswith("A") else 4, dtype) + (3e-7 if op == "Erf" else 0))
     batch.check(mode)
+
+
+@pytest.mark.parametrize("op", ["Mul", "Div"])
+@pytest.mark.parametrize("factor", [0.1, 0.3, math.sqrt(0.5), math.sqrt(2), 3.9, 10, -0.7, 0])
+def test_erf_of_multiples(tmp_path, op, factor):
+    """A constant factor goes into the coefficients of erf, which rounds them once more."""
+    nodes = [helper.make_node(op, ["x", "c"], ["scaled"]), helper.make_node("Erf", ["scaled"], ["y"])]
+    graph = helper.make_graph(nodes, "graph", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])], [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])],
+                              [numpy_helper.from_array(numpy.float32(factor), "c")])
+    model = tenon.load(tenon.compile(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]), tmp_path / "model.so", cpu=CPU))
+    x = numpy.concatenate([spread(-60, 60), spread(-1, 1), numpy.float32([numpy.inf, -numpy.inf, numpy.nan, 3e38, -3e38, 1e-45, 0, -0.0])])
+    scaled = x.astype(numpy.float64)
+    scaled = scaled * numpy.float32(factor) if op == "Mul" else scaled / numpy.float32(factor)
+    numpy.testing.assert_allclose(model.run({"x": x})["y"], erf(scaled), rtol=0, atol=4e-7)
