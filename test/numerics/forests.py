@@ -54,7 +54,7 @@ def rows(generator, count, features, dtype="float32", special=True):
 
 def scores(trees, x, targets, aggregate="SUM"):
     """What the trees give to each row, in float64. Whole numbers are compared as float64."""
-    start = {"MIN": numpy.inf, "MAX": -numpy.inf}.get(aggregate, 0)
+    start = {"MIN": numpy.inf, "MAX": -numpy.inf}.get(aggregate, 0.0)
     result = numpy.full((len(x), targets), start)
     wide = x.astype(numpy.float64)
 
