@@ -109,7 +109,7 @@ def test_doubles(mode):
 
 def test_special_thresholds(mode):
     batch, generator = Batch(), rng(6)
-    special = [numpy.nan, numpy.inf, -numpy.inf, 0.0, -0.0, 1e-45, -1e-45, float(numpy.finfo(numpy.float32).max)]
+    special = numpy.float32([numpy.nan, numpy.inf, -numpy.inf, 0.0, -0.0, 1e-45, -1e-45, 3.4e38]).tolist()
     for name, dtype in itertools.product(forests.MODES, ("float32", "float64")):
         trees = [forests.Node(0, name, threshold, nan, [], forests.Leaf([(0, 1.0)]), forests.Leaf([(0, 0.0)])) for threshold in special for nan in (False, True)]
         x = numpy.array(special + [1.0, -1.0], dtype)[:, None]
@@ -121,7 +121,7 @@ def test_special_thresholds(mode):
 # Words of the tables: bytes, other fields of 32 bits, 64 bits with ranks of 16 and of more bits.
 def test_many_features_and_thresholds(mode):
     batch, generator = Batch(), rng(7)
-    anywhere = lambda g: float(g.normal())  # noqa: E731
+    anywhere = lambda g: float(numpy.float32(g.normal()))  # noqa: E731
     for features, depth, number, stop in ((3, 8, 20, 0.15), (300, 8, 20, 0.15), (2, 11, 3, 0.15), (5, 16, 1, 0.15), (1, 17, 1, 0)):
         trees = several(generator, number, depth, features, modes=("BRANCH_LEQ",), threshold=anywhere, stop=stop)
         x = generator.normal(size=(33, features)).astype(numpy.float32)
