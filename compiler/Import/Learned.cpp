@@ -11,20 +11,12 @@
 
 namespace tenon::importer {
 
-template <typename T>
-static Expression constantTensor(NodeContext &c, llvm::ArrayRef<T> values, IntVector shape, mlir::Type type) {
-  auto tensor = checkedTensorType(shape, type, c.b.limits());
-  auto copy = std::make_shared<std::vector<T>>(values.begin(), values.end());
-  llvm::ArrayRef<char> bytes(reinterpret_cast<const char *>(copy->data()), copy->size() * sizeof(T));
-  return {c.b, c.b.constantOf(elementsFromBytes(tensor, bytes, c.name, copy))};
-}
-
 Expression floatTensor(NodeContext &c, llvm::ArrayRef<float> values, IntVector shape) {
-  return constantTensor(c, values, std::move(shape), c.b.raw().getF32Type());
+  return constantTensor<float>(c, values.vec(), std::move(shape), c.b.raw().getF32Type());
 }
 
 Expression intVector(NodeContext &c, llvm::ArrayRef<int64_t> values) {
-  return constantTensor(c, values, {static_cast<int64_t>(values.size())}, c.b.raw().getI64Type());
+  return constantTensor<int64_t>(c, values.vec(), {static_cast<int64_t>(values.size())}, c.b.raw().getI64Type());
 }
 
 void refuseStrings(NodeContext &c, std::initializer_list<const char *> names) {
@@ -63,7 +55,10 @@ static Expression probit(Expression x) {
 }
 
 Expression transformedScores(NodeContext &c, Expression scores) {
-  std::string transform = c.string("post_transform", "NONE");
+  return transformedScores(scores, c.string("post_transform", "NONE"));
+}
+
+Expression transformedScores(Expression scores, llvm::StringRef transform) {
   if (transform == "NONE")
     return scores;
   if (transform == "LOGISTIC")
@@ -318,6 +313,9 @@ void addLearned(ImporterTable &table) {
   table.add(domain, "OneHotEncoder", importOneHotEncoder);
   table.add(domain, "SVMClassifier", importSvmClassifier);
   table.add(domain, "SVMRegressor", importSvmRegressor);
+  table.add(domain, "TreeEnsemble", importTreeEnsemble);
+  table.add(domain, "TreeEnsembleClassifier", importTreeEnsembleClassifier);
+  table.add(domain, "TreeEnsembleRegressor", importTreeEnsembleRegressor);
 }
 
 } // namespace tenon::importer

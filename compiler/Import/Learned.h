@@ -12,6 +12,15 @@
 
 namespace tenon::importer {
 
+/// A constant of elements that are a T in memory.
+template <typename T>
+Expression constantTensor(NodeContext &c, std::vector<T> values, IntVector shape, mlir::Type elementType) {
+  auto type = checkedTensorType(shape, elementType, c.b.limits());
+  auto kept = std::make_shared<std::vector<T>>(std::move(values));
+  llvm::ArrayRef<char> bytes(reinterpret_cast<const char *>(kept->data()), kept->size() * sizeof(T));
+  return {c.b, c.b.constantOf(elementsFromBytes(type, bytes, c.name, kept))};
+}
+
 /// Attributes' numbers as constants; f32 and i64.
 Expression floatTensor(NodeContext &c, llvm::ArrayRef<float> values, IntVector shape);
 Expression intVector(NodeContext &c, llvm::ArrayRef<int64_t> values);
@@ -25,14 +34,18 @@ Expression featureRows(NodeContext &c);
 /// x[N, K] times the transposed matrix[M, K].
 Expression rowProduct(Expression x, Expression matrix);
 
-/// Attribute post_transform on scores [rows, classes].
+/// Attribute post_transform, or the transform of that name, on scores [rows, classes].
 Expression transformedScores(NodeContext &c, Expression scores);
+Expression transformedScores(Expression scores, llvm::StringRef transform);
 
 /// The first index of each row's largest score.
 Expression largestClass(Expression scores);
 
 void importSvmClassifier(NodeContext &c);
 void importSvmRegressor(NodeContext &c);
+void importTreeEnsemble(NodeContext &c);
+void importTreeEnsembleClassifier(NodeContext &c);
+void importTreeEnsembleRegressor(NodeContext &c);
 
 } // namespace tenon::importer
 

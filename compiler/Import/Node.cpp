@@ -117,6 +117,16 @@ std::vector<std::string> NodeContext::strings(llvm::StringRef wanted) const {
                : std::vector<std::string>();
 }
 
+llvm::ArrayRef<int64_t> NodeContext::integerList(llvm::StringRef wanted) const {
+  const auto *found = attributeOf(wanted, onnx::AttributeProto::INTS);
+  return found ? llvm::ArrayRef<int64_t>(found->ints().data(), found->ints().size()) : llvm::ArrayRef<int64_t>();
+}
+
+llvm::ArrayRef<float> NodeContext::numberList(llvm::StringRef wanted) const {
+  const auto *found = attributeOf(wanted, onnx::AttributeProto::FLOATS);
+  return found ? llvm::ArrayRef<float>(found->floats().data(), found->floats().size()) : llvm::ArrayRef<float>();
+}
+
 const onnx::TensorProto *NodeContext::tensor(llvm::StringRef wanted) const {
   const auto *found = attributeOf(wanted, onnx::AttributeProto::TENSOR);
   return found ? &found->t() : nullptr;

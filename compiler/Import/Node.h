@@ -76,6 +76,9 @@ public:
   IntVector integers(llvm::StringRef name) const;
   llvm::SmallVector<float> numbers(llvm::StringRef name) const;
   std::vector<std::string> strings(llvm::StringRef name) const;
+  /// The same without a copy, for lists of millions of entries.
+  llvm::ArrayRef<int64_t> integerList(llvm::StringRef name) const;
+  llvm::ArrayRef<float> numberList(llvm::StringRef name) const;
   const onnx::TensorProto *tensor(llvm::StringRef name) const;
   const onnx::GraphProto &subgraph(llvm::StringRef name) const;
 

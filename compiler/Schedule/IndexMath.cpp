@@ -33,6 +33,20 @@ SmallVector<Value> carriedLoops(ImplicitLocOpBuilder &b, ArrayRef<Value> lower, 
   return nest(b, lower, upper, initial, inductions, body);
 }
 
+SmallVector<Value> whileLoop(ImplicitLocOpBuilder &b, ArrayRef<Value> initial,
+                             function_ref<Value(ValueRange)> condition,
+                             function_ref<SmallVector<Value>(ValueRange)> step) {
+  SmallVector<Type> types = llvm::to_vector_of<Type>(ValueRange(initial).getTypes());
+  SmallVector<Location> locations(types.size(), b.getLoc());
+  auto loop = scf::WhileOp::create(b, TypeRange(types), ValueRange(initial));
+  OpBuilder::InsertionGuard guard(b);
+  Block *before = b.createBlock(&loop.getBefore(), {}, types, locations);
+  scf::ConditionOp::create(b, condition(before->getArguments()), before->getArguments());
+  Block *after = b.createBlock(&loop.getAfter(), {}, types, locations);
+  scf::YieldOp::create(b, step(after->getArguments()));
+  return SmallVector<Value>(loop.getResults());
+}
+
 Value choose(ImplicitLocOpBuilder &b, Value condition, Type type, function_ref<Value()> then,
              function_ref<Value()> other) {
   auto choice = scf::IfOp::create(b, TypeRange(type), condition, /*withElseRegion=*/true);

@@ -67,6 +67,11 @@ carriedLoops(ImplicitLocOpBuilder &b, llvm::ArrayRef<Value> lower, llvm::ArrayRe
              llvm::ArrayRef<Value> initial,
              llvm::function_ref<SmallVector<Value>(llvm::ArrayRef<Value>, llvm::ArrayRef<Value>)> body);
 
+/// `while (condition(state)) state = step(state)`
+SmallVector<Value> whileLoop(ImplicitLocOpBuilder &b, llvm::ArrayRef<Value> initial,
+                             llvm::function_ref<Value(mlir::ValueRange)> condition,
+                             llvm::function_ref<SmallVector<Value>(mlir::ValueRange)> step);
+
 /// `if (condition) then() else other()` with one result.
 Value choose(ImplicitLocOpBuilder &b, Value condition, Type type, llvm::function_ref<Value()> then,
              llvm::function_ref<Value()> other);

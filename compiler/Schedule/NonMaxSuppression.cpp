@@ -17,21 +17,6 @@ namespace tenon::schedule {
 
 namespace {
 
-/// `while (condition(state)) state = step(state)`
-SmallVector<Value> whileLoop(ImplicitLocOpBuilder &b, ArrayRef<Value> initial,
-                             function_ref<Value(ValueRange)> condition,
-                             function_ref<SmallVector<Value>(ValueRange)> step) {
-  SmallVector<Type> types = llvm::to_vector_of<Type>(ValueRange(initial).getTypes());
-  SmallVector<Location> locations(types.size(), b.getLoc());
-  auto loop = scf::WhileOp::create(b, TypeRange(types), ValueRange(initial));
-  OpBuilder::InsertionGuard guard(b);
-  Block *before = b.createBlock(&loop.getBefore(), {}, types, locations);
-  scf::ConditionOp::create(b, condition(before->getArguments()), before->getArguments());
-  Block *after = b.createBlock(&loop.getAfter(), {}, types, locations);
-  scf::YieldOp::create(b, step(after->getArguments()));
-  return SmallVector<Value>(loop.getResults());
-}
-
 /// Lower and upper bound along one dimension.
 struct Span {
   Value low, high;

@@ -24,6 +24,9 @@ bool scheduleTopK(Kernel &kernel, nn::TopKOp op);
 /// One task per batch item and class: candidates by falling score, each against the chosen ones.
 bool scheduleNonMaxSuppression(Kernel &kernel, nn::NonMaxSuppressionOp op);
 
+/// Many walks at once, of few rows down many trees or of many rows down each tree.
+bool scheduleTreeEnsemble(Kernel &kernel, nn::TreeEnsembleOp op);
+
 /// nn.lstm, nn.gru or nn.rnn, all of whose results the kernel returns. False for other ops.
 bool scheduleRecurrence(Kernel &kernel, mlir::Operation *op);
 

@@ -65,6 +65,7 @@ template <> inline constexpr size_t resultCount<TopKOp> = 2;
 template <> inline constexpr size_t resultCount<LstmOp> = 3;
 template <> inline constexpr size_t resultCount<GruOp> = 2;
 template <> inline constexpr size_t resultCount<RnnOp> = 2;
+template <> inline constexpr size_t resultCount<TreeEnsembleOp> = 2;
 
 /// Creates an op and reports what is wrong with its operands instead of stopping: `OpTy::create` ends the process if
 /// the result types cannot be inferred. Takes what `OpTy::create` takes without result types.

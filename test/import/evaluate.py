@@ -11,6 +11,7 @@ import ml_dtypes
 import numpy as np
 
 from suppression import non_max_suppression
+from trees import tree_ensemble
 
 TYPES = {"f16": np.float16, "bf16": ml_dtypes.bfloat16, "f32": np.float32, "f64": np.float64, "i1": np.bool_, "i8": np.int8,
          "i16": np.int16, "i32": np.int32, "i64": np.int64, "ui8": np.uint8, "ui16": np.uint16, "ui32": np.uint32,
@@ -686,5 +687,5 @@ OPS = {
     "nn.pool": pool, "nn.pool_argmax": pool_argmax, "nn.reduce": reduce, "nn.arg_reduce": arg_reduce, "nn.cumulative": cumulative,
     "nn.top_k": top_k, "nn.non_max_suppression": non_max_suppression, "nn.gather": gather, "nn.gather_elements": gather_elements, "nn.gather_nd": gather_nd,
     "nn.scatter_elements": scatter_elements, "nn.scatter_nd": scatter_nd,
-    "nn.non_zero": non_zero, "nn.fail": fail, "nn.require": require, "nn.lstm": lstm, "nn.gru": gru, "nn.rnn": rnn,
+    "nn.non_zero": non_zero, "nn.fail": fail, "nn.require": require, "nn.lstm": lstm, "nn.gru": gru, "nn.rnn": rnn, "nn.tree_ensemble": tree_ensemble,
 }

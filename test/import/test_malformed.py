@@ -13,6 +13,7 @@ import malformed
 import malformed_microsoft  # noqa: F401: adds its cases
 import malformed_operators  # noqa: F401: adds its cases
 import malformed_tensors  # noqa: F401: adds its cases
+import malformed_trees  # noqa: F401: adds its cases
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
