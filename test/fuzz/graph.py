@@ -27,6 +27,7 @@ OPSETS = (13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 23, 24, 24, 25, 26)
 FLOATS = ("float32",) * 8 + ("float16", "float16", "bfloat16", "float64")
 INTEGERS = ("int64", "int64", "int32", "int32", "int8", "uint8", "int16", "uint16", "uint32", "uint64")
 MOST_TRIES = 300
+SPECIAL = (numpy.nan, numpy.inf, -numpy.inf, 0.0, -0.0)
 
 
 @dataclasses.dataclass
@@ -47,6 +48,8 @@ class RandomGraph:
         self.opset = int(self.pick(OPSETS))
         self.opsets = {"": self.opset}
         self.dynamic = self.chance(0.6)
+        # NaN, infinities and zeros of both signs go through.
+        self.wild = self.chance(0.08)
         self.worlds = 3 if self.dynamic else 1
         self.symbols = [[int(self.pick(EXTENTS[2:])) for _ in range(self.worlds)] for _ in range(3)]
         if self.dynamic:
@@ -160,7 +163,10 @@ class RandomGraph:
         if dtype == bool:
             return self.random.integers(0, 2, shape).astype(bool)
         if oracle.is_float(dtype):
-            return self.random.uniform(-2, 2, shape).astype(dtype)
+            array = self.random.uniform(-2, 2, shape).astype(dtype)
+            if self.wild:
+                array = numpy.where(self.random.random(shape) < 0.1, self.random.choice(SPECIAL, shape).astype(dtype), array)
+            return array
         low = 0 if dtype.kind == "u" else -9
         return self.random.integers(low, 10, shape).astype(dtype)
 
@@ -259,7 +265,8 @@ class RandomGraph:
             raise Rejected("rank")
         if value.is_float:
             for sample in value.samples:
-                if not numpy.isfinite(sample.exact).all() or numpy.abs(sample.exact).max(initial=0) > LARGEST_MAGNITUDE[str(value.dtype)]:
+                finite = sample.exact[numpy.isfinite(sample.exact)]
+                if (finite.size < sample.exact.size and not self.wild) or numpy.abs(finite).max(initial=0) > LARGEST_MAGNITUDE[str(value.dtype)]:
                     raise Rejected("magnitude")
             if not oracle.well_conditioned(value):
                 raise Rejected("ill conditioned")

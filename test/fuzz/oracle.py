@@ -82,7 +82,7 @@ class Value:
     def bounds(self) -> tuple[float, float]:
         """Smallest and largest element of all worlds."""
         arrays = [sample.exact for sample in self.samples if sample.exact.size]
-        return (float(min(array.min() for array in arrays)), float(max(array.max() for array in arrays))) if arrays else (0.0, 0.0)
+        return (float(numpy.min([array.min() for array in arrays])), float(numpy.max([array.max() for array in arrays]))) if arrays else (0.0, 0.0)
 
     def info(self, shape) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(self.name, helper.np_dtype_to_tensor_dtype(self.dtype), shape)
@@ -142,6 +142,8 @@ class Node:
             raise Rejected(f"{type(error).__name__}: {error}") from None
         if any(not isinstance(result, (numpy.ndarray, numpy.generic)) for result in results):
             raise Rejected("no tensor")
+        if any(str(dtype) == "float64" and result.dtype.itemsize < 8 for dtype, result in zip(self.types, results)):
+            raise Rejected("the evaluator computes in a narrower type")
         return [widen(numpy.asarray(result)) for result in results]
 
     def _run(self, arrays):

@@ -46,35 +46,38 @@ def make_case(seed: int) -> graph.Case:
     return graph.RandomGraph(seed, families.FAMILIES).case()
 
 
-def run_seed(seed: int, enter_stage) -> None:
-    """Raises workers.Failure with the case's first problem."""
+def run_seed(seed: int, small: bool, enter_stage) -> None:
+    """Raises workers.Failure with the case's first problem, made small."""
     case = make_case(seed)
     problem = judge.check(case, enter_stage=enter_stage)
     if problem and not refusal_reason(problem):
         enter_stage("compare")
-        raise workers.Failure(f"{problem.mode} {problem.kind}", f"{problem.message}; ONNX Runtime {judge.arbiter(case)}")
+        raise workers.Failure(f"{problem.mode} {problem.kind}", write_small(seed, case, problem) if small else str(problem))
 
 
 def refusal_reason(problem: judge.Problem) -> str | None:
     return next((reason for pattern, reason in REFUSALS if problem.kind == "refused" and pattern.search(problem.message)), None)
 
 
-def report(seed: int, folder: pathlib.Path) -> str:
-    """Finds the failure of a seed again, makes it small and writes it."""
-    case = make_case(seed)
-    problem = next(filter(None, (shrink.failure_of(case, mode) for mode in judge.MODES)), None)
-    if problem is None:
-        return "does not fail again by itself"
+def write_small(seed: int, case: graph.Case, problem: judge.Problem) -> str:
+    """Makes a failing case small and writes it; returns its summary."""
     case, problem = shrink.shrink(case, problem)
+    folder = FOLDER / f"seed-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(case.model.SerializeToString())
     for world, feeds in enumerate(case.feeds):
         numpy.savez(folder / f"inputs-{world}.npz", **{name: _storable(array) for name, array in feeds.items()})
     (folder / "kinds.json").write_text(json.dumps(case.kinds))
-    nodes = ", ".join(node.op_type for node in case.model.graph.node)
-    text = f"seed {seed}: {nodes}\n{problem}\nONNX Runtime {judge.arbiter(case)}\n\n{onnx.printer.to_text(case.model)}\n"
-    (folder / "report.txt").write_text(text)
-    return f"{nodes}; {problem}; ONNX Runtime {judge.arbiter(case)}"
+    summary = f"{', '.join(node.op_type for node in case.model.graph.node)}; {problem}; ONNX Runtime {judge.arbiter(case)}"
+    (folder / "report.txt").write_text(f"seed {seed}: {summary}\n\n{onnx.printer.to_text(case.model)}\n")
+    return f"{folder}: {summary}"
+
+
+def write_death(seed: int) -> str:
+    """The same for a case that ended its process."""
+    case = make_case(seed)
+    problem = next(filter(None, (shrink.failure_of(case, mode) for mode in judge.MODES)), None)
+    return write_small(seed, case, problem) if problem else "does not fail again by itself"
 
 
 def _storable(array: numpy.ndarray) -> numpy.ndarray:
@@ -116,11 +119,12 @@ def main() -> int:
         return replay(arguments.replay)
     seeds = arguments.seeds or (LONG_SEEDS if arguments.long else SEEDS)
     started, failures, done = time.monotonic(), [], 0
-    for result in workers.run_cases([f"seed {seed}" for seed in seeds], lambda index, stage: run_seed(seeds[index], stage), arguments.jobs):
+    for result in workers.run_cases([f"seed {seed}" for seed in seeds], lambda index, stage: run_seed(seeds[index], not arguments.no_shrink, stage),
+                                    arguments.jobs):
         done += 1
         if not result.passed:
             failures.append(result)
-            print(f"{result.name}: {result.stage} {result.kind}: {' '.join(result.message.split())[:300]}", flush=True)
+            print(f"{result.name}: {result.stage} {result.kind}: {' '.join(result.message.split())[:600]}", flush=True)
         if done % 100 == 0:
             print(f"{done} of {len(seeds)}: {len(failures)} failed, {time.monotonic() - started:.0f} s", flush=True)
         if time.monotonic() - started > arguments.minutes * 60:
@@ -128,9 +132,10 @@ def main() -> int:
             break
     print(f"kinds of failures: {dict(collections.Counter(result.kind for result in failures))}")
     for result in sorted(failures, key=lambda result: int(result.name.split()[1])):
-        seed = int(result.name.split()[1])
-        text = f"{result.stage} {result.kind}: {result.message}" if arguments.no_shrink or result.kind == "hang" else report(seed, FOLDER / f"seed-{seed}")
-        print(f"FAILED {result.name}: {' '.join(text.split())[:600]}", flush=True)
+        text = result.message
+        if result.kind == "crash" and not arguments.no_shrink:
+            text = f"{text}; {write_death(int(result.name.split()[1]))}"
+        print(f"FAILED {result.name}: {result.kind}: {' '.join(text.split())[:600]}", flush=True)
     print(f"{len(seeds)} seeds, {time.monotonic() - started:.0f} s")
     print(f"{done - len(failures)} passed, {len(failures)} failed")
     return 1 if failures else 0

@@ -12,7 +12,7 @@ import oracle
 from graph import Case, prune
 from harness import apart
 
-LIMIT_SECONDS = 120
+LIMIT_SECONDS = 60
 
 
 def shrink(case: Case, problem: judge.Problem) -> tuple[Case, judge.Problem]:

@@ -75,6 +75,8 @@ def conv_transpose(g: RandomGraph) -> None:
         attributes["output_padding"] = [g.integer(0, stride - 1) for stride in strides]
     elif style == 2:
         attributes["auto_pad"] = g.pick(("SAME_UPPER", "SAME_LOWER", "VALID"))
+        if any((extent - 1) * dilation + 1 < stride for extent, dilation, stride in zip(kernel, attributes["dilations"] or [1] * axes, strides)):
+            raise Rejected("how half of a negative padding is rounded is not said")
     w = weights(g, (channels, filters, *kernel), x.dtype, channels // groups * math.prod(kernel))
     g.add("ConvTranspose", [x, w, g.parameter((filters * groups,), x.dtype) if g.chance(0.5) else None], "sum", group=groups, kernel_shape=kernel, **attributes)
 
