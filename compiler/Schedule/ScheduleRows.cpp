@@ -77,14 +77,18 @@ bool assignLevels(Kernel &kernel, RowProgram &program) {
   for (Operation *op : kernel.ops()) {
     Value result = op->getResult(0);
     unsigned level = 0;
-    bool ofRows = !op->getOperands().empty();
+    // A broadcast makes a full row even of a row's value, and a splat goes with either.
+    bool hasRow = false, hasFull = isa<nn::BroadcastOp>(op);
     for (Value operand : op->getOperands()) {
       if (!isa<RankedTensorType>(operand.getType()))
         continue;
       level = std::max(level, program.level.lookup(operand));
-      bool isSplat = operand.getDefiningOp<nn::ConstantOp>() != nullptr;
-      ofRows &= isSplat || program.rowValues.contains(operand);
+      if (program.rowValues.contains(operand))
+        hasRow = true;
+      else if (!operand.getDefiningOp<nn::ConstantOp>())
+        hasFull = true;
     }
+    bool ofRows = hasRow && !hasFull;
     if (auto reduce = dyn_cast<nn::ReduceOp>(op)) {
       if (program.passes.size() <= level)
         program.passes.resize(level + 1);

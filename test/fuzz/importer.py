@@ -34,11 +34,11 @@ def build() -> None:
     subprocess.run(["ninja", "-C", BUILD, "-j", jobs, "tenon_import_fuzzer"], check=True)
 
 
-def write_corpus(folder: pathlib.Path, seeds=RANDOM_SEEDS) -> int:
-    """Writes the models to start from; returns their number."""
+def write_corpus(folder: pathlib.Path, seeds=RANDOM_SEEDS, every: int = 1) -> int:
+    """Writes the models to start from, one of `every`; returns their number."""
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
-    for name, data in [*onnx_models(), *malformed_models(), *random_models(seeds)]:
+    for name, data in [*onnx_models(), *malformed_models(), *random_models(seeds)][::every]:
         if 0 < len(data) <= LARGEST_BYTES:
             (folder / name).write_bytes(data)
             count += 1

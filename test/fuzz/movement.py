@@ -137,7 +137,7 @@ def split(g: RandomGraph) -> None:
         cuts = sorted(g.random.choice(numpy.arange(0 if g.chance(0.05) else 1, extent), count - 1, replace=False).tolist())
         sizes = numpy.diff([0, *cuts, extent])
         g.add("Split", [x, g.constant(sizes)], "exact", count, axis=axis - x.rank if g.chance(0.3) else axis)
-    elif g.since(18):
+    elif g.since(18) and -(-extent // count) * (count - 1) < extent:
         g.add("Split", [x], "exact", count, axis=axis, num_outputs=count)
     elif extent % count == 0:
         g.add("Split", [x], "exact", count, axis=axis)
@@ -153,7 +153,8 @@ def slice_(g: RandomGraph) -> None:
         start = g.integer(-extent - 1, extent + 1) if g.chance(0.3) else g.integer(0, max(extent - 1, 0))
         end = g.pick((2**31 - 1, 2**63 - 1, extent, -1, start + 2))
         if step < 0:
-            start, end = g.pick((2**31 - 1, extent - 1, -1, start)), g.pick((-(2**63), -(2**31), -extent - 5, 0, start - 3))
+            # A start before the first element: the standard takes the first one, numpy none.
+            start, end = g.pick((2**31 - 1, extent - 1, -1, max(start, -extent))), g.pick((-(2**63), -(2**31), -extent - 5, 0, start - 3))
         starts.append(start)
         ends.append(end)
         steps.append(step)

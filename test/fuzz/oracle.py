@@ -230,7 +230,9 @@ def _perturb(array: numpy.ndarray, dtype, random, factor: float = 1) -> numpy.nd
     if not is_float(dtype) or not array.size:
         return array
     noise = random.uniform(-1, 1, array.shape)
-    return array + factor * STEP_ULPS[str(numpy.dtype(dtype))] * noise * (numpy.abs(array) * epsilon(dtype) + (array != 0) * smallest(dtype))
+    array, infinite = numpy.where(numpy.isinf(array), 0, array), array
+    changed = array + factor * STEP_ULPS[str(numpy.dtype(dtype))] * noise * (numpy.abs(array) * epsilon(dtype) + (array != 0) * smallest(dtype))
+    return numpy.where(numpy.isinf(infinite), infinite, changed)
 
 
 def _sample(arrays: list[numpy.ndarray], dtype) -> Sample:

@@ -97,6 +97,8 @@ def pool(g: RandomGraph) -> None:
         padding = attributes["pads"][place] + attributes["pads"][place + x.rank - 2] if "pads" in attributes else 0
         if min(extents) + padding < (attributes["kernel_shape"][place] - 1) * dilations[place] + 1:
             raise Rejected("a window that does not fit")
+        if op == "AveragePool" and dilations[place] > 1 and min(extents) < (attributes["kernel_shape"][place] - 1) * dilations[place] + 1:
+            raise Rejected("the mean of a window without elements is not said")
     g.add(op, [x], "exact" if op == "MaxPool" else "sum", outputs, **attributes)
 
 
@@ -122,7 +124,7 @@ def resize(g: RandomGraph) -> None:
     factors = {axis: g.pick((0.5, 1.0, 2.0, 2.0, 4.0) if mode == "nearest" else (0.5, 0.75, 1.0, 1.5, 2.0, 2.5)) for axis in axes}
     if mode == "nearest" and place == "align_corners":
         raise Rejected("coordinates at ties")
-    if place == "align_corners" and any(shape[axis] * factor % 1 for shape in x.shapes for axis, factor in factors.items()):
+    if place in ("align_corners", "pytorch_half_pixel") and any(shape[axis] * factor % 1 for shape in x.shapes for axis, factor in factors.items()):
         raise Rejected("whether the resized length is rounded is not agreed")
     known = [extent for axis, extent in enumerate(x.shape) if axis in axes]
     if None not in known and g.chance(0.4):
