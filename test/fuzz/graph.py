@@ -28,7 +28,7 @@ FLOATS = ("float32",) * 8 + ("float16", "float16", "bfloat16", "float64")
 INTEGERS = ("int64", "int64", "int32", "int32", "int8", "uint8", "int16", "uint16", "uint32", "uint64")
 MOST_TRIES = 300
 # In float64 these have constants of float32 by their function's body and exact ones by the text; or the evaluator computes them in float32.
-NOT_IN_DOUBLE = ("HardSwish", "Gelu", "Erf", "Resize")
+NOT_IN_DOUBLE = ("HardSwish", "Gelu", "Erf", "Shrink", "Resize")
 SPECIAL = (numpy.nan, numpy.inf, -numpy.inf, 0.0, -0.0)
 
 
@@ -286,9 +286,15 @@ class RandomGraph:
         found = [value for value in self.values if value.dtype == like.dtype and not value.fixed and broadcasts(value, like)]
         if found and self.chance(0.6):
             return self.pick(found[-6:])
-        dims = like.shape[self.integer(0, like.rank):]
+        # Where `like` has extent 1, the constant may be longer: as long as what it was reduced from, perhaps.
+        dims = [self.pick(EXTENTS) if extent == 1 and self.chance(0.3) else extent for extent in like.shape[self.integer(0, like.rank):]]
+        longer = [value for value in self.values[-8:] if value.rank == like.rank]
+        if longer and self.chance(0.3):
+            dims = [long if short == 1 else short for long, short in zip(self.pick(longer).shape, like.shape)]
         shape = tuple(1 if extent is None or self.chance(0.3) else extent for extent in dims)
-        return self.constant(self.data(shape, str(like.dtype)))
+        array = self.data(shape, str(like.dtype))
+        # One number in all places: compilers keep such a constant by itself.
+        return self.constant(numpy.full_like(array, array.flat[0]) if array.size and self.chance(0.25) else array)
 
 
 def broadcasts(left: Value, right: Value) -> bool:

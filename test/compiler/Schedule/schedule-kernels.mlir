@@ -47,6 +47,17 @@ func.func private @row_of_one_number(%n: index) -> (tensor<?x16xf32>, tensor<?xf
   return %0, %1 : tensor<?x16xf32>, tensor<?xf32>
 }
 
+// A row's value with a constant as long as the row is a full row, though all its elements are equal.
+// CHECK-LABEL: func.func private @row_value_with_constant(
+// CHECK-SAME: memref<?xf32>, %[[OUT:.*]]: memref<?xf32>)
+// CHECK: vector.store %{{.*}}, %[[OUT]][{{.*}}] : memref<?xf32>, vector<8xf32>
+func.func private @row_value_with_constant(%x: tensor<5x16xf32>) -> tensor<5x16xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %half = nn.constant dense<0.5> : tensor<16xf32>
+  %0 = nn.reduce max, %x {axes = array<i64: 1>, keep_dims} : (tensor<5x16xf32>) -> tensor<5x1xf32>
+  %1 = nn.add %0, %half : (tensor<5x1xf32>, tensor<16xf32>) -> tensor<5x16xf32>
+  return %1 : tensor<5x16xf32>
+}
+
 // A row reduction keeps vector accumulators and adds their lanes at the end.
 // CHECK-LABEL: func.func private @row_sum(
 // CHECK: scf.for {{.*}} -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)
