@@ -37,26 +37,6 @@ def tenon(build):
 
 
 @pytest.fixture(scope="session")
-def tenon_sanitized(root):
-    """Like `tenon`, but the compiler of build-asan, under AddressSanitizer and UndefinedBehaviorSanitizer.
-
-    A finding of a sanitizer ends the process with status 99. The packaged libraries of LLVM are not instrumented, so
-    container overflows and leaks cannot be judged.
-    """
-    program = root / "build-asan/bin/tenon"
-    if not program.exists():
-        pytest.fail(f"{program} is missing: `tools/bootstrap test --only import` builds it")
-    environment = {**os.environ, "ASAN_OPTIONS": "exitcode=99:detect_container_overflow=0:detect_leaks=0",
-                   "UBSAN_OPTIONS": "exitcode=99:print_stacktrace=1"}
-
-    def run(*arguments, **options) -> subprocess.CompletedProcess:
-        options.setdefault("timeout", 300)
-        return subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, env=environment, **options)
-
-    return run
-
-
-@pytest.fixture(scope="session")
 def models_tools(root) -> pathlib.Path:
     """The catalogue of public models ($TENON_MODELS_TOOLS or ../shared/models): fetch.py, inputs.py, reference.py."""
     folder = pathlib.Path(os.environ.get("TENON_MODELS_TOOLS") or root.parent / "shared/models")

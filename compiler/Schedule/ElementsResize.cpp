@@ -176,7 +176,7 @@ Taps interpolationTaps(Coordinates &c, nn::ResizeOp op, Value x, Value extent) {
 } // namespace
 
 /// Antialiased interpolation: the kernel is stretched by 1 / scale where that is above 1 and normalised; the number of
-/// taps is a run-time number, so dimensions are nested loops of one lane.
+/// taps is a run-time number, so dimensions are nested loops; lanes never run along a resized one.
 static Value emitAntialiased(ElementEmitter &emitter, nn::ResizeOp op, ArrayRef<LaneIndex> indices,
                              ArrayRef<bool> resized, Type elementType) {
   Coordinates c(emitter);
@@ -197,8 +197,9 @@ static Value emitAntialiased(ElementEmitter &emitter, nn::ResizeOp op, ArrayRef<
     Value support = c.div(c.constant(linear ? 1 : 2), shrink);
     Value from = c.toIndex(c.ceil(c.sub(x, support))), to = c.toIndex(c.floor(c.add(x, support)));
     Value count = emitter.add(emitter.sub(to, from), emitter.constant(1));
+    // Lanes may run along a dimension that is not resized: all share the weights, each has its sum.
     SmallVector<Value> sums =
-        carriedLoops(b, {emitter.constant(0)}, {count}, {c.constant(0), c.constant(0)},
+        carriedLoops(b, {emitter.constant(0)}, {count}, {emitter.splatConstant(b.getF64Type(), 0), c.constant(0)},
                      [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
                        ElementEmitter::Scope scope(emitter);
                        Value position = emitter.add(from, at[0]);

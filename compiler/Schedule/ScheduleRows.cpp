@@ -72,19 +72,31 @@ std::optional<RowProgram> analyze(Kernel &kernel) {
   return program;
 }
 
+/// Whether a constant has more than one element along a reduced dimension.
+bool spansRow(const RowProgram &program, Value constant) {
+  auto type = cast<RankedTensorType>(constant.getType());
+  int64_t missing = static_cast<int64_t>(program.space.size()) - type.getRank();
+  return llvm::any_of(program.axes,
+                      [&](int64_t axis) { return axis >= missing && type.getDimSize(axis - missing) != 1; });
+}
+
 /// Levels, and which values have one element per row.
 bool assignLevels(Kernel &kernel, RowProgram &program) {
   for (Operation *op : kernel.ops()) {
     Value result = op->getResult(0);
     unsigned level = 0;
-    bool ofRows = !op->getOperands().empty();
+    // A broadcast makes a full row even of a row's value; a constant goes with either, unless it is as long as a row.
+    bool hasRow = false, hasFull = isa<nn::BroadcastOp>(op);
     for (Value operand : op->getOperands()) {
       if (!isa<RankedTensorType>(operand.getType()))
         continue;
       level = std::max(level, program.level.lookup(operand));
-      bool isSplat = operand.getDefiningOp<nn::ConstantOp>() != nullptr;
-      ofRows &= isSplat || program.rowValues.contains(operand);
+      if (program.rowValues.contains(operand))
+        hasRow = true;
+      else if (!operand.getDefiningOp<nn::ConstantOp>() || (program.keepsDims && spansRow(program, operand)))
+        hasFull = true;
     }
+    bool ofRows = hasRow && !hasFull;
     if (auto reduce = dyn_cast<nn::ReduceOp>(op)) {
       if (program.passes.size() <= level)
         program.passes.resize(level + 1);

@@ -70,6 +70,8 @@ def test_antialias(mode):
     for kind in ("linear", "cubic"):
         add_resize(batch, uniform(generator, (1, 2, 9, 12)), sizes=[1, 2, 4, 5], mode=kind, antialias=1)
         add_resize(batch, uniform(generator, (1, 2, 9, 12)), scales=[1, 1, 0.5, 0.3], mode=kind, antialias=1)
+        # Lanes along a dimension that stays as it is.
+        add_resize(batch, uniform(generator, (1, 9, 12, 8)), scales=[1, 0.5, 0.3, 1], mode=kind, antialias=1)
     batch.check(mode)
 
 

@@ -38,6 +38,10 @@ if(TENON_SANITIZE)
   endif()
 endif()
 
+if(TENON_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # ccache has to be told that a precompiled header is a normal input.
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)

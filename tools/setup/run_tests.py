@@ -155,12 +155,12 @@ def run_ctest(context: Context, build: pathlib.Path, name: str) -> Outcome:
     return outcome
 
 
-def build_sanitized(context: Context, suffix: str, sanitizers: str, *more: str, target: str = "all") -> pathlib.Path | None:
+def build_sanitized(context: Context, suffix: str, sanitizers: str, *more: str, targets=("all",)) -> pathlib.Path | None:
     """Configures and builds a tree of its own under sanitizers; None when that fails."""
     build = ROOT / f"build-{suffix}"
     configure = [TOOLS / "cmake", "-G", "Ninja", "-S", ROOT, "-B", build, f"-DTENON_SANITIZE={sanitizers}", "--no-warn-unused-cli",
                  f"-DTENON_PYTHON={TOOLS / 'python'}", *more]
-    if context.run(configure, stdout=subprocess.DEVNULL) != 0 or context.run(["ninja", "-C", build, "-j", JOBS, target]) != 0:
+    if context.run(configure, stdout=subprocess.DEVNULL) != 0 or context.run(["ninja", "-C", build, "-j", JOBS, *targets]) != 0:
         return None
     return build
 
@@ -178,9 +178,9 @@ def run_runtime(context: Context, folder: pathlib.Path) -> Outcome:
 
 
 def run_import(context: Context, folder: pathlib.Path) -> Outcome:
-    """Malformed models, given to a compiler that is built with the address and the undefined behaviour sanitizer."""
-    if not build_sanitized(context, "asan", "address,undefined", target="tenon"):
-        return Outcome(failures=["the compiler does not build with -fsanitize=address,undefined"])
+    """Malformed models, given to an importer that is built with the address and the undefined behaviour sanitizer; and its fuzzer."""
+    if not build_sanitized(context, "asan", "address,undefined", "-DTENON_FUZZ=ON", targets=("tenon_import_tool", "tenon_import_fuzzer")):
+        return Outcome(failures=["the importer does not build with -fsanitize=address,undefined"])
     return run_pytest(context, folder)
 
 
@@ -225,6 +225,7 @@ SUITES = {
     "install": run_pytest,
     "demo": run_pytest,
     "conformance": run_either,
+    "fuzz": run_script,
     "models": run_pytest,
 }
 

@@ -34,6 +34,30 @@ func.func private @tail(%x: tensor<37xf32>) -> tensor<37xf32> attributes {nn.ker
   return %0 : tensor<37xf32>
 }
 
+// A broadcast is as long as its shape says, whatever it is made of: every element of the row is stored.
+// CHECK-LABEL: func.func private @row_of_one_number(
+// CHECK-SAME: %[[ROWS:.*]]: memref<?xf32>, %[[SUMS:.*]]: memref<?xf32>, %{{.*}}: index
+// CHECK: memref.store %{{.*}}, %[[SUMS]]
+// CHECK: vector.store %{{.*}}, %[[ROWS]][{{.*}}] : memref<?xf32>, vector<8xf32>
+func.func private @row_of_one_number(%n: index) -> (tensor<?x16xf32>, tensor<?xf32>) attributes {nn.kernel, nn.extents = []} {
+  %one = nn.constant dense<1.0> : tensor<f32>
+  %c16 = arith.constant 16 : index
+  %0 = nn.broadcast %one[%n, %c16] : tensor<f32> -> tensor<?x16xf32>
+  %1 = nn.reduce sum, %0 {axes = array<i64: 1>} : (tensor<?x16xf32>) -> tensor<?xf32>
+  return %0, %1 : tensor<?x16xf32>, tensor<?xf32>
+}
+
+// A row's value with a constant as long as the row is a full row, though all its elements are equal.
+// CHECK-LABEL: func.func private @row_value_with_constant(
+// CHECK-SAME: memref<?xf32>, %[[OUT:.*]]: memref<?xf32>)
+// CHECK: vector.store %{{.*}}, %[[OUT]][{{.*}}] : memref<?xf32>, vector<8xf32>
+func.func private @row_value_with_constant(%x: tensor<5x16xf32>) -> tensor<5x16xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %half = nn.constant dense<0.5> : tensor<16xf32>
+  %0 = nn.reduce max, %x {axes = array<i64: 1>, keep_dims} : (tensor<5x16xf32>) -> tensor<5x1xf32>
+  %1 = nn.add %0, %half : (tensor<5x1xf32>, tensor<16xf32>) -> tensor<5x16xf32>
+  return %1 : tensor<5x16xf32>
+}
+
 // A row reduction keeps vector accumulators and adds their lanes at the end.
 // CHECK-LABEL: func.func private @row_sum(
 // CHECK: scf.for {{.*}} -> (vector<8xf32>, vector<8xf32>, vector<8xf32>, vector<8xf32>)

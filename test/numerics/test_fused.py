@@ -1,0 +1,80 @@
+"""Small graphs whose nodes share a kernel, against ONNX's reference evaluator: what random models found."""
+
+import numpy
+import onnx.reference
+from onnx import helper, numpy_helper
+
+import tenon
+from harness import CPU, apart, difference
+
+
+def check(mode, folder, nodes, feeds: dict, outputs: list[str], constants: dict | None = None, bound=0, opset: int = 21, known: dict | None = None) -> None:
+    """Compiles the nodes as one model and compares its outputs. `known` has extents of inputs that are known in the dynamic mode too."""
+    def info(name, array):
+        fixed = (known or {}).get(name, [None] * array.ndim)
+        shape = [f"{name}_{axis}" if mode == "dynamic" and fixed[axis] is None else extent for axis, extent in enumerate(array.shape)]
+        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), shape)
+
+    graph = helper.make_graph(nodes, "fused", [info(name, array) for name, array in feeds.items()], [onnx.ValueInfoProto(name=name) for name in outputs],
+                              [numpy_helper.from_array(array, name) for name, array in (constants or {}).items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    expected = dict(zip(outputs, onnx.reference.ReferenceEvaluator(model).run(None, feeds)))
+    inferred = {value.name: value for value in onnx.shape_inference.infer_shapes(model).graph.output}
+    for output in graph.output:
+        output.type.CopyFrom(helper.make_tensor_type_proto(inferred[output.name].type.tensor_type.elem_type, [None] * expected[output.name].ndim))
+    model.graph.CopyFrom(graph)
+
+    def run():
+        return tenon.load(tenon.compile(model, str(folder / "model.so"), reference=mode == "reference", cpu=CPU)).run(feeds)
+
+    error, results = apart(run)
+    assert not error, error
+    for name, value in expected.items():
+        problem = difference(results[name], value, bound)
+        assert not problem, f"{mode}, {name}: {problem}"
+
+
+def constant(array) -> numpy.ndarray:
+    return numpy.asarray(array)
+
+
+def test_rows_of_one_number(mode, tmp_path):
+    """A mask that is a broadcast constant, and a reduction of it in the same kernel."""
+    x = numpy.zeros((16, 3), numpy.float32)
+    nodes = [helper.make_node("Shape", ["x"], ["extents"], end=1), helper.make_node("Concat", ["extents", "seven"], ["shape"], axis=0),
+             helper.make_node("Expand", ["number", "shape"], ["rows"]), helper.make_node("Cast", ["rows"], ["mask"], to=10),
+             helper.make_node("ReduceMax", ["mask", "axis"], ["most"]), helper.make_node("Equal", ["most", "number16"], ["same"])]
+    constants = {"seven": constant([7]), "number": numpy.float32(1.5), "axis": constant([1]), "number16": numpy.float16([1.5])}
+    check(mode, tmp_path, nodes, {"x": x}, ["mask", "same"], {name: numpy.asarray(array) for name, array in constants.items()})
+
+
+def test_rows_of_their_greatest_element(mode, tmp_path):
+    """A row's value made a full row again, beside what needs it once."""
+    x = numpy.random.default_rng(0).uniform(-2, 2, (9, 13)).astype(numpy.float32)
+    nodes = [helper.make_node("ReduceMax", ["x", "axis"], ["most"]), helper.make_node("Shape", ["x"], ["shape"]),
+             helper.make_node("Expand", ["most", "shape"], ["rows"]), helper.make_node("Neg", ["rows"], ["y"]), helper.make_node("Abs", ["most"], ["z"])]
+    check(mode, tmp_path, nodes, {"x": x}, ["rows", "y", "z"], {"axis": constant([1])})
+
+
+def test_rows_with_constants(mode, tmp_path):
+    """A row's value and a constant of one number: as long as the row, or as the row's value."""
+    x = numpy.random.default_rng(2).uniform(-2, 2, (5, 7)).astype(numpy.float32)
+    nodes = [helper.make_node("ReduceMax", ["x", "last"], ["most"]), helper.make_node("Add", ["most", "long"], ["longer"]), helper.make_node("Add", ["most", "short"], ["shorter"]),
+             helper.make_node("Greater", ["most", "short"], ["large"]), helper.make_node("Where", ["large", "long", "flat"], ["chosen"]),
+             helper.make_node("ReduceMin", ["x", "first"], ["least"]), helper.make_node("Sub", ["least", "high"], ["higher"])]
+    constants = {"last": constant([1]), "first": constant([0]), "long": numpy.full(7, 0.5, numpy.float32), "short": numpy.full((1, 1), 0.25, numpy.float32),
+                 "flat": numpy.full((1, 7), 0.75, numpy.float32), "high": numpy.full((5, 1), 0.5, numpy.float32)}
+    if mode != "dynamic":
+        check(mode, tmp_path, nodes, {"x": x}, ["longer", "shorter", "chosen", "higher"], constants)
+        return
+    # Which extents agree is known where the other one is a number.
+    check(mode, tmp_path, nodes[:5], {"x": x}, ["longer", "shorter", "chosen"], constants, known={"x": (None, 7)})
+    check(mode, tmp_path, nodes[5:], {"x": x}, ["higher"], constants, known={"x": (5, None)})
+
+
+def test_attention_of_halves(mode, tmp_path):
+    """Its mask of zeros is a broadcast constant that is reduced by rows."""
+    generator = numpy.random.default_rng(1)
+    feeds = {name: generator.uniform(-1, 1, (2, 3, length, 8)).astype(numpy.float16) for name, length in (("q", 5), ("k", 7), ("v", 7))}
+    node = helper.make_node("Attention", ["q", "k", "v"], ["y"], scale=0.5)
+    check(mode, tmp_path, [node], feeds, ["y"], bound=4e-3, opset=23)
