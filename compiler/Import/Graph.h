@@ -130,6 +130,8 @@ private:
   const ImportOptions &options;
   std::map<FunctionKey, const onnx::FunctionProto *> functions;
   std::map<std::string, int64_t> pins;
+  /// Extents of inputs that nodes imply.
+  std::map<std::pair<std::string, int64_t>, int64_t> implied;
   int64_t nodeCount = 0;
   int64_t depth = 0;
   int64_t forkDepth = 0;

@@ -53,6 +53,11 @@ mlir::OwningOpRef<mlir::ModuleOp> importModelBytes(mlir::MLIRContext &context, c
                                                    const std::string &folder, const ImportOptions &options,
                                                    std::vector<Diagnostic> &diagnostics);
 
+/// Domain and type of every operator with an importer of its own, in order. ONNX's domain is ""; operators that ONNX
+/// Runtime has in ONNX's domain are under "ONNX Runtime". Others are imported through the function body of their
+/// schema.
+std::vector<std::pair<std::string, std::string>> importedOperators();
+
 } // namespace tenon::importer
 
 #endif // TENON_COMPILER_IMPORT_IMPORT_H

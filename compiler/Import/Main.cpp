@@ -6,6 +6,7 @@
 
 #include "compiler/Import/Elements.h"
 #include "compiler/Import/Graph.h"
+#include "compiler/Import/ImpliedExtents.h"
 #include "compiler/Import/Node.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
@@ -93,8 +94,12 @@ mlir::RankedTensorType GraphImporter::inputType(const onnx::ValueInfoProto &inpu
       else if (auto pin = pins.find(dimension.dim_param()); dimension.has_dim_param() && pin != pins.end())
         shape[i] = pin->second;
     }
-    if (!pinned || (*pinned)[i] < 0)
+    if (!pinned || (*pinned)[i] < 0) {
+      auto extent = implied.find({input.name(), static_cast<int64_t>(i)});
+      if (mlir::ShapedType::isDynamic(shape[i]) && extent != implied.end())
+        shape[i] = extent->second;
       continue;
+    }
     if (!mlir::ShapedType::isDynamic(shape[i]) && shape[i] != (*pinned)[i])
       fail(what + " has extent " + std::to_string(shape[i]) + " in dimension " + std::to_string(i) +
            ", but is pinned to " + std::to_string((*pinned)[i]));
@@ -199,6 +204,7 @@ mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
   for (const onnx::TensorProto &tensor : graph.initializer())
     constants.insert(tensor.name());
   pinDimensions(graph, constants);
+  implied = impliedExtents(graph);
 
   mlir::OpBuilder &ir = b.raw();
   mlir::Location location = mlir::NameLoc::get(ir.getStringAttr(graph.name().empty() ? "main" : graph.name()));

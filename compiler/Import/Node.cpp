@@ -38,6 +38,19 @@ ScalarTensor NodeContext::scalars(int64_t i, const char *what) {
        "the ranks of tensors must be known when the model is compiled");
 }
 
+bool NodeContext::isOpenList(int64_t i) const {
+  return hasInput(i) && !inputs[i].scalars && rankOf(inputs[i].tensor) == 1 && typeOf(inputs[i].tensor).isDynamicDim(0);
+}
+
+ScalarVector NodeContext::list(int64_t i, int64_t length, int64_t fill, const char *what) {
+  if (!isOpenList(i) || length > maxScalars)
+    return scalars(i, what).items;
+  // Longer by all of `length`, so that a prefix of that many is there whatever the list has.
+  mlir::Value filled = b.pad(nn::PadMode::constant, input(i), {b.index(0)}, {b.index(length)},
+                             b.scalarTensor(b.index(fill), elementOf(input(i))));
+  return b.extract(b.slice(filled, {b.index(0)}, {b.index(length)}, {b.index(1)}))->items;
+}
+
 IntVector NodeContext::constants(int64_t i, const char *what) {
   input(i);
   IntVector numbers;

@@ -59,6 +59,10 @@ public:
   const std::optional<ScalarTensor> &knownScalars(int64_t i) const { return inputs[i].scalars; }
   /// The elements of an input, read at run time if need be. `what` names them in errors.
   ScalarTensor scalars(int64_t i, const char *what);
+  /// Whether an input is a list whose number of elements is known at run time only.
+  bool isOpenList(int64_t i) const;
+  /// The elements of a list; of an open one `length`, where `fill` stands behind those that there are.
+  ScalarVector list(int64_t i, int64_t length, int64_t fill, const char *what);
   /// The elements of an input as numbers known now.
   IntVector constants(int64_t i, const char *what);
   /// The one element of an input.

@@ -117,8 +117,7 @@ mlir::Value integerConvolution(NodeContext &c, mlir::Value input, int64_t inputZ
   if (perFilter && rankOf(perFilter) == 1)
     perFilter = b.alignAt(perFilter, 0, rankOf(filter));
   filter = centered(b, filter, perFilter);
-  IntVector kernel(typeOf(filter).getShape().drop_front(2));
-  WindowAttributes window = readWindow(c, input, std::move(kernel));
+  WindowAttributes window = readWindow(c, input, kernelOf(c, filter));
   input = window.padDynamically(b, input, 0);
   return b.make<nn::ConvOp>(input, filter, window.kernel, window.strides, window.pads(), window.dilations,
                             c.integer("group", 1),

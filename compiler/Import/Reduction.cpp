@@ -27,11 +27,19 @@ Reduction readReduction(NodeContext &c) {
   mlir::Value input = c.input(0);
   Reduction reduction{input, {}, c.integer("keepdims", 1) != 0, {}, 0};
   if (c.hasRuntimeAxes(1)) {
-    ScalarVector axes = c.scalars(1, "axes").items;
+    // Of an open list, the number matters only where the rank of the result depends on it.
+    bool open = reduction.keepDims && c.isOpenList(1);
+    ScalarVector axes = open ? c.list(1, rankOf(input), rankOf(input), "axes") : c.scalars(1, "axes").items;
     reduction.flagCount = static_cast<int64_t>(axes.size());
     if (reduction.flagCount > rankOf(input))
       fail("there are " + std::to_string(axes.size()) + " axes, expected at most " + std::to_string(rankOf(input)));
     reduction.flags = axisFlags(c.b, axes, rankOf(input));
+    if (open && !c.integer("noop_with_empty_axes", 0)) {
+      mlir::Value none =
+          c.b.value(c.b.compare(mlir::arith::CmpIPredicate::eq, c.b.extent(c.input(1), 0), c.b.index(0)));
+      for (Scalar &flag : reduction.flags)
+        flag = c.b.scalar<mlir::arith::OrIOp>(c.b.value(flag), none);
+    }
     return reduction;
   }
   std::optional<IntVector> given = c.axesOf("axes", 1);

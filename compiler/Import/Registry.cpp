@@ -5,10 +5,11 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Registry.h"
+#include "compiler/Import/Import.h"
 
 namespace tenon::importer {
 
-const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType) {
+static const ImporterTable &importers() {
   static const ImporterTable table = [] {
     ImporterTable made;
     addElementwise(made);
@@ -44,7 +45,13 @@ const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType) {
     addMicrosoftRecurrent(made);
     return made;
   }();
-  return table.find(domain, opType);
+  return table;
 }
+
+const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType) {
+  return importers().find(domain, opType);
+}
+
+std::vector<std::pair<std::string, std::string>> importedOperators() { return importers().operators(); }
 
 } // namespace tenon::importer

@@ -23,6 +23,17 @@ public:
     return entry == importers.end() ? nullptr : &entry->second;
   }
 
+  /// Domain and type of every operator, in order.
+  std::vector<std::pair<std::string, std::string>> operators() const {
+    std::vector<std::pair<std::string, std::string>> all;
+    for (const auto &entry : importers) {
+      auto [domain, opType] = entry.getKey().split('\n');
+      all.emplace_back(domain.str(), opType.str());
+    }
+    llvm::sort(all);
+    return all;
+  }
+
 private:
   static std::string key(llvm::StringRef domain, llvm::StringRef opType) { return (domain + "\n" + opType).str(); }
   llvm::StringMap<Importer> importers;

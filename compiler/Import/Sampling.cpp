@@ -215,18 +215,7 @@ struct DeformedWindow {
 };
 
 DeformedWindow deformedWindow(NodeContext &c, mlir::Value images, mlir::Value filter, mlir::Value offset) {
-  IntVector kernel(typeOf(filter).getShape().drop_front(2)), given = c.integers("kernel_shape");
-  if (!given.empty() && given.size() != kernel.size())
-    fail("attribute 'kernel_shape' has " + std::to_string(given.size()) + " entries, expected " +
-         std::to_string(kernel.size()));
-  for (size_t i = 0; i < kernel.size(); ++i) {
-    if (mlir::ShapedType::isDynamic(kernel[i]) && !given.empty())
-      kernel[i] = given[i];
-    if (mlir::ShapedType::isDynamic(kernel[i]))
-      fail("the filter's kernel extents must be known when the model is compiled");
-    if (!given.empty())
-      checkExtent(filter, static_cast<int64_t>(2 + i), given[i], "the filter");
-  }
+  IntVector kernel = kernelOf(c, filter);
   DeformedWindow result{readWindow(c, images, kernel), c.integer("group", 1), c.integer("offset_group", 1), 1};
   for (int64_t extent : result.window.kernel)
     if (llvm::MulOverflow(result.taps, extent, result.taps) || result.taps > INT32_MAX)

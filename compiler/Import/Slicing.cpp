@@ -56,6 +56,22 @@ SliceRange clampedRange(Builder &b, Scalar extent, Scalar start, Scalar end, Sca
   return {from, size};
 }
 
+/// The number of starts, ends, axes and steps, if it is known of one of them.
+std::optional<int64_t> sliceCount(NodeContext &c) {
+  for (int64_t i = 1; i <= 4; ++i)
+    if (c.hasInput(i) && !c.isOpenList(i))
+      return static_cast<int64_t>(c.scalars(i, "starts, ends, axes or steps").items.size());
+  return std::nullopt;
+}
+
+/// The axes 0 to `count` - 1, and none up to `rank` entries.
+ScalarVector firstAxes(Builder &b, Scalar count, int64_t rank) {
+  ScalarVector axes;
+  for (int64_t d = 0; d < rank; ++d)
+    axes.push_back(b.select(b.compare(CmpIPredicate::slt, b.index(d), count), b.index(d), b.index(rank)));
+  return axes;
+}
+
 void importSlice(NodeContext &c) {
   Builder &b = c.b;
   mlir::Value input = c.input(0);
@@ -67,13 +83,17 @@ void importSlice(NodeContext &c) {
     ends = b.indices(c.integers("ends"));
     axes = c.integers("axes");
   } else {
-    starts = c.scalars(1, "starts").items;
-    ends = c.scalars(2, "ends").items;
+    std::optional<int64_t> count = sliceCount(c);
+    int64_t length = count.value_or(rank);
+    // An axis of no dimension stands behind the entries of an open list.
+    starts = c.list(1, length, rank, "starts");
+    ends = c.list(2, length, rank, "ends");
     if (c.hasInput(4))
-      steps = c.scalars(4, "steps").items;
-    if (c.hasRuntimeAxes(3)) {
+      steps = c.list(4, length, rank, "steps");
+    if (!count || c.hasRuntimeAxes(3)) {
       // Every dimension gets a range; without an axis it is the whole extent.
-      ScalarVector given = c.scalars(3, "axes").items;
+      ScalarVector given =
+          c.hasInput(3) ? c.list(3, length, rank, "axes") : firstAxes(b, b.extent(c.input(1), 0), rank);
       if (steps.empty())
         steps.assign(given.size(), b.index(1));
       if (starts.size() != given.size() || ends.size() != given.size() || steps.size() != given.size())
@@ -87,7 +107,7 @@ void importSlice(NodeContext &c) {
     }
   }
   bool hasAxes = c.opset < 10 ? c.hasAttribute("axes") : c.hasInput(3);
-  if (!hasAxes)
+  if (!hasAxes && axes.empty())
     axes = llvm::to_vector(llvm::seq<int64_t>(0, static_cast<int64_t>(starts.size())));
   if (steps.empty())
     steps.assign(starts.size(), b.index(1));

@@ -36,6 +36,25 @@ IntVector windowList(NodeContext &c, llvm::StringRef name, int64_t count, int64_
   return list;
 }
 
+IntVector kernelOf(NodeContext &c, mlir::Value filter) {
+  IntVector fromType(typeOf(filter).getShape().drop_front(2)), given = c.integers("kernel_shape");
+  if (!given.empty() && given.size() != fromType.size())
+    fail("attribute 'kernel_shape' has " + std::to_string(given.size()) + " entries, expected " +
+         std::to_string(fromType.size()));
+  for (size_t i = 0; i < fromType.size(); ++i) {
+    if (given.empty()) {
+      if (mlir::ShapedType::isDynamic(fromType[i]))
+        fail("the filter's kernel extents must be known when the model is compiled");
+    } else if (!mlir::ShapedType::isDynamic(fromType[i]) && given[i] != fromType[i]) {
+      fail("attribute 'kernel_shape' has " + std::to_string(given[i]) + " in dimension " + std::to_string(i) +
+           ", but the filter has " + std::to_string(fromType[i]));
+    } else {
+      fromType[i] = given[i];
+    }
+  }
+  return fromType;
+}
+
 WindowAttributes readWindow(NodeContext &c, mlir::Value input, IntVector kernel) {
   Builder &b = c.b;
   auto count = static_cast<int64_t>(kernel.size());

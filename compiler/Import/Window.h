@@ -30,6 +30,9 @@ struct WindowAttributes {
 /// A list attribute with `count` entries in [low, 2^31), or `absent` for each if it is not there.
 IntVector windowList(NodeContext &c, llvm::StringRef name, int64_t count, int64_t low, int64_t absent);
 
+/// The spatial extents of a filter[F, C, spatial...], from attribute kernel_shape or the filter's type.
+IntVector kernelOf(NodeContext &c, mlir::Value filter);
+
 /// Reads the attributes for an input [N, C, spatial...]; `kernel` has one positive entry per spatial dimension.
 WindowAttributes readWindow(NodeContext &c, mlir::Value input, IntVector kernel);
 

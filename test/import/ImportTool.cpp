@@ -2,6 +2,7 @@
 //
 // tenon_import_tool model.onnx [--shape NAME=1x3x?] [--dim SYMBOL=8] [--quiet | --json]: prints the nn module as text
 // or as JSON (see moduleJson); or the diagnostics as JSON, and exits 1.
+// tenon_import_tool --operators: prints domain and type of every operator with an importer, with a tab between.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -126,7 +127,15 @@ static llvm::json::Value moduleJson(mlir::ModuleOp module) {
       {"inputs", std::move(inputs)}, {"outputs", std::move(outputs)}, {"body", ModuleJson().region(main.getBody())}};
 }
 
+static int printOperators() {
+  for (const auto &[domain, opType] : importer::importedOperators())
+    llvm::outs() << domain << "\t" << opType << "\n";
+  return 0;
+}
+
 int main(int argc, char **argv) {
+  if (argc == 2 && llvm::StringRef(argv[1]) == "--operators")
+    return printOperators();
   importer::ImportOptions options;
   std::string path;
   bool quiet = false, json = false;

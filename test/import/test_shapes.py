@@ -2,6 +2,8 @@
 for every size. Results are compared with ONNX Runtime for several sizes of the dynamic dimensions.
 """
 
+import subprocess
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -165,6 +167,22 @@ g (float[n,4] x, int64 m) => (float[a,b] y, float[c,d,e] rows)
   >
 }""")
 
+# Lists whose number of elements is known at run time only.
+OPEN_SLICE = parsed("""
+g (float[n,m,4] x, int64[k] starts, int64[l] ends) => (float[a,b,c] y) { y = Slice(x, starts, ends) }""")
+
+OPEN_SLICE_OF_AXES = parsed("""
+g (float[n,m,4] x, int32[k] starts, int32[l] ends, int32[i] axes, int32[j] steps) => (float[a,b,c] y) { y = Slice(x, starts, ends, axes, steps) }""")
+
+HALF_OPEN_SLICE = parsed("""
+g (float[n,m,4] x, int64[k] starts, int64[l] ends) => (float[a,b,c] y) <int64[2] axes = {2, 0}> { y = Slice(x, starts, ends, axes) }""")
+
+OPEN_SUM = parsed("""
+g (float[n,m,4] x, int64[k] axes) => (float[a,b,c] y, float[d,e,f] z) {
+  y = ReduceSum(x, axes)
+  z = ReduceSum<noop_with_empty_axes = 1>(x, axes)
+}""")
+
 
 def floats(*shape):
     return RNG.standard_normal(shape).astype(np.float32)
@@ -172,6 +190,10 @@ def floats(*shape):
 
 def i64(*values):
     return np.array(values, np.int64)
+
+
+def i32(*values):
+    return np.array(values, np.int32)
 
 
 CASES = {
@@ -190,6 +212,13 @@ CASES = {
     "mask": (MASK, ["?x?"], [dict(x=floats(1, 3)), dict(x=floats(2, 6))]),
     "squeezed_if": (SQUEEZED_IF, ["?x4"], [dict(x=floats(2, 1, 4)), dict(x=floats(5, 1, 4))]),
     "branches": (BRANCHES, ["?x4"], [dict(x=floats(2, 4), flag=np.array(True)), dict(x=floats(3, 4), flag=np.array(False))]),
+    "open_slice": (OPEN_SLICE, ["?x?x?"], [dict(x=floats(3, 5, 4), starts=i64(*starts), ends=i64(*ends))
+                                           for starts, ends in (([1], [-1]), ([0, -3], [2, 2**62]), ([2, 0, 1], [3, 4, 3]))]),
+    "open_slice_of_axes": (OPEN_SLICE_OF_AXES, ["?x?x?"], [
+        dict(x=floats(3, 5, 4), starts=i32(1), ends=i32(3), axes=i32(-1), steps=i32(1)),
+        dict(x=floats(3, 5, 4), starts=i32(-1, 2), ends=i32(-9, -1), axes=i32(1, 0), steps=i32(-2, 1))]),
+    "half_open_slice": (HALF_OPEN_SLICE, ["?x?x?"], [dict(x=floats(3, 5, 4), starts=i64(1, 0), ends=i64(3, 2))]),
+    "open_sum": (OPEN_SUM, ["?x?x?", "?x?x?"], [dict(x=floats(2, 3, 4), axes=i64(*axes)) for axes in ([1], [-1, 0], [2, 1, 0], [])]),
     "counted_loop": (COUNTED_LOOP, ["?x4", "?x4"], [dict(x=floats(2, 4), m=np.array(3)), dict(x=floats(1, 4), m=np.array(1))]),
 }
 
@@ -247,6 +276,54 @@ def test_pins_make_shapes_static(build, tmp_path):
     assert not any(op["name"] == "tensor.extract" for op in module["body"]["operations"])
 
 
+# A graph and the type of one input whose open extents a node implies: a list by the ranks around it, weights by attributes.
+IMPLIED = [
+    ("g (float[n,6] x, int64[k] i) => (float[a,b,c] y) { y = Reshape(x, i) }", "3xi64"),
+    ("g (float[n,6] x, int64[k] i) => (float[a,b,c] y) { y = Expand(x, i) }", "3xi64"),
+    ("g (float[n,6] x, int64[k] i) => (float[a,b] y) { y = Expand(x, i) }", "?xi64"),
+    ("g (int64[k] i) => (float[a,b] y) { y = ConstantOfShape(i) }", "2xi64"),
+    ("g (float[n,6] x, int64[k] i) => (float[a,b] y) { y = Tile(x, i) }", "2xi64"),
+    ("g (float[n,6] x, int64[k] i) => (float[a,b] y) { y = Pad(x, i) }", "4xi64"),
+    ("g (float[n,6] x, int64[k] i) => (float[a,b] y, float[c,d] z) { y, z = Split(x, i) }", "2xi64"),
+    ("g (float[n,1,6] x, int64[k] i) => (float[a] y) { y = Squeeze(x, i) }", "2xi64"),
+    ("g (float[n,6] x, int64[k] i) => (float[a,b,c] y) { y = Unsqueeze(x, i) }", "1xi64"),
+    ("g (float[n,6,2] x, int64[k] i) => (float[a] y) { y = ReduceSum<keepdims = 0>(x, i) }", "2xi64"),
+    ("g (float[n,6,2] x, int64[k] i) => (float[a,b,c] y) { y = ReduceSum(x, i) }", "?xi64"),
+    ("g (float[n,6] x, int64[k] i) => (float[a,b] y, int64[c,d] z) { y, z = TopK(x, i) }", "1xi64"),
+    ("g (float[1,1,h,w] x, float[k] i) => (float[a,b,c,d] y) { y = Resize(x, , i) }", "4xf32"),
+    ("g (float[1,1,h,w] x, int64[k] i) => (float[a,b,c,d] y) { y = Resize(x, , , i) }", "4xi64"),
+    ("g (float[n,6,2] x, int64[k] i) => (float[a] y) { s = ReduceSum<keepdims = 0>(x, i) r = Sqrt(s) y = Neg(r) }", "2xi64"),
+    ("g (float[1,1,h,w] x, float[k] i, int64[4] s) => (float[a,b,c,d] y) { y = Resize<coordinate_transformation_mode = \"tf_crop_and_resize\">(x, i, , s) }",
+     "8xf32"),
+    ("g (float[1,5,k] x, int64[j] i, int64[2] block) => (float[a,b,c,d] y) { y = Col2Im(x, i, block) }", "2xi64"),
+    ("g (float[1,1,2,2] x, int64[1,1,2,2] at, int64[k] i) => (float[a,b,c,d] y) { y = MaxUnpool<kernel_shape = [2, 2]>(x, at, i) }", "4xi64"),
+    ("g (float[1,6,4] x, float[1,1,6] s, int64[k] i) => (int64[a,3] y) { y = NonMaxSuppression(x, s, i) }", "1xi64"),
+    ("g (float[1,1,h,w] x, float[n,k] i, int64[n] at) => (float[a,b,c,d] y) { y = RoiAlign(x, i, at) }", "?x4xf32"),
+    ("g (float[n,6] x, int64[k] i) => (float[a,b] y) { y = CenterCropPad<axes = [1]>(x, i) }", "1xi64"),
+    ("g (float[1,2,3] x, int64[k] i) => (float[a,b,c,d] y) { y = AffineGrid(x, i) }", "4xi64"),
+    ("g (float[n,6,5] x, int64[k,l] i) => (float[a,b] y) { y = GatherND(x, i) }", "?x2xi64"),
+    ("g (float[n,6,5] x, int64[k,l] i, float[m,5] u) => (float[a,b,c] y) { y = ScatterND(x, i, u) }", "?x2xi64"),
+    ("g (float[1,1,h,w] x, float[f,c,r,s] i) => (float[a,b,d,e] y) { y = Conv<kernel_shape = [3, 2]>(x, i) }", "?x?x3x2xf32"),
+    ("g (float[t,n,5] x, float[d,q,e] i, float[1,12,3] r) => (float[a,b,c,f] y) { y = LSTM<hidden_size = 3>(x, i, r) }", "1x12x?xf32"),
+    ("g (float[t,n,5] x, float[2,9,5] w, float[d,q,e] i) => (float[a,b,c,f] y) { y = GRU<hidden_size = 3, direction = \"bidirectional\">(x, w, i) }",
+     "2x9x3xf32"),
+]
+
+
+@pytest.mark.parametrize("text, expected", IMPLIED, ids=[f"{text.split('{ ')[1].split(' = ')[1].split('(')[0]}-{i}" for i, (text, _) in enumerate(IMPLIED)])
+def test_nodes_imply_extents_of_inputs(text, expected, build, tmp_path):
+    model = parsed(text, opset=20)
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    done = subprocess.run([build / "bin/tenon_import_tool", path], capture_output=True, text=True, timeout=120)
+    place = [value.name for value in model.graph.input].index("i")
+    # A list that stays open is no input that every operator takes.
+    if done.returncode == 0 or not expected.startswith("?xi"):
+        assert f"%arg{place}: tensor<{expected}>" in done.stdout, done.stderr
+    else:
+        assert "known only at run time" in done.stderr
+
+
 def test_declared_outputs_are_not_trusted(build, tmp_path):
     model = parsed("g (float[2,3] x) => (int64[77] y) { y = Relu(x) }")
     _, (result,) = import_and_run(build, model, dict(x=floats(2, 3)), tmp_path)
@@ -269,3 +346,12 @@ def test_initializers_that_are_inputs_are_constants(build, tmp_path):
     module, (result,) = import_and_run(build, model, inputs, tmp_path)
     assert module["inputs"] == ["x"]
     np.testing.assert_array_equal(result, inputs["x"] + np.array([1, 2], np.float32))
+
+
+@pytest.mark.parametrize("call", ["Conv(x, w)", "ConvTranspose(x, w)", "ConvInteger(x, w)", "DeformConv(x, w, x)"])
+def test_kernels_with_open_extents_are_refused(call, build, tmp_path):
+    kind = "int8" if "Integer" in call else "float"
+    path = tmp_path / "model.onnx"
+    path.write_bytes(parsed(f"g ({kind}[1,1,h,w] x, {kind}[f,c,r,s] w) => (float[a,b,d,e] y) {{ y = {call} }}", opset=19).SerializeToString())
+    done = subprocess.run([build / "bin/tenon_import_tool", path], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "the filter's kernel extents must be known when the model is compiled" in done.stderr
