@@ -62,8 +62,9 @@ static Binding joined(Builder &b, mlir::Value result, const Binding &onTrue, con
   return binding;
 }
 
-std::vector<Binding> joinBranches(Builder &b, mlir::Value flag, Body &thenBody, llvm::ArrayRef<Binding> onTrue,
-                                  Body &elseBody, llvm::ArrayRef<Binding> onFalse) {
+/// The tensors of both branches as results of an scf.if.
+static std::vector<Binding> joinTensors(Builder &b, mlir::Value flag, Body &thenBody, llvm::ArrayRef<Binding> onTrue,
+                                        Body &elseBody, llvm::ArrayRef<Binding> onFalse) {
   llvm::SmallVector<mlir::Type> types;
   for (auto [lhs, rhs] : llvm::zip_equal(onTrue, onFalse))
     types.push_back(commonType(lhs.tensor, rhs.tensor, "an output"));
@@ -81,8 +82,39 @@ std::vector<Binding> joinBranches(Builder &b, mlir::Value flag, Body &thenBody, 
   return results;
 }
 
-/// Fails when the model runs unless `condition`, an i1, holds.
-static void requireAtRunTime(Builder &b, Scalar condition, const llvm::Twine &message) {
+Structure commonStructure(const Binding &lhs, const Binding &rhs, const char *what) {
+  if (std::optional<Structure> common = join(structureOf(lhs), structureOf(rhs)))
+    return *common;
+  // Says what differs.
+  if (!lhs.container && !rhs.container)
+    commonType(lhs.tensor, rhs.tensor, what);
+  if (kindOf(lhs) == kindOf(rhs))
+    fail(llvm::Twine(what) + " is " + describe(kindOf(lhs)) + " with elements of two types or ranks");
+  fail(llvm::Twine(what) + " is " + describe(kindOf(lhs)) + " or " + describe(kindOf(rhs)));
+}
+
+std::vector<Binding> joinBranches(Builder &b, mlir::Value flag, Body &thenBody, llvm::ArrayRef<Binding> onTrue,
+                                  Body &elseBody, llvm::ArrayRef<Binding> onFalse) {
+  std::vector<Structure> types;
+  for (auto [lhs, rhs] : llvm::zip_equal(onTrue, onFalse))
+    types.push_back(commonStructure(lhs, rhs, "an output"));
+  auto partsOf = [&](Body &body, llvm::ArrayRef<Binding> outputs) {
+    std::vector<Binding> parts;
+    body.open();
+    for (auto [output, type] : llvm::zip_equal(outputs, types))
+      flatten(b, output, type, parts);
+    body.close();
+    return parts;
+  };
+  std::vector<Binding> trueParts = partsOf(thenBody, onTrue), falseParts = partsOf(elseBody, onFalse);
+  std::vector<Binding> parts = joinTensors(b, flag, thenBody, trueParts, elseBody, falseParts), results;
+  llvm::ArrayRef<Binding> rest = parts;
+  for (const Structure &type : types)
+    results.push_back(rebuild(type, rest));
+  return results;
+}
+
+void requireAtRunTime(Builder &b, Scalar condition, const llvm::Twine &message) {
   Body thenBody(b);
   thenBody.close();
   Body elseBody(b);

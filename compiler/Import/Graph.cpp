@@ -7,6 +7,7 @@
 #include "compiler/Import/Graph.h"
 
 #include "compiler/Import/Body.h"
+#include "compiler/Import/Container.h"
 #include "compiler/Import/Elements.h"
 #include "compiler/Import/Node.h"
 #include "onnx/defs/data_type_utils.h"
@@ -58,21 +59,6 @@ onnx::NodeProto resolved(const onnx::NodeProto &node, const Frame &frame) {
   return copy;
 }
 
-onnx::TypeProto protoTypeOf(const Binding &binding) {
-  onnx::TypeProto type;
-  if (!binding.tensor)
-    return type;
-  auto tensor = typeOf(binding.tensor);
-  type.mutable_tensor_type()->set_elem_type(dataTypeOf(tensor.getElementType()));
-  auto *shape = type.mutable_tensor_type()->mutable_shape();
-  for (int64_t extent : tensor.getShape()) {
-    auto *dimension = shape->add_dim();
-    if (!mlir::ShapedType::isDynamic(extent))
-      dimension->set_dim_value(extent);
-  }
-  return type;
-}
-
 } // namespace
 
 std::string normalDomain(const std::string &domain) { return domain == "ai.onnx" ? "" : domain; }
@@ -81,12 +67,10 @@ void checkNode(const onnx::NodeProto &node, const onnx::OpSchema &schema, llvm::
   schema.Verify(node);
   llvm::StringMap<std::string> variables;
   for (auto [i, input] : llvm::enumerate(inputs)) {
-    if (!input.tensor || schema.inputs().empty())
+    if (!input.exists() || schema.inputs().empty())
       continue;
     const auto &formal = schema.inputs()[std::min(i, schema.inputs().size() - 1)];
-    std::string name =
-        onnx::TensorProto::DataType_Name(static_cast<onnx::TensorProto::DataType>(dataTypeOf(elementOf(input.tensor))));
-    std::string type = "tensor(" + llvm::StringRef(name).lower() + ")";
+    std::string type = *onnx::Utils::DataTypeUtils::ToType(protoTypeOf(input));
     if (!formal.GetTypes().count(onnx::Utils::DataTypeUtils::ToType(type)))
       fail("input " + std::to_string(i) + " ('" + node.input(static_cast<int>(i)) + "') is a " + type + ", which " +
            schema.Name() + " of opset " + std::to_string(schema.SinceVersion()) + " does not take");
@@ -122,7 +106,7 @@ std::vector<Binding> GraphImporter::outputsOf(const onnx::GraphProto &graph, con
   std::vector<Binding> outputs;
   for (const onnx::ValueInfoProto &output : graph.output()) {
     const Binding *binding = scope.find(output.name());
-    if (!binding || !binding->tensor)
+    if (!binding || !binding->exists())
       fail("graph output '" + output.name() + "' is not produced by any node");
     outputs.push_back(*binding);
   }
@@ -218,6 +202,13 @@ static mlir::Value placeholder(Builder &b, mlir::RankedTensorType type) {
   return b.retype(b.broadcast(b.constant(0, type.getElementType()), sizes), type);
 }
 
+static Binding placeholder(Builder &b, const Binding &other) {
+  if (other.container)
+    return placeholder(b, other.container->type);
+  return {placeholder(b, typeOf(other.tensor)), std::nullopt,
+          other.rank ? placeholder(b, typeOf(other.rank)) : mlir::Value()};
+}
+
 /// Outputs of both cases with a rank beside each whose rank is not the same.
 static std::vector<Binding> joinRanks(Builder &b, mlir::Value flag, std::optional<Body> (&bodies)[2],
                                       std::vector<Binding> (&outputs)[2]) {
@@ -225,6 +216,8 @@ static std::vector<Binding> joinRanks(Builder &b, mlir::Value flag, std::optiona
   llvm::SmallVector<size_t> ranked;
   for (size_t k = 0; k < count; ++k) {
     const Binding &lhs = outputs[0][k], &rhs = outputs[1][k];
+    if (lhs.container || rhs.container)
+      continue;
     if (!lhs.rank && !rhs.rank && rankOf(lhs.tensor) == rankOf(rhs.tensor))
       continue;
     int64_t rank = std::max(rankOf(lhs.tensor), rankOf(rhs.tensor));
@@ -290,8 +283,7 @@ std::vector<Binding> GraphImporter::importForked(const NodeList &list, size_t ne
     std::string text = "node '" + diagnostic.node + "' (" + diagnostic.opType + "): " + diagnostic.message;
     nn::FailOp::create(b.raw(), location, b.raw().getStringAttr(text));
     for (const Binding &other : outputs[1 - i])
-      outputs[i].push_back({placeholder(b, typeOf(other.tensor)), std::nullopt,
-                            other.rank ? placeholder(b, typeOf(other.rank)) : mlir::Value()});
+      outputs[i].push_back(placeholder(b, other));
     bodies[i]->close();
   }
   std::vector<Binding> joined;
@@ -345,6 +337,9 @@ void GraphImporter::dispatch(const onnx::NodeProto &node, const std::string &nam
     fail("operator '" + node.op_type() + "' is not supported");
   if (schema)
     checkNode(node, *schema, inputs);
+  for (auto [i, input] : llvm::enumerate(inputs))
+    if (!schema && input.container)
+      fail("input " + llvm::Twine(i) + " is " + describe(kindOf(input)) + ", expected a tensor");
 
   NodeContext context(*this, node, name, opset, scope, frame, std::move(inputs));
   if (!importScalars(context)) {
@@ -363,7 +358,7 @@ void GraphImporter::defineResults(NodeContext &context, Scope &scope) {
     if (!context.wants(i))
       continue;
     const std::string &output = context.node.output(static_cast<int>(i));
-    if (!context.output(i).tensor)
+    if (!context.output(i).exists())
       fail("output " + std::to_string(i) + " ('" + output + "') is not supported");
     if (!scope.define(output, context.output(i)))
       fail("output '" + output + "' has the name of another value");
@@ -436,7 +431,7 @@ void GraphImporter::importCall(const onnx::NodeProto &node, const std::string &n
       if (node.output(i).empty())
         continue;
       const Binding *binding = scope.find(function.output(i));
-      if (!binding || !binding->tensor)
+      if (!binding || !binding->exists())
         fail("the function's output '" + function.output(i) + "' is not produced");
       outputs.push_back(*binding);
     }

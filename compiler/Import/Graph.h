@@ -22,14 +22,21 @@
 
 namespace tenon::importer {
 
+struct Container;
+
 /// What an ONNX name stands for.
 struct Binding {
+  /// Null if it is no tensor.
   mlir::Value tensor;
   /// The elements, where they are known one by one.
   std::optional<ScalarTensor> scalars = std::nullopt;
   /// Of outputs of the main graph: the rank, a tensor of rank 0, where it is less than the tensor's at run time. The
   /// tensor then starts with extents of 1.
   mlir::Value rank = {};
+  /// A value that is no tensor.
+  std::shared_ptr<const Container> container = {};
+
+  bool exists() const { return tensor || container; }
 };
 
 /// The names of one graph or function body; subgraphs see their parents' names, functions do not.
@@ -64,6 +71,7 @@ struct Frame {
 };
 
 class NodeContext;
+class Signature;
 struct NodeFork;
 
 class GraphImporter {
@@ -87,7 +95,11 @@ private:
   using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
   using FunctionKey = std::tuple<std::string, std::string, std::string>;
 
-  mlir::RankedTensorType inputType(const onnx::ValueInfoProto &input);
+  mlir::RankedTensorType inputType(const onnx::ValueInfoProto &input, const onnx::TypeProto::Tensor &tensor);
+  /// An input as arguments of main. Equal names of dimensions are one extent, kept in `symbols`.
+  Binding importInput(const onnx::ValueInfoProto &input, Signature &signature, std::map<std::string, Scalar> &symbols);
+  /// The same for one that is no tensor.
+  Binding importContainer(const onnx::ValueInfoProto &input, Signature &signature);
   void pinDimensions(const onnx::GraphProto &graph, const llvm::StringSet<> &constants);
   /// Says which dimensions are bounded, in the module's attribute nn.ranges.
   void describeRanges(mlir::ModuleOp module);

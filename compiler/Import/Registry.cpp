@@ -31,6 +31,9 @@ const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType) {
     addDetection(made);
     addSpectral(made);
     addRandom(made);
+    addOptionals(made);
+    addSequenceConversions(made);
+    addSequences(made);
     addSorting(made);
     addLearned(made);
     addOptimizers(made);
