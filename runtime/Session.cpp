@@ -48,9 +48,8 @@ static bool createTables(tenon_session &session) {
     inputRanks += model.inputs[i].rank;
   session.plans.init(inputRanks, model.table_slots);
   return createArray(session.inputs, model.num_inputs) && createArray(session.outputs, model.num_outputs) &&
-         createArray(session.values, model.num_values) &&
-         allocateArray(session.inputData, model.num_inputs) && allocateArray(session.inputDims, inputRanks) &&
-         allocateArray(session.symbolValues, model.num_symbols) &&
+         createArray(session.values, model.num_values) && allocateArray(session.inputData, model.num_inputs) &&
+         allocateArray(session.inputDims, inputRanks) && allocateArray(session.symbolValues, model.num_symbols) &&
          allocateArray(session.namedTensors, size_t(model.num_inputs) + model.num_outputs);
 }
 

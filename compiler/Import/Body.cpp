@@ -93,6 +93,14 @@ Structure commonStructure(const Binding &lhs, const Binding &rhs, const char *wh
   fail(llvm::Twine(what) + " is " + describe(kindOf(lhs)) + " or " + describe(kindOf(rhs)));
 }
 
+bool canJoin(llvm::ArrayRef<Binding> lhs, llvm::ArrayRef<Binding> rhs) {
+  return llvm::all_of(llvm::zip_equal(lhs, rhs), [](const auto &pair) {
+    auto &[left, right] = pair;
+    bool ranksDiffer = !left.container && !right.container && rankOf(left.tensor) != rankOf(right.tensor);
+    return !ranksDiffer && (!left.container || join(structureOf(left), structureOf(right)));
+  });
+}
+
 std::vector<Binding> joinBranches(Builder &b, mlir::Value flag, Body &thenBody, llvm::ArrayRef<Binding> onTrue,
                                   Body &elseBody, llvm::ArrayRef<Binding> onFalse) {
   std::vector<Structure> types;

@@ -71,6 +71,9 @@ Structure commonStructure(const Binding &lhs, const Binding &rhs, const char *wh
 mlir::Operation *createIf(Builder &b, mlir::Value flag, llvm::ArrayRef<mlir::Type> types, Body &thenBody,
                           llvm::ArrayRef<mlir::Value> onTrue, Body &elseBody, llvm::ArrayRef<mlir::Value> onFalse);
 
+/// Whether each pair of outputs of two branches can be one result of an scf.if.
+bool canJoin(llvm::ArrayRef<Binding> lhs, llvm::ArrayRef<Binding> rhs);
+
 /// An scf.if of two finished bodies that give the bindings of as many results. Fails where they have no common type.
 std::vector<Binding> joinBranches(Builder &b, mlir::Value flag, Body &thenBody, llvm::ArrayRef<Binding> onTrue,
                                   Body &elseBody, llvm::ArrayRef<Binding> onFalse);

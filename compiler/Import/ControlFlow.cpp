@@ -19,7 +19,7 @@ static void expectCount(size_t got, size_t expected, const char *what) {
     fail(llvm::Twine(what) + " has " + llvm::Twine(got) + " entries, expected " + llvm::Twine(expected));
 }
 
-std::vector<Binding> importSubgraph(NodeContext &c, const onnx::GraphProto &graph, llvm::ArrayRef<Binding> inputs) {
+static std::vector<Binding> importInner(NodeContext &c, const onnx::GraphProto &graph, llvm::ArrayRef<Binding> inputs) {
   expectCount(graph.input_size(), inputs.size(), "the list of the subgraph's inputs");
   Scope scope(&c.scope);
   for (auto [formal, binding] : llvm::zip_equal(graph.input(), inputs))
@@ -28,38 +28,41 @@ std::vector<Binding> importSubgraph(NodeContext &c, const onnx::GraphProto &grap
   return c.graph.importGraph(graph, scope, c.frame);
 }
 
+std::vector<Binding> importSubgraph(NodeContext &c, const onnx::GraphProto &graph, llvm::ArrayRef<Binding> inputs) {
+  try {
+    return importInner(c, graph, inputs);
+  } catch (const UndecidedRank &) {
+    fail("a condition inside the body decides the rank of an output",
+         "the ranks of tensors must be known when the model is compiled");
+  }
+}
+
 namespace {
 
 //===----------------------------------------------------------------------===//
 // If
 //===----------------------------------------------------------------------===//
 
-/// Whether each pair of outputs can be one result of an scf.if.
-bool canJoin(llvm::ArrayRef<Binding> lhs, llvm::ArrayRef<Binding> rhs) {
-  return llvm::all_of(llvm::zip_equal(lhs, rhs), [](const auto &pair) {
-    auto &[left, right] = pair;
-    bool ranksDiffer = !left.container && !right.container && rankOf(left.tensor) != rankOf(right.tensor);
-    return !ranksDiffer && (!left.container || join(structureOf(left), structureOf(right)));
-  });
-}
-
 void importIf(NodeContext &c) {
   Builder &b = c.b;
   Scalar condition = c.scalar(0, "condition");
   auto importBranch = [](NodeContext &c, const char *name) {
-    std::vector<Binding> outputs = importSubgraph(c, c.subgraph(name), {});
+    std::vector<Binding> outputs = importInner(c, c.subgraph(name), {});
     expectCount(outputs.size(), c.outputCount(), "the list of the branch's outputs");
     return outputs;
   };
   auto take = [importBranch](NodeContext &c, const char *name) {
-    for (auto [i, output] : llvm::enumerate(importBranch(c, name)))
-      c.result(static_cast<int64_t>(i), output);
+    auto import = [importBranch, name](NodeContext &c) {
+      for (auto [i, output] : llvm::enumerate(importBranch(c, name)))
+        c.result(static_cast<int64_t>(i), output);
+    };
+    c.graph.importInPlace(c, import);
   };
   if (std::optional<int64_t> known = Builder::constant(condition))
     return take(c, *known ? "then_branch" : "else_branch");
   mlir::Value flag = b.value(condition);
   mlir::Location location = b.location();
-  {
+  try {
     Body thenBody(b);
     std::vector<Binding> onTrue = importBranch(c, "then_branch");
     b.setLocation(location);
@@ -73,6 +76,9 @@ void importIf(NodeContext &c) {
         c.result(static_cast<int64_t>(i), output);
       return;
     }
+  } catch (const UndecidedRank &) {
+    // Of an output of a branch.
+    b.setLocation(location);
   }
   c.fork(flag, [take](NodeContext &c) { take(c, "then_branch"); }, [take](NodeContext &c) { take(c, "else_branch"); });
 }

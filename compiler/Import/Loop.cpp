@@ -171,8 +171,7 @@ llvm::SmallVector<mlir::RankedTensorType> ValueLoop::otherTypes(BodyImport impor
     llvm::append_range(arguments, mlir::ValueRange(tensors).getTypes());
     Body body(b);
     llvm::SmallVector<mlir::Value> values = body.addArguments(arguments);
-    std::vector<Binding> outputs =
-        importBody(values.front(), valuesOf(mlir::ValueRange(values).drop_front())).second;
+    std::vector<Binding> outputs = importBody(values.front(), valuesOf(mlir::ValueRange(values).drop_front())).second;
     expectStable(outputs);
     Types others;
     for (const Binding &other : llvm::ArrayRef(outputs).drop_front(types.size())) {

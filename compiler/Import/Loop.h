@@ -28,8 +28,9 @@ using LoopBody = llvm::function_ref<std::pair<mlir::Value, llvm::SmallVector<mli
 /// is imported again.
 llvm::SmallVector<mlir::Value> buildLoop(Builder &b, const LoopShape &loop, LoopBody importBody);
 
-/// A loop that carries values of any kind. What is known of them is widened, and the body imported again, until it holds
-/// for every iteration: a list that grows becomes a sequence, one that is empty at first gets its elements' ranks.
+/// A loop that carries values of any kind. What is known of them is widened, and the body imported again, until it
+/// holds for every iteration: a list that grows becomes a sequence, one that is empty at first gets its elements'
+/// ranks.
 class ValueLoop {
 public:
   /// Gives the next condition (null: true) and the next values, and after them others that are not carried.

@@ -252,8 +252,7 @@ mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
   Signature signature(b, block);
   std::map<std::string, Scalar> symbols;
   for (const onnx::ValueInfoProto &input : graph.input())
-    if (!constants.contains(input.name()) &&
-        !scope.define(input.name(), importInput(input, signature, symbols)))
+    if (!constants.contains(input.name()) && !scope.define(input.name(), importInput(input, signature, symbols)))
       fail("input '" + input.name() + "' is given more than once");
 
   std::vector<Binding> outputs = importGraph(graph, scope, frame, /*isMain=*/true);

@@ -99,7 +99,8 @@ Binding inserted(Builder &b, const Binding &sequence, Scalar position, const Bin
     return listOf(container.type.elementType, std::move(elements));
   }
   SequenceTable table(b, sequence, rankSet(rankOf(element.tensor)));
-  std::vector<Binding> one = packed(b, listOf(container.type.elementType, {element}), table.binding.container->type.ranks).container->parts;
+  std::vector<Binding> one =
+      packed(b, listOf(container.type.elementType, {element}), table.binding.container->type.ranks).container->parts;
   bool atEnd = position == table.length();
   Scalar offset = atEnd ? b.extent(table.data(), 0) : table.offsetOf(position);
   std::vector<Binding> parts = {{replacedRows(b, table.data(), offset, offset, one[0].tensor)},

@@ -146,9 +146,9 @@ private:
 
   void requireTotal(Scalar total) {
     std::optional<int64_t> sum = Builder::constant(total), size = Builder::constant(extent);
-    std::string text = sum && size ? "the sizes add up to " + std::to_string(*sum) + ", expected " +
-                                         std::to_string(*size)
-                                   : "the sizes do not add up to the extent of the axis";
+    std::string text = sum && size
+                           ? "the sizes add up to " + std::to_string(*sum) + ", expected " + std::to_string(*size)
+                           : "the sizes do not add up to the extent of the axis";
     require(c, b.compare(arith::CmpIPredicate::eq, total, extent), text);
   }
 
@@ -195,8 +195,7 @@ mlir::Value concatInLoop(Builder &b, const SequenceTable &table, int64_t axis, l
   ValueLoop loop(b, b.sub(table.length(), b.index(1)), b.value(b.raw().getBoolAttr(true)));
   loop.carry(elementAt(b, table.binding, b.index(0), rank));
   mlir::Value all = loop.build([&](mlir::Value number, std::vector<Binding> values) {
-                          mlir::Value next =
-                              elementAt(b, table.binding, b.add(number, b.index(1)), rank).tensor;
+                          mlir::Value next = elementAt(b, table.binding, b.add(number, b.index(1)), rank).tensor;
                           std::vector<Binding> more = {{b.concat({values[0].tensor, next}, axis)}};
                           return std::pair(mlir::Value(), more);
                         })
@@ -281,9 +280,8 @@ public:
     if (known && *known > 0 && *known <= mostCopies)
       return mapList(*known);
     ValueLoop loop(b, length, b.value(b.raw().getBoolAttr(true)));
-    for (mlir::RankedTensorType type : loop.otherTypes([&](mlir::Value number, std::vector<Binding>) {
-           return std::pair(mlir::Value(), importBody(number));
-         }))
+    for (mlir::RankedTensorType type : loop.otherTypes(
+             [&](mlir::Value number, std::vector<Binding>) { return std::pair(mlir::Value(), importBody(number)); }))
       loop.carry(listOf(type.getElementType(), {}));
     return loop.build([&](mlir::Value number, std::vector<Binding> values) {
       std::vector<Binding> outputs = importBody(number);
@@ -320,15 +318,13 @@ private:
 
   Binding element(int64_t i, Scalar number) {
     const Binding &sequence = c.value(i);
-    if (std::optional<int64_t> known = Builder::constant(number);
-        known && sequence.container->type.kind == Kind::list)
+    if (std::optional<int64_t> known = Builder::constant(number); known && sequence.container->type.kind == Kind::list)
       return sequence.container->parts[*known];
     if (std::optional<int64_t> rank = onlyRank(ranksOf(sequence)))
       return elementAt(b, sequence, number, *rank);
     const onnx::TypeProto &declared = graph.input(static_cast<int>(i)).type();
     if (!declared.tensor_type().has_shape())
-      fail("the rank of the elements of input " + std::to_string(i) + " is not known",
-           "give the body's input a shape");
+      fail("the rank of the elements of input " + std::to_string(i) + " is not known", "give the body's input a shape");
     int64_t rank = declared.tensor_type().shape().dim_size();
     SequenceTable table(b, sequence);
     require(c, b.compare(arith::CmpIPredicate::eq, table.rankAt(number), b.index(rank)),

@@ -65,8 +65,8 @@ mlir::Value Signature::addTensor(llvm::StringRef name, mlir::RankedTensorType ty
   mlir::OpBuilder &ir = b.raw();
   if (!argumentNames.insert(name).second)
     fail("input '" + name + "' is given more than once");
-  arguments.push_back(ir.getDictionaryAttr({ir.getNamedAttr("nn.name", ir.getStringAttr(name)),
-                                            ir.getNamedAttr("nn.dims", ir.getArrayAttr(dims))}));
+  arguments.push_back(ir.getDictionaryAttr(
+      {ir.getNamedAttr("nn.name", ir.getStringAttr(name)), ir.getNamedAttr("nn.dims", ir.getArrayAttr(dims))}));
   return block->addArgument(type, mlir::NameLoc::get(ir.getStringAttr(name)));
 }
 
@@ -121,12 +121,11 @@ void Signature::describe(llvm::StringRef name, const Structure &type, bool isOut
                      : content.kind == Kind::map  ? (content.rank == 2 ? "maps" : "map")
                                                   : "sequence";
   auto number = [&](size_t value) { return ir.getI64IntegerAttr(static_cast<int64_t>(value)); };
-  values.push_back(ir.getDictionaryAttr({ir.getNamedAttr("name", ir.getStringAttr(name)),
-                                         ir.getNamedAttr("kind", ir.getStringAttr(kind)),
-                                         ir.getNamedAttr("output", ir.getBoolAttr(isOutput)),
-                                         ir.getNamedAttr("optional", ir.getBoolAttr(type.kind == Kind::optional)),
-                                         ir.getNamedAttr("first", number(first)),
-                                         ir.getNamedAttr("count", number(count))}));
+  values.push_back(ir.getDictionaryAttr(
+      {ir.getNamedAttr("name", ir.getStringAttr(name)), ir.getNamedAttr("kind", ir.getStringAttr(kind)),
+       ir.getNamedAttr("output", ir.getBoolAttr(isOutput)),
+       ir.getNamedAttr("optional", ir.getBoolAttr(type.kind == Kind::optional)),
+       ir.getNamedAttr("first", number(first)), ir.getNamedAttr("count", number(count))}));
 }
 
 void Signature::describeValues(mlir::ModuleOp module) const {

@@ -160,9 +160,7 @@ private:
     return dims;
   }
 
-  size_t placeOf(const std::string &name) const {
-    return std::find(names.begin(), names.end(), name) - names.begin();
-  }
+  size_t placeOf(const std::string &name) const { return std::find(names.begin(), names.end(), name) - names.begin(); }
 
   /// The tensors of an input that is more than one, from "none" or the files of its elements.
   std::vector<Tensor> readValue(const tenon_value_spec &value, const std::string &text) {
@@ -189,7 +187,8 @@ private:
   std::vector<Tensor> randomValue(uint32_t index) {
     const tenon_value_spec &value = *valueOf[index];
     uint32_t first = value.first_tensor + value.is_optional;
-    const tenon_tensor_spec &spec = model.input(value.kind == TENON_MAP || value.kind == TENON_MAPS ? first + 1 : first);
+    const tenon_tensor_spec &spec =
+        model.input(value.kind == TENON_MAP || value.kind == TENON_MAPS ? first + 1 : first);
     std::vector<int64_t> dims(spec.rank, 1);
     if (value.kind == TENON_SEQUENCE)
       dims.assign(value.num_tensors - value.is_optional == 3 ? 1 : model.input(first + 1).dims[1], 1);

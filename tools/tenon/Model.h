@@ -50,9 +50,8 @@ private:
 
 /// What the user said about inputs.
 struct InputFlags {
-  std::vector<std::string>
-      inputs; ///< NAME=FILE, NAME=random, NAME=random:SEED, FILE.npz, or FILE for a model with one input; NAME=FILES
-              ///< for the elements of a sequence, NAME=none for an absent value
+  std::vector<std::string> inputs; ///< NAME=FILE, NAME=random, NAME=random:SEED, FILE.npz, or FILE for a model with one
+                                   ///< input; NAME=FILES for the elements of a sequence, NAME=none for an absent value
   std::vector<std::string> shapes; ///< NAME=DIMS, for inputs that are random
   std::vector<std::string> dims;   ///< SYMBOL=EXTENT, likewise
 };
