@@ -20,9 +20,9 @@ class ValueModel(Model):
 
     def __init__(self, path: bytes, threads: int):
         super().__init__(path, threads)
-        values = [_Value(entry) for entry in json.loads(self.manifest).get("values", [])]
-        self._inputs = _grouped(super().inputs, [value for value in values if not value.is_output])
-        self._outputs = _grouped(super().outputs, [value for value in values if value.is_output])
+        values = [Value(entry) for entry in json.loads(self.manifest).get("values", [])]
+        self._inputs = grouped(super().inputs, [value for value in values if not value.is_output])
+        self._outputs = grouped(super().outputs, [value for value in values if value.is_output])
         self._input_specs = tuple(part.spec(tensors) for part, tensors in self._inputs)
         self._output_specs = tuple(part.spec(tensors) for part, tensors in self._outputs)
 
@@ -71,7 +71,7 @@ class _Tensor:
         return arrays[0]
 
 
-class _Value:
+class Value:
     """An entry of the manifest's "values": tensors that are one input or output (tenon_value_spec of the C API)."""
 
     def __init__(self, entry: Mapping[str, Any]):
@@ -157,14 +157,14 @@ class _Value:
         return elements
 
 
-def _grouped(specs: Sequence[TensorSpec], values: Sequence[_Value]) -> list[tuple[_Tensor | _Value, tuple[TensorSpec, ...]]]:
+def grouped(specs: Sequence[TensorSpec], values: Sequence[Value]) -> list[tuple[_Tensor | Value, tuple[TensorSpec, ...]]]:
     """Inputs or outputs in order, each with its tensors."""
-    groups: list[tuple[_Tensor | _Value, tuple[TensorSpec, ...]]] = []
+    groups: list[tuple[_Tensor | Value, tuple[TensorSpec, ...]]] = []
     starts = {value.first: value for value in values}
     place = 0
     while place < len(specs):
         value = starts.get(place, _Tensor(specs[place].name))
-        count = value.count if isinstance(value, _Value) else 1
+        count = value.count if isinstance(value, Value) else 1
         groups.append((value, tuple(specs[place : place + count])))
         place += count
     return groups
