@@ -67,7 +67,10 @@ mlir::Value Signature::addTensor(llvm::StringRef name, mlir::RankedTensorType ty
     fail("input '" + name + "' is given more than once");
   arguments.push_back(ir.getDictionaryAttr(
       {ir.getNamedAttr("nn.name", ir.getStringAttr(name)), ir.getNamedAttr("nn.dims", ir.getArrayAttr(dims))}));
-  return block->addArgument(type, mlir::NameLoc::get(ir.getStringAttr(name)));
+  mlir::Value argument = block->addArgument(type, mlir::NameLoc::get(ir.getStringAttr(name)));
+  // Here, for what is asked first inside a region may be thrown away with it.
+  b.ownExtents(argument);
+  return argument;
 }
 
 Binding Signature::addContainer(llvm::StringRef name, const Structure &type, mlir::RankedTensorType content) {

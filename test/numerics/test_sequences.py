@@ -109,7 +109,14 @@ def test_insert_and_erase(tmp_path, mode, dtype):
             back = SequenceErase(s)
         }}"""
     elements, x = arrays(*SHAPES, dtype=dtype), arrays((2, 2), dtype=dtype)[0]
-    check(tmp_path, mode, text, *({"s": elements, "x": x, "p": at(p), "q": at(q)} for p, q in [(0, 0), (4, 4), (-4, 2), (2, -5), (-1, -1), (1, 0)]))
+    model = load(tmp_path, mode, text)
+    for p, q in [(0, 0), (4, 4), (-4, 2), (2, -5), (-1, -1), (1, 0)]:
+        results = model.run({"s": elements, "x": x, "p": at(p), "q": at(q)})
+        inserted = list(elements)
+        inserted.insert(p, x)
+        assert_same(results["inserted"], inserted)
+        del inserted[q]
+        assert_same([results["erased"], results["n"], results["back"]], [inserted, at(4), elements[:-1]])
 
 
 def test_at(tmp_path, mode):
