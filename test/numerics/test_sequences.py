@@ -1,9 +1,11 @@
 """Sequences, optional values and maps: as lists that are known when the model is compiled and as values of the run, through
-If, Loop and functions, as inputs and outputs of the model. Expected values are ONNX's reference evaluator's or numpy's.
+If, Loop and functions, as inputs and outputs of the model. Expected values are ONNX's reference evaluator's, ONNX Runtime's or
+numpy's.
 """
 
 import numpy
 import onnx
+import onnxruntime
 import pytest
 from onnx.reference import ReferenceEvaluator
 
@@ -368,6 +370,25 @@ def test_maps_as_inputs(tmp_path, mode):
         assert_same(results["dense"], numpy.array([ordered], numpy.float32).reshape(1, -1))
         assert_same(results["sparse"], numpy.array([[values.get(key, 0) for key in range(6)]], numpy.float32))
         assert_same(results["integers"], numpy.array([ordered], numpy.float32).astype(numpy.int64).reshape(1, -1))
+
+
+def test_like_onnx_runtime(tmp_path, mode):
+    text = """g (map(int64, float) m, float[n,3] x, seq(float[a]) s, float[a] e, int64 p) => (float[1,b] vector, float[1,c] dense, float[1,6] sparse,
+            seq(map(int64, float)) zipped, seq(float[a]) inserted, seq(float[a]) erased) {
+            vector = ai.onnx.ml.DictVectorizer<int64_vocabulary = [5, 2, 9]>(m)
+            dense = ai.onnx.ml.CastMap<cast_to = "TO_FLOAT">(m)
+            sparse = ai.onnx.ml.CastMap<cast_to = "TO_FLOAT", map_form = "SPARSE", max_map = 6>(m)
+            zipped = ai.onnx.ml.ZipMap<classlabels_int64s = [5, 2, 9]>(x)
+            inserted = SequenceInsert(s, e, p)
+            erased = SequenceErase(s, p)
+        }"""
+    model, runtime = load(tmp_path, mode, text), onnxruntime.InferenceSession(parse(text).SerializeToString(), providers=["CPUExecutionProvider"])
+    x, e, *elements = arrays((2, 3), (3,), (2,), (1,), (4,))
+    for position in (0, 2, -1, -3):
+        feeds = {"m": {9: 1.5, 2: 3.0} if position else {2: 1.0}, "x": x, "s": elements, "e": e, "p": at(position)}
+        results = model.run(feeds)
+        for spec, expected in zip(model.outputs, runtime.run(None, feeds)):
+            assert_same(results[spec.name], expected)
 
 
 # ---- What is wrong ----
