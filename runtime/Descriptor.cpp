@@ -30,11 +30,34 @@ static int32_t checkSpec(const tenon_model &model, const tenon_tensor_spec &spec
   return TENON_OK;
 }
 
+static int32_t checkValue(const tenon_model &model, const tenon_value_spec &value, ErrorText &error) {
+  static constexpr uint32_t mostTensors[] = {0, 1, 3, 2, 2}; // by enum tenon_value_kind
+  uint32_t tensors = value.num_tensors - value.is_optional;
+  uint32_t count = value.is_output ? model.num_outputs : model.num_inputs;
+  const tenon_tensor_spec *specs = value.is_output ? model.outputs : model.inputs;
+  if (!value.name || value.kind < TENON_OPTIONAL_TENSOR || value.kind > TENON_MAPS || value.is_optional > 1 ||
+      value.num_tensors < value.is_optional || tensors > mostTensors[value.kind] || tensors == 0 ||
+      (tensors == 1) != (value.kind == TENON_OPTIONAL_TENSOR) || value.first_tensor > count ||
+      value.num_tensors > count - value.first_tensor)
+    return error.fail(TENON_INCOMPATIBLE, "the model describes a value that this runtime does not know");
+  specs += value.first_tensor;
+  bool fits = !value.is_optional || (specs[0].dtype == TENON_BOOL && specs[0].rank == 0);
+  specs += value.is_optional;
+  if (value.kind == TENON_SEQUENCE)
+    fits = fits && specs[0].rank == 1 && specs[1].dtype == TENON_I64 && specs[1].rank == 2 && specs[1].dims[1] >= 0 &&
+           specs[1].dims[1] <= static_cast<int64_t>(TENON_MAX_RANK) &&
+           (tensors == 2 || (specs[2].dtype == TENON_I64 && specs[2].rank == 1));
+  if (value.kind == TENON_MAP || value.kind == TENON_MAPS)
+    fits = fits && specs[0].dtype == TENON_I64 && specs[0].rank == 1 && specs[1].rank == value.kind - TENON_MAP + 1;
+  return fits ? static_cast<int32_t>(TENON_OK)
+              : error.fail(TENON_INCOMPATIBLE, "the tensors of value '%s' are not those of its kind", value.name);
+}
+
 static int32_t checkTables(const tenon_model &model, ErrorText &error) {
   if (!model.plan || !model.run || model.table_slots < TENON_TABLE_FIRST_FREE ||
       (model.num_inputs > 0 && !model.inputs) || (model.num_outputs > 0 && !model.outputs) ||
       (model.num_symbols > 0 && !model.symbols) || (model.num_kernels > 0 && !model.kernels) ||
-      (model.num_features > 0 && !model.features))
+      (model.num_features > 0 && !model.features) || (model.num_values > 0 && !model.values))
     return error.fail(TENON_INCOMPATIBLE, "the model's descriptor is incomplete");
   for (uint32_t i = 0; model.symbol_ranges && i < model.num_symbols; ++i)
     if (model.symbol_ranges[i].smallest < 0 || model.symbol_ranges[i].largest < model.symbol_ranges[i].smallest)
@@ -46,6 +69,9 @@ static int32_t checkTables(const tenon_model &model, ErrorText &error) {
       return status;
   for (uint32_t i = 0; i < model.num_outputs; ++i)
     if (int32_t status = checkSpec(model, model.outputs[i], "output", i, error))
+      return status;
+  for (uint32_t i = 0; i < model.num_values; ++i)
+    if (int32_t status = checkValue(model, model.values[i], error))
       return status;
   return TENON_OK;
 }

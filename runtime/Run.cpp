@@ -124,7 +124,7 @@ static int32_t bindInputs(tenon_session &session) {
       return status;
     session.inputData[i] = session.inputs[i].data;
   }
-  return TENON_OK;
+  return checkValues(session);
 }
 
 // The failure that was recorded, or the status itself with a text that says where it came from.

@@ -32,6 +32,7 @@ static void destroySession(tenon_session *session) {
     poolLeave();
   destroyArray(session->inputs, session->model->num_inputs);
   destroyArray(session->outputs, session->model->num_outputs);
+  destroyArray(session->values, session->model->num_values);
   free(session->inputData);
   free(session->inputDims);
   free(session->symbolValues);
@@ -47,8 +48,8 @@ static bool createTables(tenon_session &session) {
     inputRanks += model.inputs[i].rank;
   session.plans.init(inputRanks, model.table_slots);
   return createArray(session.inputs, model.num_inputs) && createArray(session.outputs, model.num_outputs) &&
-         allocateArray(session.inputData, model.num_inputs) && allocateArray(session.inputDims, inputRanks) &&
-         allocateArray(session.symbolValues, model.num_symbols) &&
+         createArray(session.values, model.num_values) && allocateArray(session.inputData, model.num_inputs) &&
+         allocateArray(session.inputDims, inputRanks) && allocateArray(session.symbolValues, model.num_symbols) &&
          allocateArray(session.namedTensors, size_t(model.num_inputs) + model.num_outputs);
 }
 
@@ -176,6 +177,8 @@ tenon_memory tenon_session_memory(const tenon_session *session) {
   memory.scratch_bytes = session->scratch.capacityBytes();
   for (uint32_t i = 0; i < session->model->num_inputs; ++i)
     memory.staging_bytes += session->inputs[i].staging.capacityBytes();
+  for (uint32_t i = 0; i < session->model->num_values; ++i)
+    memory.staging_bytes += session->values[i].data.capacityBytes() + session->values[i].table.capacityBytes();
   for (uint32_t i = 0; i < session->model->num_outputs; ++i) {
     const OutputState &output = session->outputs[i];
     (output.aliasedInput >= 0 ? memory.staging_bytes : memory.output_bytes) += output.memory.capacityBytes();

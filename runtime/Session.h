@@ -13,6 +13,7 @@
 #include "runtime/Memory.h"
 #include "runtime/Module.h"
 #include "runtime/PlanCache.h"
+#include "runtime/Values.h"
 
 namespace tenon::runtime {
 
@@ -47,9 +48,10 @@ struct tenon_session {
   size_t scratchStride = 0;
   tenon::runtime::Region region;
 
-  // Arrays of the model's numbers of inputs, outputs, symbols and input dimensions.
+  // Arrays of the model's numbers of inputs, outputs, values, symbols and input dimensions.
   tenon::runtime::InputState *inputs = nullptr;
   tenon::runtime::OutputState *outputs = nullptr;
+  tenon::runtime::ValueState *values = nullptr;
   const void **inputData = nullptr;
   int64_t *inputDims = nullptr;         // all inputs' dimensions in order: the key of plans
   int64_t *symbolValues = nullptr;      // -1: not seen in this run yet

@@ -26,6 +26,8 @@ Abi::Abi(MLIRContext *context)
   tensorSpec = LLVM::LLVMStructType::getLiteral(context, {pointer, i32, i32, pointer, pointer});
   // name, nodes
   kernelInfo = LLVM::LLVMStructType::getLiteral(context, {pointer, pointer});
+  // name, kind, is_output, is_optional, first_tensor, num_tensors
+  valueSpec = LLVM::LLVMStructType::getLiteral(context, {pointer, i32, i32, i32, i32, i32});
   model = LLVM::LLVMStructType::getLiteral(
       context,
       {i32,     i32,     pointer, pointer, pointer, pointer, // size_bytes, abi_version, name, producer, triple, cpu
@@ -33,7 +35,7 @@ Abi::Abi(MLIRContext *context)
        i32,     i32,     pointer, pointer, pointer, // num_outputs, num_symbols, outputs, symbols, symbol_ranges
        i32,     i32,     pointer,                   // num_kernels, table_slots, kernels
        pointer, i64,     pointer, i64,              // weights, weights_bytes, weights_file, weights_digest
-       pointer, pointer, pointer});                 // manifest, plan, run
+       pointer, pointer, pointer, pointer, i32});   // manifest, plan, run, values, num_values
 }
 
 //===----------------------------------------------------------------------===//

@@ -14,8 +14,8 @@
 
 namespace tenon::codegen {
 
-static_assert(sizeof(void *) == 8 && sizeof(tenon_model) == 168 && sizeof(tenon_tensor_spec) == 32 &&
-                  sizeof(tenon_kernel_info) == 16 && sizeof(tenon_host) == 48,
+static_assert(sizeof(void *) == 8 && sizeof(tenon_model) == 184 && sizeof(tenon_tensor_spec) == 32 &&
+                  sizeof(tenon_kernel_info) == 16 && sizeof(tenon_value_spec) == 32 && sizeof(tenon_host) == 48,
               "the descriptor's LLVM types follow model_abi.h");
 
 /// Bytes of an argument slot and of a table slot.
@@ -31,7 +31,7 @@ struct Abi {
   mlir::LLVM::LLVMFunctionType kernel;  ///< i32 (host, args)
   mlir::LLVM::LLVMFunctionType scratch; ///< i64 (args)
   mlir::LLVM::LLVMFunctionType plan, run;
-  mlir::LLVM::LLVMStructType tensorSpec, kernelInfo, model;
+  mlir::LLVM::LLVMStructType tensorSpec, kernelInfo, valueSpec, model;
 };
 
 /// Emits constants, addresses and calls of the ABI at a builder's insertion point.

@@ -14,6 +14,7 @@
 #include "compiler/Support/Weights.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 
 namespace tenon::codegen {
 #define GEN_PASS_DEF_BUILDDESCRIPTOR
@@ -114,9 +115,10 @@ struct BuildDescriptorPass : impl::BuildDescriptorBase<BuildDescriptorPass> {
     buildTexts(data, abi, "model_symbols", symbols.getArrayRef());
     bool hasRanges = buildRanges(data, module->getAttrOfType<DictionaryAttr>(rangesAttr));
     buildKernels(data, abi);
+    buildValues(data, abi, module->getAttrOfType<ArrayAttr>(valuesAttr));
     buildModel(data, abi, module, hasRanges);
     for (StringRef name : {inputsAttr, outputsAttr, kernelsAttr, buffersAttr, tableSlotsAttr, arenaBytesAttr,
-                           rangesAttr, transformedBytesAttr})
+                           rangesAttr, transformedBytesAttr, valuesAttr})
       module->removeAttr(name);
   }
 
@@ -190,6 +192,28 @@ private:
     });
   }
 
+  /// What tensors belong together: the entries of nn.values.
+  void buildValues(DataBuilder &data, const Abi &abi, ArrayAttr values) {
+    if (!values)
+      return;
+    data.structArray("model_values", abi.valueSpec, values.size(), [&](size_t index) -> SmallVector<Value> {
+      auto value = cast<DictionaryAttr>(values[index]);
+      auto flag = [&](StringRef name) { return data.i32(value.getAs<BoolAttr>(name).getValue()); };
+      auto number = [&](StringRef name) { return data.i32(value.getAs<IntegerAttr>(name).getInt()); };
+      int kind = llvm::StringSwitch<int>(value.getAs<StringAttr>("kind").getValue())
+                     .Case("tensor", TENON_OPTIONAL_TENSOR)
+                     .Case("sequence", TENON_SEQUENCE)
+                     .Case("map", TENON_MAP)
+                     .Default(TENON_MAPS);
+      return {data.text(value.getAs<StringAttr>("name").getValue()),
+              data.i32(kind),
+              flag("output"),
+              flag("optional"),
+              number("first"),
+              number("count")};
+    });
+  }
+
   void buildModel(DataBuilder &data, const Abi &abi, ModuleOp module, bool hasRanges) {
     FailureOr<SmallVector<Weight>> weights = getWeights(module);
     if (failed(weights))
@@ -201,6 +225,8 @@ private:
                              /*isConstant=*/true, LLVM::Linkage::External, weightsSymbolName, Attribute(),
                              /*alignment=*/weightAlignment);
     }
+    auto values = module->getAttrOfType<ArrayAttr>(valuesAttr);
+    size_t numValues = values ? values.size() : 0;
     std::string manifest = buildManifest(module, producer, triple, cpu);
     data.global(symbol, abi.model, LLVM::Linkage::External, [&] {
       Value address = weightBytes > 0 ? data.address(weightsSymbolName) : data.null();
@@ -228,7 +254,9 @@ private:
                                         data.i64(0),
                                         data.text(manifest),
                                         data.address(planName),
-                                        data.address(runName)});
+                                        data.address(runName),
+                                        data.arrayOrNull("model_values", numValues),
+                                        data.i32(numValues)});
     });
   }
 

@@ -122,6 +122,8 @@ std::string buildManifest(ModuleOp module, StringRef producer, StringRef triple,
   };
   if (auto ranges = module->getAttrOfType<DictionaryAttr>(rangesAttr))
     manifest["ranges"] = describeRanges(ranges);
+  if (Attribute values = module->getAttr(valuesAttr))
+    manifest["values"] = toJson(values);
   if (auto bytes = module->getAttrOfType<IntegerAttr>(transformedBytesAttr))
     manifest["transformed_weights_bytes"] = bytes.getInt();
   std::string text;

@@ -14,7 +14,7 @@ inline constexpr llvm::StringLiteral kernelAttr = "nn.kernel", resultsAttr = "nn
 inline constexpr llvm::StringLiteral errorAttr = "nn.error";
 // On arguments and results of main.
 inline constexpr llvm::StringLiteral nameAttr = "nn.name", dimsAttr = "nn.dims", rangesAttr = "nn.ranges",
-                                     transformedBytesAttr = "nn.transformed_bytes";
+                                     transformedBytesAttr = "nn.transformed_bytes", valuesAttr = "nn.values";
 
 // On kernel functions, from OutlinePhases: their number, the function to call, its argument slots, scratch bytes per
 // thread (or the function that computes them, and which arguments it reads), how many phases.

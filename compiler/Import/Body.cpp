@@ -62,8 +62,9 @@ static Binding joined(Builder &b, mlir::Value result, const Binding &onTrue, con
   return binding;
 }
 
-std::vector<Binding> joinBranches(Builder &b, mlir::Value flag, Body &thenBody, llvm::ArrayRef<Binding> onTrue,
-                                  Body &elseBody, llvm::ArrayRef<Binding> onFalse) {
+/// The tensors of both branches as results of an scf.if.
+static std::vector<Binding> joinTensors(Builder &b, mlir::Value flag, Body &thenBody, llvm::ArrayRef<Binding> onTrue,
+                                        Body &elseBody, llvm::ArrayRef<Binding> onFalse) {
   llvm::SmallVector<mlir::Type> types;
   for (auto [lhs, rhs] : llvm::zip_equal(onTrue, onFalse))
     types.push_back(commonType(lhs.tensor, rhs.tensor, "an output"));
@@ -78,6 +79,46 @@ std::vector<Binding> joinBranches(Builder &b, mlir::Value flag, Body &thenBody, 
   std::vector<Binding> results;
   for (auto [result, lhs, rhs] : llvm::zip_equal(op->getResults(), onTrue, onFalse))
     results.push_back(joined(b, result, lhs, rhs, isOutside));
+  return results;
+}
+
+Structure commonStructure(const Binding &lhs, const Binding &rhs, const char *what) {
+  if (std::optional<Structure> common = join(structureOf(lhs), structureOf(rhs)))
+    return *common;
+  // Says what differs.
+  if (!lhs.container && !rhs.container)
+    commonType(lhs.tensor, rhs.tensor, what);
+  if (kindOf(lhs) == kindOf(rhs))
+    fail(llvm::Twine(what) + " is " + describe(kindOf(lhs)) + " with elements of two types or ranks");
+  fail(llvm::Twine(what) + " is " + describe(kindOf(lhs)) + " or " + describe(kindOf(rhs)));
+}
+
+bool canJoin(llvm::ArrayRef<Binding> lhs, llvm::ArrayRef<Binding> rhs) {
+  return llvm::all_of(llvm::zip_equal(lhs, rhs), [](const auto &pair) {
+    auto &[left, right] = pair;
+    bool ranksDiffer = !left.container && !right.container && rankOf(left.tensor) != rankOf(right.tensor);
+    return !ranksDiffer && (!left.container || join(structureOf(left), structureOf(right)));
+  });
+}
+
+std::vector<Binding> joinBranches(Builder &b, mlir::Value flag, Body &thenBody, llvm::ArrayRef<Binding> onTrue,
+                                  Body &elseBody, llvm::ArrayRef<Binding> onFalse) {
+  std::vector<Structure> types;
+  for (auto [lhs, rhs] : llvm::zip_equal(onTrue, onFalse))
+    types.push_back(commonStructure(lhs, rhs, "an output"));
+  auto partsOf = [&](Body &body, llvm::ArrayRef<Binding> outputs) {
+    std::vector<Binding> parts;
+    body.open();
+    for (auto [output, type] : llvm::zip_equal(outputs, types))
+      flatten(b, output, type, parts);
+    body.close();
+    return parts;
+  };
+  std::vector<Binding> trueParts = partsOf(thenBody, onTrue), falseParts = partsOf(elseBody, onFalse);
+  std::vector<Binding> parts = joinTensors(b, flag, thenBody, trueParts, elseBody, falseParts), results;
+  llvm::ArrayRef<Binding> rest = parts;
+  for (const Structure &type : types)
+    results.push_back(rebuild(type, rest));
   return results;
 }
 

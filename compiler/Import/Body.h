@@ -7,6 +7,7 @@
 #ifndef TENON_COMPILER_IMPORT_BODY_H
 #define TENON_COMPILER_IMPORT_BODY_H
 
+#include "compiler/Import/Container.h"
 #include "compiler/Import/Graph.h"
 
 #include <memory>
@@ -63,9 +64,15 @@ private:
 /// A type for tensors of either type; `what` names them where there is none.
 mlir::RankedTensorType commonType(mlir::Value lhs, mlir::Value rhs, const char *what);
 
+/// A structure for either value; `what` names them where there is none.
+Structure commonStructure(const Binding &lhs, const Binding &rhs, const char *what);
+
 /// An scf.if of two finished bodies, whose results have `types`.
 mlir::Operation *createIf(Builder &b, mlir::Value flag, llvm::ArrayRef<mlir::Type> types, Body &thenBody,
                           llvm::ArrayRef<mlir::Value> onTrue, Body &elseBody, llvm::ArrayRef<mlir::Value> onFalse);
+
+/// Whether each pair of outputs of two branches can be one result of an scf.if.
+bool canJoin(llvm::ArrayRef<Binding> lhs, llvm::ArrayRef<Binding> rhs);
 
 /// An scf.if of two finished bodies that give the bindings of as many results. Fails where they have no common type.
 std::vector<Binding> joinBranches(Builder &b, mlir::Value flag, Body &thenBody, llvm::ArrayRef<Binding> onTrue,

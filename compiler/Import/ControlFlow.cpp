@@ -12,16 +12,14 @@
 
 namespace tenon::importer {
 
-namespace {
-
 namespace arith = mlir::arith;
 
-void expectCount(size_t got, size_t expected, const char *what) {
+static void expectCount(size_t got, size_t expected, const char *what) {
   if (got != expected)
     fail(llvm::Twine(what) + " has " + llvm::Twine(got) + " entries, expected " + llvm::Twine(expected));
 }
 
-std::vector<Binding> importSubgraph(NodeContext &c, const onnx::GraphProto &graph, llvm::ArrayRef<Binding> inputs) {
+static std::vector<Binding> importInner(NodeContext &c, const onnx::GraphProto &graph, llvm::ArrayRef<Binding> inputs) {
   expectCount(graph.input_size(), inputs.size(), "the list of the subgraph's inputs");
   Scope scope(&c.scope);
   for (auto [formal, binding] : llvm::zip_equal(graph.input(), inputs))
@@ -30,34 +28,41 @@ std::vector<Binding> importSubgraph(NodeContext &c, const onnx::GraphProto &grap
   return c.graph.importGraph(graph, scope, c.frame);
 }
 
+std::vector<Binding> importSubgraph(NodeContext &c, const onnx::GraphProto &graph, llvm::ArrayRef<Binding> inputs) {
+  try {
+    return importInner(c, graph, inputs);
+  } catch (const UndecidedRank &) {
+    fail("a condition inside the body decides the rank of an output",
+         "the ranks of tensors must be known when the model is compiled");
+  }
+}
+
+namespace {
+
 //===----------------------------------------------------------------------===//
 // If
 //===----------------------------------------------------------------------===//
-
-bool haveEqualRanks(llvm::ArrayRef<Binding> lhs, llvm::ArrayRef<Binding> rhs) {
-  return llvm::all_of(llvm::zip_equal(lhs, rhs), [](const auto &pair) {
-    auto &[left, right] = pair;
-    return rankOf(left.tensor) == rankOf(right.tensor);
-  });
-}
 
 void importIf(NodeContext &c) {
   Builder &b = c.b;
   Scalar condition = c.scalar(0, "condition");
   auto importBranch = [](NodeContext &c, const char *name) {
-    std::vector<Binding> outputs = importSubgraph(c, c.subgraph(name), {});
+    std::vector<Binding> outputs = importInner(c, c.subgraph(name), {});
     expectCount(outputs.size(), c.outputCount(), "the list of the branch's outputs");
     return outputs;
   };
   auto take = [importBranch](NodeContext &c, const char *name) {
-    for (auto [i, output] : llvm::enumerate(importBranch(c, name)))
-      c.result(static_cast<int64_t>(i), output);
+    auto import = [importBranch, name](NodeContext &c) {
+      for (auto [i, output] : llvm::enumerate(importBranch(c, name)))
+        c.result(static_cast<int64_t>(i), output);
+    };
+    c.graph.importInPlace(c, import);
   };
   if (std::optional<int64_t> known = Builder::constant(condition))
     return take(c, *known ? "then_branch" : "else_branch");
   mlir::Value flag = b.value(condition);
   mlir::Location location = b.location();
-  {
+  try {
     Body thenBody(b);
     std::vector<Binding> onTrue = importBranch(c, "then_branch");
     b.setLocation(location);
@@ -66,11 +71,14 @@ void importIf(NodeContext &c) {
     std::vector<Binding> onFalse = importBranch(c, "else_branch");
     b.setLocation(location);
     elseBody.close();
-    if (haveEqualRanks(onTrue, onFalse)) {
+    if (canJoin(onTrue, onFalse)) {
       for (auto [i, output] : llvm::enumerate(joinBranches(b, flag, thenBody, onTrue, elseBody, onFalse)))
         c.result(static_cast<int64_t>(i), output);
       return;
     }
+  } catch (const UndecidedRank &) {
+    // Of an output of a branch.
+    b.setLocation(location);
   }
   c.fork(flag, [take](NodeContext &c) { take(c, "then_branch"); }, [take](NodeContext &c) { take(c, "else_branch"); });
 }
@@ -133,49 +141,54 @@ void importLoop(NodeContext &c) {
   Builder &b = c.b;
   mlir::OpBuilder &ir = b.raw();
   const onnx::GraphProto &graph = c.subgraph("body");
-  LoopShape loop;
+  std::optional<Scalar> trips;
   if (c.hasInput(0))
-    loop.trips = c.scalar(0, "trip count");
-  loop.condition = c.hasInput(1) ? b.value(c.scalar(1, "condition")) : b.value(ir.getBoolAttr(true));
-  for (int64_t i = 2; i < c.inputCount(); ++i)
-    loop.initial.push_back(c.input(i));
-  auto carried = static_cast<int64_t>(loop.initial.size()), collected = c.outputCount() - carried;
+    trips = c.scalar(0, "trip count");
+  ValueLoop loop(b, trips, c.hasInput(1) ? b.value(c.scalar(1, "condition")) : b.value(ir.getBoolAttr(true)));
+  int64_t carried = std::max<int64_t>(c.inputCount() - 2, 0), collected = c.outputCount() - carried;
   expectCount(graph.output_size(), 1 + c.outputCount(), "the list of the body's outputs");
+  expectCount(graph.input_size(), 2 + carried, "the list of the subgraph's inputs");
   if (collected < 0)
     fail("there are " + std::to_string(c.outputCount()) + " outputs, expected at least " + std::to_string(carried));
+  for (int64_t i = 0; i < carried; ++i)
+    loop.carry(c.value(2 + i), &graph.input(static_cast<int>(2 + i)).type());
 
-  auto importBody = [&](mlir::Value iteration, mlir::ValueRange tensors) {
-    llvm::SmallVector<Binding> inputs;
+  auto importBody = [&](mlir::Value iteration, std::vector<Binding> values) {
     ScalarTensor number{ir.getI64Type(), {}, {iteration}};
-    inputs.push_back({b.tensorOf(number), number});
-    inputs.push_back({b.scalarTensor(b.raw().getBoolAttr(true), ir.getI1Type()), std::nullopt});
-    for (mlir::Value tensor : tensors.take_front(carried))
-      inputs.push_back({tensor, std::nullopt});
-    return importSubgraph(c, graph, inputs);
-  };
-  if (collected > 0) {
-    llvm::SmallVector<mlir::Type> types = {ir.getIndexType()};
-    llvm::append_range(types, mlir::ValueRange(loop.initial).getTypes());
-    auto rows = outputTypes(
-        b, types, [&](mlir::ValueRange arguments) { return importBody(arguments.front(), arguments.drop_front()); });
-    for (mlir::RankedTensorType row : llvm::ArrayRef(rows).drop_front(1 + carried))
-      loop.initial.push_back(emptyRows(b, row, 0));
-  }
-  auto results = buildLoop(b, loop, [&](mlir::Value iteration, mlir::ValueRange tensors) {
-    std::vector<Binding> outputs = importBody(iteration, tensors);
+    std::vector<Binding> inputs = {{b.tensorOf(number), number},
+                                   {b.scalarTensor(ir.getBoolAttr(true), ir.getI1Type()), std::nullopt}};
+    inputs.insert(inputs.end(), values.begin(), values.begin() + carried);
+    std::vector<Binding> outputs = importSubgraph(c, graph, inputs);
     const Binding &condition = outputs.front();
-    std::optional<ScalarTensor> flag = condition.scalars ? condition.scalars : b.extract(condition.tensor);
+    std::optional<ScalarTensor> flag = condition.scalars;
+    if (!flag && condition.tensor)
+      flag = b.extract(condition.tensor);
     if (!flag || flag->items.size() != 1 || !flag->elementType.isInteger(1))
       fail("the body's condition is not one boolean");
-    llvm::SmallVector<mlir::Value> next;
-    for (int64_t i = 0; i < carried; ++i)
-      next.push_back(outputs[1 + i].tensor);
+    outputs.erase(outputs.begin());
+    return std::pair(b.value(flag->items.front()), outputs);
+  };
+  if (collected > 0)
+    for (mlir::RankedTensorType row : loop.otherTypes(importBody))
+      loop.carry({emptyRows(b, row, 0)});
+  auto results = loop.build([&](mlir::Value iteration, std::vector<Binding> values) {
+    auto [condition, next] = importBody(iteration, values);
     for (int64_t i = carried; i < c.outputCount(); ++i)
-      next.push_back(appended(b, iteration, tensors[i], outputs[1 + i].tensor, 0, /*inFront=*/false));
-    return std::pair(b.value(flag->items.front()), next);
+      next[i] = {appended(b, iteration, values[i].tensor, next[i].tensor, 0, /*inFront=*/false)};
+    return std::pair(condition, next);
   });
   for (auto [i, result] : llvm::enumerate(results))
     c.result(static_cast<int64_t>(i), result);
+}
+
+/// A subgraph whose outputs must be tensors.
+std::vector<Binding> importTensorSubgraph(NodeContext &c, const onnx::GraphProto &graph,
+                                          llvm::ArrayRef<Binding> inputs) {
+  std::vector<Binding> outputs = importSubgraph(c, graph, inputs);
+  for (auto [i, output] : llvm::enumerate(outputs))
+    if (output.container)
+      fail("output " + llvm::Twine(i) + " of the body is " + describe(kindOf(output)) + ", expected a tensor");
+  return outputs;
 }
 
 /// An entry of a list attribute with one entry per tensor, or `absent`.
@@ -247,7 +260,7 @@ private:
       Scalar position = reversed[i] ? b.sub(b.sub(length, b.index(1)), iteration) : Scalar(iteration);
       inputs.push_back({at(at(c.inputOfRank(1 + states + i, 2), item), position), std::nullopt});
     }
-    return importSubgraph(c, graph, inputs);
+    return importTensorSubgraph(c, graph, inputs);
   }
 
   /// Final states and collected rows of an item, these filled up with zeros to the length of the longest.
@@ -335,7 +348,7 @@ void importScan(NodeContext &c) {
       sizes.erase(sizes.begin() + inputAxes[i]);
       inputs.push_back({b.reshape(row, sizes), std::nullopt});
     }
-    return importSubgraph(c, graph, inputs);
+    return importTensorSubgraph(c, graph, inputs);
   };
   if (collected > 0) {
     llvm::SmallVector<mlir::Type> types = {b.raw().getIndexType()};

@@ -7,6 +7,7 @@
 #include "compiler/Import/Graph.h"
 
 #include "compiler/Import/Body.h"
+#include "compiler/Import/Container.h"
 #include "compiler/Import/Elements.h"
 #include "compiler/Import/Node.h"
 #include "onnx/defs/data_type_utils.h"
@@ -58,21 +59,6 @@ onnx::NodeProto resolved(const onnx::NodeProto &node, const Frame &frame) {
   return copy;
 }
 
-onnx::TypeProto protoTypeOf(const Binding &binding) {
-  onnx::TypeProto type;
-  if (!binding.tensor)
-    return type;
-  auto tensor = typeOf(binding.tensor);
-  type.mutable_tensor_type()->set_elem_type(dataTypeOf(tensor.getElementType()));
-  auto *shape = type.mutable_tensor_type()->mutable_shape();
-  for (int64_t extent : tensor.getShape()) {
-    auto *dimension = shape->add_dim();
-    if (!mlir::ShapedType::isDynamic(extent))
-      dimension->set_dim_value(extent);
-  }
-  return type;
-}
-
 } // namespace
 
 std::string normalDomain(const std::string &domain) { return domain == "ai.onnx" ? "" : domain; }
@@ -81,12 +67,10 @@ void checkNode(const onnx::NodeProto &node, const onnx::OpSchema &schema, llvm::
   schema.Verify(node);
   llvm::StringMap<std::string> variables;
   for (auto [i, input] : llvm::enumerate(inputs)) {
-    if (!input.tensor || schema.inputs().empty())
+    if (!input.exists() || schema.inputs().empty())
       continue;
     const auto &formal = schema.inputs()[std::min(i, schema.inputs().size() - 1)];
-    std::string name =
-        onnx::TensorProto::DataType_Name(static_cast<onnx::TensorProto::DataType>(dataTypeOf(elementOf(input.tensor))));
-    std::string type = "tensor(" + llvm::StringRef(name).lower() + ")";
+    std::string type = *onnx::Utils::DataTypeUtils::ToType(protoTypeOf(input));
     if (!formal.GetTypes().count(onnx::Utils::DataTypeUtils::ToType(type)))
       fail("input " + std::to_string(i) + " ('" + node.input(static_cast<int>(i)) + "') is a " + type + ", which " +
            schema.Name() + " of opset " + std::to_string(schema.SinceVersion()) + " does not take");
@@ -122,7 +106,7 @@ std::vector<Binding> GraphImporter::outputsOf(const onnx::GraphProto &graph, con
   std::vector<Binding> outputs;
   for (const onnx::ValueInfoProto &output : graph.output()) {
     const Binding *binding = scope.find(output.name());
-    if (!binding || !binding->tensor)
+    if (!binding || !binding->exists())
       fail("graph output '" + output.name() + "' is not produced by any node");
     outputs.push_back(*binding);
   }
@@ -218,6 +202,13 @@ static mlir::Value placeholder(Builder &b, mlir::RankedTensorType type) {
   return b.retype(b.broadcast(b.constant(0, type.getElementType()), sizes), type);
 }
 
+static Binding placeholder(Builder &b, const Binding &other) {
+  if (other.container)
+    return placeholder(b, other.container->type);
+  return {placeholder(b, typeOf(other.tensor)), std::nullopt,
+          other.rank ? placeholder(b, typeOf(other.rank)) : mlir::Value()};
+}
+
 /// Outputs of both cases with a rank beside each whose rank is not the same.
 static std::vector<Binding> joinRanks(Builder &b, mlir::Value flag, std::optional<Body> (&bodies)[2],
                                       std::vector<Binding> (&outputs)[2]) {
@@ -225,6 +216,8 @@ static std::vector<Binding> joinRanks(Builder &b, mlir::Value flag, std::optiona
   llvm::SmallVector<size_t> ranked;
   for (size_t k = 0; k < count; ++k) {
     const Binding &lhs = outputs[0][k], &rhs = outputs[1][k];
+    if (lhs.container || rhs.container)
+      continue;
     if (!lhs.rank && !rhs.rank && rankOf(lhs.tensor) == rankOf(rhs.tensor))
       continue;
     int64_t rank = std::max(rankOf(lhs.tensor), rankOf(rhs.tensor));
@@ -264,7 +257,11 @@ std::vector<Binding> GraphImporter::importForked(const NodeList &list, size_t ne
            "pin the dimensions that decide with --shape");
   });
   llvm::SaveAndRestore<int64_t> deeper(forkDepth, forkDepth + 1);
+  int64_t number = forkCount++;
+  if (auto decided = decisions.find(number); decided != decisions.end())
+    return importCase(list, next, scope, context, decided->second ? fork.onTrue : fork.onFalse);
   mlir::Location location = b.location();
+  bool isUndecided = false;
   std::optional<Body> bodies[2];
   std::vector<Binding> outputs[2];
   std::optional<LocatedError> errors[2];
@@ -276,11 +273,19 @@ std::vector<Binding> GraphImporter::importForked(const NodeList &list, size_t ne
     } catch (const LocatedError &error) {
       errors[i] = error;
       bodies[i].reset();
+    } catch (const UndecidedRank &) {
+      isUndecided = true;
+      bodies[i].reset();
     }
     b.setLocation(location);
   }
   if (errors[0] && errors[1])
     throw *errors[0];
+  if (isUndecided || (!list.isMain && !errors[0] && !errors[1] && !canJoin(outputs[0], outputs[1]))) {
+    for (std::optional<Body> &body : bodies)
+      body.reset();
+    throw UndecidedRank{fork.flag, number};
+  }
   for (int i = 0; i < 2; ++i) {
     if (!errors[i])
       continue;
@@ -290,8 +295,7 @@ std::vector<Binding> GraphImporter::importForked(const NodeList &list, size_t ne
     std::string text = "node '" + diagnostic.node + "' (" + diagnostic.opType + "): " + diagnostic.message;
     nn::FailOp::create(b.raw(), location, b.raw().getStringAttr(text));
     for (const Binding &other : outputs[1 - i])
-      outputs[i].push_back({placeholder(b, typeOf(other.tensor)), std::nullopt,
-                            other.rank ? placeholder(b, typeOf(other.rank)) : mlir::Value()});
+      outputs[i].push_back(placeholder(b, other));
     bodies[i]->close();
   }
   std::vector<Binding> joined;
@@ -317,7 +321,10 @@ void GraphImporter::importNode(const onnx::NodeProto &node, const std::string &n
       inner.opsets[normalDomain(import.domain())] = import.version();
     for (const onnx::AttributeProto &attribute : function->second->attribute_proto())
       inner.attributes[attribute.name()] = &attribute;
-    importCall(node, name, scope, frame, std::move(inner), *function->second);
+    NodeContext context(*this, node, name, 0, scope, frame, {});
+    const onnx::FunctionProto *body = function->second;
+    importInPlace(context, [this, inner, body](NodeContext &c) { importCall(c, inner, *body); });
+    finishNode(std::move(context), scope, forked);
     return;
   }
   auto opset = frame.opsets.find(domain);
@@ -345,17 +352,42 @@ void GraphImporter::dispatch(const onnx::NodeProto &node, const std::string &nam
     fail("operator '" + node.op_type() + "' is not supported");
   if (schema)
     checkNode(node, *schema, inputs);
+  for (auto [i, input] : llvm::enumerate(inputs))
+    if (!schema && input.container)
+      fail("input " + llvm::Twine(i) + " is " + describe(kindOf(input)) + ", expected a tensor");
 
   NodeContext context(*this, node, name, opset, scope, frame, std::move(inputs));
   if (!importScalars(context)) {
-    if (!importer)
-      return importSchemaBody(node, name, scope, frame, *schema, opset, domain);
-    (*importer)(context);
+    if (importer)
+      (*importer)(context);
+    else
+      importSchemaBody(context, *schema, domain);
   }
+  finishNode(std::move(context), scope, forked);
+}
+
+void GraphImporter::finishNode(NodeContext context, Scope &scope, std::unique_ptr<NodeContext> &forked) {
   if (context.isForked())
     forked = std::make_unique<NodeContext>(std::move(context));
   else
     defineResults(context, scope);
+}
+
+void GraphImporter::importInPlace(NodeContext &context, const std::function<void(NodeContext &)> &import,
+                                  const std::vector<std::pair<int64_t, bool>> &decided) {
+  int64_t start = forkCount;
+  for (auto [fork, taken] : decided)
+    decisions[start + fork] = taken;
+  try {
+    import(context);
+  } catch (const UndecidedRank &undecided) {
+    auto with = [&](bool taken) {
+      std::vector<std::pair<int64_t, bool>> more = decided;
+      more.push_back({undecided.fork - start, taken});
+      return [import, more](NodeContext &c) { c.graph.importInPlace(c, import, more); };
+    };
+    context.fork(undecided.flag, with(true), with(false));
+  }
 }
 
 void GraphImporter::defineResults(NodeContext &context, Scope &scope) {
@@ -363,33 +395,31 @@ void GraphImporter::defineResults(NodeContext &context, Scope &scope) {
     if (!context.wants(i))
       continue;
     const std::string &output = context.node.output(static_cast<int>(i));
-    if (!context.output(i).tensor)
+    if (!context.output(i).exists())
       fail("output " + std::to_string(i) + " ('" + output + "') is not supported");
     if (!scope.define(output, context.output(i)))
       fail("output '" + output + "' has the name of another value");
   }
 }
 
-void GraphImporter::importSchemaBody(const onnx::NodeProto &node, const std::string &name, Scope &scope,
-                                     const Frame &frame, const onnx::OpSchema &schema, int64_t opset,
-                                     const std::string &domain) {
+void GraphImporter::importSchemaBody(NodeContext &context, const onnx::OpSchema &schema, const std::string &domain) {
+  const onnx::NodeProto &node = context.node;
+  const Frame &frame = context.frame;
   // The body must outlive the constants made from it.
   auto body = std::make_shared<onnx::FunctionProto>();
-  int version = static_cast<int>(opset);
+  int version = static_cast<int>(context.opset);
   if (const onnx::FunctionProto *fixed = schema.GetFunction(version)) {
     *body = *fixed;
   } else {
     bool built = false;
     if (schema.HasContextDependentFunction()) {
       std::vector<onnx::TypeProto> types;
-      for (const std::string &input : node.input()) {
-        const Binding *binding = input.empty() ? nullptr : scope.find(input);
-        types.push_back(binding ? protoTypeOf(*binding) : onnx::TypeProto());
-      }
+      for (int64_t i = 0; i < context.inputCount(); ++i)
+        types.push_back(protoTypeOf(context.inputBinding(i)));
       // The context points into this node's attributes.
       onnx::NodeProto values = resolved(node, frame);
-      onnx::FunctionBodyBuildContextImpl context(values, types);
-      built = schema.BuildContextDependentFunction(context, *body, version);
+      onnx::FunctionBodyBuildContextImpl given(values, types);
+      built = schema.BuildContextDependentFunction(given, *body, version);
     }
     if (!built)
       fail("operator '" + node.op_type() + "' is not supported");
@@ -403,11 +433,11 @@ void GraphImporter::importSchemaBody(const onnx::NodeProto &node, const std::str
   for (const auto &[attributeName, attribute] : schema.attributes())
     if (attribute.default_value.type() != onnx::AttributeProto::UNDEFINED)
       inner.attributes[attributeName] = &attribute.default_value;
-  importCall(node, name, scope, frame, std::move(inner), *body);
+  importInPlace(context, [this, inner, body](NodeContext &c) { importCall(c, inner, *body); });
 }
 
-void GraphImporter::importCall(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame,
-                               Frame inner, const onnx::FunctionProto &function) {
+void GraphImporter::importCall(NodeContext &context, Frame inner, const onnx::FunctionProto &function) {
+  const onnx::NodeProto &node = context.node;
   Nesting nesting(depth, options.limits.nesting);
   if (node.input_size() > function.input_size() || node.output_size() > function.output_size())
     fail("call with " + std::to_string(node.input_size()) + " inputs and " + std::to_string(node.output_size()) +
@@ -418,15 +448,16 @@ void GraphImporter::importCall(const onnx::NodeProto &node, const std::string &n
       inner.attributes[attribute.name()] = &attribute;
       continue;
     }
-    auto entry = frame.attributes.find(attribute.ref_attr_name());
-    if (entry != frame.attributes.end())
+    auto entry = context.frame.attributes.find(attribute.ref_attr_name());
+    if (entry != context.frame.attributes.end())
       inner.attributes[attribute.name()] = entry->second;
   }
-  inner.prefix = name;
+  inner.prefix = context.name;
 
   Scope body;
   for (int i = 0; i < function.input_size(); ++i) {
-    const Binding *binding = i < node.input_size() && !node.input(i).empty() ? scope.find(node.input(i)) : nullptr;
+    const Binding *binding =
+        i < node.input_size() && !node.input(i).empty() ? context.scope.find(node.input(i)) : nullptr;
     if (!body.define(function.input(i), binding ? *binding : Binding()))
       fail("function has two inputs called '" + function.input(i) + "'");
   }
@@ -436,7 +467,7 @@ void GraphImporter::importCall(const onnx::NodeProto &node, const std::string &n
       if (node.output(i).empty())
         continue;
       const Binding *binding = scope.find(function.output(i));
-      if (!binding || !binding->tensor)
+      if (!binding || !binding->exists())
         fail("the function's output '" + function.output(i) + "' is not produced");
       outputs.push_back(*binding);
     }
@@ -444,9 +475,9 @@ void GraphImporter::importCall(const onnx::NodeProto &node, const std::string &n
   };
   std::vector<Binding> outputs = importNodes({function.node(), outputsOf, inner, orderNodes(function.node())}, 0, body);
   auto next = outputs.begin();
-  for (const std::string &output : node.output())
-    if (!output.empty() && !scope.define(output, *next++))
-      fail("output '" + output + "' has the name of another value");
+  for (int i = 0; i < node.output_size(); ++i)
+    if (!node.output(i).empty())
+      context.result(i, *next++);
 }
 
 } // namespace tenon::importer

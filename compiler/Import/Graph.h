@@ -17,19 +17,27 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 
 namespace tenon::importer {
 
+struct Container;
+
 /// What an ONNX name stands for.
 struct Binding {
+  /// Null if it is no tensor.
   mlir::Value tensor;
   /// The elements, where they are known one by one.
   std::optional<ScalarTensor> scalars = std::nullopt;
   /// Of outputs of the main graph: the rank, a tensor of rank 0, where it is less than the tensor's at run time. The
   /// tensor then starts with extents of 1.
   mlir::Value rank = {};
+  /// A value that is no tensor.
+  std::shared_ptr<const Container> container = {};
+
+  bool exists() const { return tensor || container; }
 };
 
 /// The names of one graph or function body; subgraphs see their parents' names, functions do not.
@@ -63,7 +71,15 @@ struct Frame {
   std::string prefix;
 };
 
+/// Thrown where a condition inside a graph or function decides the rank of one of its outputs. `fork` counts the
+/// conditions that decided ranks so far.
+struct UndecidedRank {
+  mlir::Value flag;
+  int64_t fork;
+};
+
 class NodeContext;
+class Signature;
 struct NodeFork;
 
 class GraphImporter {
@@ -74,6 +90,11 @@ public:
 
   /// The module with `@main`. Throws ImportError or LocatedError.
   mlir::OwningOpRef<mlir::ModuleOp> importMain();
+
+  /// Imports what a node stands for in its place: `import` sets the node's results. If a condition inside decides their
+  /// rank, the node forks, and each case imports again with the conditions in `decided`, counted from the start.
+  void importInPlace(NodeContext &context, const std::function<void(NodeContext &)> &import,
+                     const std::vector<std::pair<int64_t, bool>> &decided = {});
 
   /// Imports initializers and nodes of `graph` at the insertion point and gives what its outputs stand for.
   std::vector<Binding> importGraph(const onnx::GraphProto &graph, Scope &scope, const Frame &frame,
@@ -87,7 +108,11 @@ private:
   using Nodes = google::protobuf::RepeatedPtrField<onnx::NodeProto>;
   using FunctionKey = std::tuple<std::string, std::string, std::string>;
 
-  mlir::RankedTensorType inputType(const onnx::ValueInfoProto &input);
+  mlir::RankedTensorType inputType(const onnx::ValueInfoProto &input, const onnx::TypeProto::Tensor &tensor);
+  /// An input as arguments of main. Equal names of dimensions are one extent, kept in `symbols`.
+  Binding importInput(const onnx::ValueInfoProto &input, Signature &signature, std::map<std::string, Scalar> &symbols);
+  /// The same for one that is no tensor.
+  Binding importContainer(const onnx::ValueInfoProto &input, Signature &signature);
   void pinDimensions(const onnx::GraphProto &graph, const llvm::StringSet<> &constants);
   /// Says which dimensions are bounded, in the module's attribute nn.ranges.
   void describeRanges(mlir::ModuleOp module);
@@ -112,15 +137,15 @@ private:
   std::vector<Binding> importCase(const NodeList &list, size_t next, Scope &scope, NodeContext context,
                                   const std::function<void(NodeContext &)> &fill);
   void defineResults(NodeContext &context, Scope &scope);
+  /// Defines the results, or leaves a node that forks in `forked`.
+  void finishNode(NodeContext context, Scope &scope, std::unique_ptr<NodeContext> &forked);
   /// Calls `import`; what it throws gets the node's place.
   void located(const onnx::NodeProto &node, const std::string &name, const Frame &frame,
                llvm::function_ref<void()> import);
   /// Imports a function's body in place of the node that calls it. `inner` has the body's versions and default
   /// attributes.
-  void importCall(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame, Frame inner,
-                  const onnx::FunctionProto &function);
-  void importSchemaBody(const onnx::NodeProto &node, const std::string &name, Scope &scope, const Frame &frame,
-                        const onnx::OpSchema &schema, int64_t opset, const std::string &domain);
+  void importCall(NodeContext &context, Frame inner, const onnx::FunctionProto &function);
+  void importSchemaBody(NodeContext &context, const onnx::OpSchema &schema, const std::string &domain);
   void importInitializers(const onnx::GraphProto &graph, Scope &scope, const Frame &frame);
   static std::vector<Binding> outputsOf(const onnx::GraphProto &graph, const Scope &scope);
 
@@ -135,6 +160,9 @@ private:
   int64_t nodeCount = 0;
   int64_t depth = 0;
   int64_t forkDepth = 0;
+  int64_t forkCount = 0;
+  /// Which case to import where a fork, by its number, is decided already.
+  std::map<int64_t, bool> decisions;
 };
 
 /// Checks number and types of a node's inputs, outputs and attributes against its schema. Throws ImportError.

@@ -8,6 +8,7 @@
 #include "compiler/Import/Graph.h"
 #include "compiler/Import/ImpliedExtents.h"
 #include "compiler/Import/Node.h"
+#include "compiler/Import/Signature.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
@@ -65,11 +66,9 @@ void eraseDead(mlir::Block &block) {
 
 } // namespace
 
-mlir::RankedTensorType GraphImporter::inputType(const onnx::ValueInfoProto &input) {
+mlir::RankedTensorType GraphImporter::inputType(const onnx::ValueInfoProto &input,
+                                                const onnx::TypeProto::Tensor &tensor) {
   const std::string what = "input '" + input.name() + "'";
-  if (!input.has_type() || !input.type().has_tensor_type())
-    fail(what + " is not a tensor", "only tensors can be inputs");
-  const auto &tensor = input.type().tensor_type();
   mlir::Type elementType = elementTypeOf(b.context(), tensor.elem_type());
   if (!elementType)
     fail(what + " has the unsupported element type " + dataTypeName(tensor.elem_type()));
@@ -170,22 +169,58 @@ void GraphImporter::describeRanges(mlir::ModuleOp module) {
     module->setAttr("nn.ranges", builder.getDictionaryAttr(ranges));
 }
 
-/// What main returns, and what is said of it.
-static llvm::SmallVector<mlir::Value> mainResults(Builder &b, mlir::Location location, const onnx::GraphProto &graph,
-                                                  llvm::ArrayRef<Binding> outputs,
-                                                  llvm::SmallVectorImpl<mlir::DictionaryAttr> &attributes) {
-  mlir::OpBuilder &ir = b.raw();
-  llvm::SmallVector<mlir::Value> results;
-  for (auto [output, binding] : llvm::zip_equal(graph.output(), outputs)) {
-    checkName(output.name(), "an output");
-    if (binding.rank) {
-      Scalar rank = b.extract(binding.rank)->items.front();
-      nn::OutputRankOp::create(ir, location, ir.getI64IntegerAttr(static_cast<int64_t>(results.size())), b.value(rank));
-    }
-    results.push_back(binding.tensor);
-    attributes.push_back(ir.getDictionaryAttr({ir.getNamedAttr("nn.name", ir.getStringAttr(output.name()))}));
+Binding GraphImporter::importInput(const onnx::ValueInfoProto &input, Signature &signature,
+                                   std::map<std::string, Scalar> &symbols) {
+  checkName(input.name(), "an input");
+  const onnx::TypeProto &proto = input.type();
+  if (!proto.has_tensor_type())
+    return importContainer(input, signature);
+  mlir::RankedTensorType type = inputType(input, proto.tensor_type());
+  llvm::SmallVector<std::string> names(type.getRank());
+  llvm::SmallVector<mlir::Attribute> dims;
+  for (int64_t i = 0; i < type.getRank(); ++i) {
+    if (type.isDynamicDim(i) && proto.tensor_type().has_shape())
+      names[i] = symbolOf(proto.tensor_type().shape().dim(static_cast<int>(i)));
+    if (!names[i].empty())
+      checkName(names[i], "a dimension");
+    dims.push_back(b.raw().getStringAttr(names[i]));
   }
-  return results;
+  mlir::Value argument = signature.addTensor(input.name(), type, dims);
+  ScalarVector extents = b.extents(argument);
+  for (int64_t i = 0; i < type.getRank(); ++i)
+    if (!names[i].empty())
+      extents[i] = symbols.try_emplace(names[i], extents[i]).first->second;
+  b.setExtents(argument, extents);
+  return {argument};
+}
+
+Binding GraphImporter::importContainer(const onnx::ValueInfoProto &input, Signature &signature) {
+  const std::string what = "input '" + input.name() + "'";
+  if (input.type().value_case() == onnx::TypeProto::VALUE_NOT_SET)
+    fail(what + " has no type");
+  Structure type;
+  try {
+    type = structureOf(b.context(), input.type(), options.limits.rank);
+  } catch (const ImportError &error) {
+    fail(what + ": " + error.message, error.hint);
+  }
+  Structure &content = type.kind == Structure::Kind::optional ? type.inner.front() : type;
+  mlir::RankedTensorType tensor;
+  if (content.kind == Structure::Kind::tensor) {
+    tensor = inputType(input, input.type().optional_type().elem_type().tensor_type());
+    content.rank = tensor.getRank();
+  }
+  for (const auto &[name, shape] : options.shapes) {
+    if (name != input.name() || content.kind != Structure::Kind::sequence)
+      continue;
+    if (llvm::any_of(shape, [](int64_t extent) { return extent >= 0; }))
+      fail(what + " is a sequence, of which only the elements' rank can be pinned", "write ? for every extent");
+    RankSet pinned = rankSet(static_cast<int64_t>(shape.size()));
+    if (!(content.ranks & pinned))
+      fail(what + " has elements that are pinned to rank " + llvm::Twine(shape.size()) + ", but have another");
+    content.ranks = pinned;
+  }
+  return signature.addContainer(input.name(), type, tensor);
 }
 
 mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
@@ -220,42 +255,26 @@ mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
   ir.setInsertionPointToEnd(block);
 
   Scope scope;
-  llvm::SmallVector<mlir::DictionaryAttr> argumentAttributes;
+  Signature signature(b, block);
   std::map<std::string, Scalar> symbols;
-  for (const onnx::ValueInfoProto &input : graph.input()) {
-    if (constants.contains(input.name()))
-      continue;
-    checkName(input.name(), "an input");
-    mlir::RankedTensorType type = inputType(input);
-    mlir::Value argument = block->addArgument(type, mlir::NameLoc::get(ir.getStringAttr(input.name())));
-    if (!scope.define(input.name(), {argument, std::nullopt}))
+  for (const onnx::ValueInfoProto &input : graph.input())
+    if (!constants.contains(input.name()) && !scope.define(input.name(), importInput(input, signature, symbols)))
       fail("input '" + input.name() + "' is given more than once");
-    ScalarVector extents = b.extents(argument);
-    llvm::SmallVector<mlir::Attribute> names;
-    for (int64_t i = 0; i < type.getRank(); ++i) {
-      std::string symbol;
-      if (type.isDynamicDim(i) && input.type().tensor_type().has_shape())
-        symbol = symbolOf(input.type().tensor_type().shape().dim(static_cast<int>(i)));
-      if (!symbol.empty()) {
-        checkName(symbol, "a dimension");
-        extents[i] = symbols.try_emplace(symbol, extents[i]).first->second;
-      }
-      names.push_back(ir.getStringAttr(symbol));
-    }
-    b.setExtents(argument, extents);
-    argumentAttributes.push_back(ir.getDictionaryAttr({ir.getNamedAttr("nn.name", ir.getStringAttr(input.name())),
-                                                       ir.getNamedAttr("nn.dims", ir.getArrayAttr(names))}));
-  }
 
   std::vector<Binding> outputs = importGraph(graph, scope, frame, /*isMain=*/true);
   if (outputs.empty())
     fail("the model has no outputs");
-  llvm::SmallVector<mlir::DictionaryAttr> resultAttributes;
-  llvm::SmallVector<mlir::Value> results = mainResults(b, location, graph, outputs, resultAttributes);
+  b.setLocation(location);
+  for (auto [output, binding] : llvm::zip_equal(graph.output(), outputs)) {
+    checkName(output.name(), "an output");
+    signature.addOutput(output.name(), binding, output.type());
+  }
+  signature.describeValues(*module);
+  llvm::ArrayRef<mlir::Value> results = signature.results();
   mlir::func::ReturnOp::create(ir, location, results);
   function.setFunctionType(ir.getFunctionType(block->getArgumentTypes(), mlir::ValueRange(results).getTypes()));
-  function.setAllArgAttrs(argumentAttributes);
-  function.setAllResultAttrs(resultAttributes);
+  function.setAllArgAttrs(signature.argumentAttributes());
+  function.setAllResultAttrs(signature.resultAttributes());
   eraseDead(*block);
   if (mlir::failed(mlir::verify(*module)))
     fail("the imported module is not valid: " + b.takeError());

@@ -6,7 +6,15 @@
 
 #include "compiler/Import/Node.h"
 
+#include "compiler/Import/Container.h"
+
 namespace tenon::importer {
+
+void NodeContext::failWithoutTensor(int64_t i) const {
+  if (i >= inputCount() || !inputs[i].exists())
+    fail("input " + std::to_string(i) + " is missing");
+  fail("input " + std::to_string(i) + " is " + describe(kindOf(inputs[i])) + ", expected a tensor");
+}
 
 llvm::SmallVector<mlir::Value> NodeContext::allInputs() const {
   llvm::SmallVector<mlir::Value> values;

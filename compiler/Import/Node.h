@@ -46,8 +46,14 @@ public:
   bool hasInput(int64_t i) const { return i < inputCount() && inputs[i].tensor; }
   mlir::Value input(int64_t i) const {
     if (!hasInput(i))
-      fail("input " + std::to_string(i) + " is missing");
+      failWithoutTensor(i);
     return inputs[i].tensor;
+  }
+  /// Input `i`, of any kind.
+  const Binding &value(int64_t i) const {
+    if (i >= inputCount() || !inputs[i].exists())
+      fail("input " + std::to_string(i) + " is missing");
+    return inputs[i];
   }
   /// Null if the node has no such input.
   mlir::Value optionalInput(int64_t i) const { return hasInput(i) ? inputs[i].tensor : mlir::Value(); }
@@ -129,6 +135,7 @@ public:
   mlir::Type elementType(int64_t dataType) const;
 
 private:
+  [[noreturn]] void failWithoutTensor(int64_t i) const;
   const onnx::AttributeProto *attributeOf(llvm::StringRef name, onnx::AttributeProto::AttributeType type) const;
 
   std::vector<Binding> inputs;

@@ -32,6 +32,9 @@ static const ImporterTable &importers() {
     addDetection(made);
     addSpectral(made);
     addRandom(made);
+    addOptionals(made);
+    addSequenceConversions(made);
+    addSequences(made);
     addSorting(made);
     addLearned(made);
     addOptimizers(made);

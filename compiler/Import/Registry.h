@@ -61,6 +61,9 @@ void addSpectral(ImporterTable &table);
 void addRandom(ImporterTable &table);
 void addLearned(ImporterTable &table);
 void addOptimizers(ImporterTable &table);
+void addOptionals(ImporterTable &table);
+void addSequenceConversions(ImporterTable &table);
+void addSequences(ImporterTable &table);
 void addSorting(ImporterTable &table);
 void addLinearAlgebra(ImporterTable &table);
 // Operators of ONNX Runtime.
@@ -71,6 +74,9 @@ void addMicrosoftGroupQuery(ImporterTable &table);
 void addMicrosoftNormalizations(ImporterTable &table);
 void addMicrosoftQuantization(ImporterTable &table);
 void addMicrosoftRecurrent(ImporterTable &table);
+
+/// Imports a subgraph of the node for these inputs and gives what its outputs stand for.
+std::vector<Binding> importSubgraph(NodeContext &c, const onnx::GraphProto &graph, llvm::ArrayRef<Binding> inputs);
 
 /// exp(x) / sum of exp(x) over `axes`; a float type other than f16 and bf16.
 mlir::Value softmax(Builder &b, mlir::Value x, llvm::ArrayRef<int64_t> axes);

@@ -46,31 +46,6 @@ public:
     return llvm::json::Object{{"arguments", std::move(arguments)}, {"operations", std::move(operations)}};
   }
 
-private:
-  llvm::DenseMap<mlir::Value, int64_t> numbers;
-
-  int64_t number(mlir::Value value) {
-    return numbers.try_emplace(value, static_cast<int64_t>(numbers.size())).first->second;
-  }
-
-  llvm::json::Value elements(mlir::ElementsAttr attribute) {
-    llvm::ArrayRef<char> bytes;
-    bool splat = false;
-    if (auto dense = llvm::dyn_cast<mlir::DenseElementsAttr>(attribute)) {
-      if (dense.getElementType().isInteger(1)) {
-        llvm::json::Array list;
-        for (bool value : dense.getValues<bool>())
-          list.push_back(value);
-        return llvm::json::Object{{"booleans", std::move(list)}};
-      }
-      bytes = dense.getRawData();
-      splat = dense.isSplat();
-    } else {
-      bytes = llvm::cast<mlir::DenseResourceElementsAttr>(attribute).getRawHandle().getBlob()->getData();
-    }
-    return llvm::json::Object{{"bytes", llvm::encodeBase64(bytes)}, {"splat", splat}};
-  }
-
   llvm::json::Value attribute(mlir::Attribute value) {
     if (llvm::isa<mlir::UnitAttr>(value))
       return true;
@@ -96,6 +71,31 @@ private:
     return list;
   }
 
+private:
+  llvm::DenseMap<mlir::Value, int64_t> numbers;
+
+  int64_t number(mlir::Value value) {
+    return numbers.try_emplace(value, static_cast<int64_t>(numbers.size())).first->second;
+  }
+
+  llvm::json::Value elements(mlir::ElementsAttr attribute) {
+    llvm::ArrayRef<char> bytes;
+    bool splat = false;
+    if (auto dense = llvm::dyn_cast<mlir::DenseElementsAttr>(attribute)) {
+      if (dense.getElementType().isInteger(1)) {
+        llvm::json::Array list;
+        for (bool value : dense.getValues<bool>())
+          list.push_back(value);
+        return llvm::json::Object{{"booleans", std::move(list)}};
+      }
+      bytes = dense.getRawData();
+      splat = dense.isSplat();
+    } else {
+      bytes = llvm::cast<mlir::DenseResourceElementsAttr>(attribute).getRawHandle().getBlob()->getData();
+    }
+    return llvm::json::Object{{"bytes", llvm::encodeBase64(bytes)}, {"splat", splat}};
+  }
+
   llvm::json::Value operation(mlir::Operation &op) {
     llvm::json::Array operands, results, types, regions;
     llvm::json::Object attributes;
@@ -115,16 +115,28 @@ private:
   }
 };
 
-/// The names of main's arguments and results, and its body.
+/// The names of main's arguments and results, which of them belong together, and its body.
 static llvm::json::Value moduleJson(mlir::ModuleOp module) {
   auto main = module.lookupSymbol<mlir::func::FuncOp>("main");
-  llvm::json::Array inputs, outputs;
-  for (unsigned i = 0; i < main.getNumArguments(); ++i)
+  llvm::json::Array inputs, types, outputs, values;
+  for (unsigned i = 0; i < main.getNumArguments(); ++i) {
     inputs.push_back(main.getArgAttrOfType<mlir::StringAttr>(i, "nn.name").getValue());
+    types.push_back(printed(main.getArgument(i).getType()));
+  }
   for (unsigned i = 0; i < main.getNumResults(); ++i)
     outputs.push_back(main.getResultAttrOfType<mlir::StringAttr>(i, "nn.name").getValue());
-  return llvm::json::Object{
-      {"inputs", std::move(inputs)}, {"outputs", std::move(outputs)}, {"body", ModuleJson().region(main.getBody())}};
+  if (auto list = module->getAttrOfType<mlir::ArrayAttr>("nn.values"))
+    for (auto value : list.getAsRange<mlir::DictionaryAttr>()) {
+      llvm::json::Object entry;
+      for (mlir::NamedAttribute field : value)
+        entry[field.getName().getValue()] = ModuleJson().attribute(field.getValue());
+      values.push_back(std::move(entry));
+    }
+  return llvm::json::Object{{"inputs", std::move(inputs)},
+                            {"input_types", std::move(types)},
+                            {"outputs", std::move(outputs)},
+                            {"values", std::move(values)},
+                            {"body", ModuleJson().region(main.getBody())}};
 }
 
 static int printOperators() {

@@ -12,6 +12,7 @@ import subprocess
 import malformed
 import malformed_microsoft  # noqa: F401: adds its cases
 import malformed_operators  # noqa: F401: adds its cases
+import malformed_sequences  # noqa: F401: adds its cases
 import malformed_tensors  # noqa: F401: adds its cases
 import malformed_trees  # noqa: F401: adds its cases
 import pytest

@@ -134,3 +134,38 @@ def test_damaged_files(tenon, add_relu, tmp_path, content):
 def test_what_is_no_compiled_model(tenon, add_relu):
     finished = tenon("run", add_relu.path, "-i", "x=random")
     assert finished.returncode == 1 and finished.stderr.startswith("error: ")
+
+
+def test_sequences_and_optional_values(tenon, tenon_json, tmp_path):
+    """Elements from files and to files, an absent value, an empty sequence, a map, random values."""
+    text = """<ir_version: 10, opset_import: ["": 21, "ai.onnx.ml": 3]>
+        g (seq(float[a]) s, optional(float[3]) o, map(int64, float) m) => (seq(float[a]) t, optional(float[3]) p, float[1,n] dense, seq(map(int64, float)) zipped) {
+            t = SequenceErase(s)
+            p = Identity(o)
+            dense = ai.onnx.ml.CastMap(m)
+            zipped = ai.onnx.ml.ZipMap<classlabels_int64s = [5, 6, 7]>(dense)
+        }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "m.onnx")
+    finished = tenon("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.so")
+    assert finished.returncode == 0, finished.stderr
+    for name, array in (("a", W), ("b", X[0]), ("c", W[:1])):
+        numpy.save(tmp_path / f"{name}.npy", array)
+    numpy.savez(tmp_path / "m.npz", keys=numpy.array([2, 4, 9]), values=W)
+    files = ",".join(str(tmp_path / f"{name}.npy") for name in "abc")
+    common = ("run", tmp_path / "m.so", "-i", f"m={tmp_path}/m.npz", "-o", tmp_path / "out")
+    report, finished = tenon_json(*common, "-i", f"s={files}", "-i", "o=none")
+    assert finished.returncode == 0, finished.stderr
+    outputs = read_outputs(tmp_path / "out")
+    assert list(outputs) == ["t[0]", "t[1]", "dense", "zipped[keys]", "zipped[values]"]
+    numpy.testing.assert_array_equal(outputs["t[1]"], X[0])
+    numpy.testing.assert_array_equal(outputs["zipped[values]"], W[None])
+    assert report["values"] == [{"name": "t", "count": 2}, {"name": "p", "count": None}, {"name": "zipped", "count": 1}]
+
+    finished = tenon(*common, "-i", f"s={tmp_path}/a.npy", "-i", f"o={tmp_path}/a.npy")
+    assert finished.returncode == 0 and "t  0 elements" in finished.stdout, finished.stderr
+    numpy.testing.assert_array_equal(read_outputs(tmp_path / "out")["p"], W)
+    assert tenon(*common, "-i", "s=random", "-i", "o=random:3", "--shape", "s=5").returncode == 0
+    for wrong, message in (("s=none", "input 's' is not optional"), ("s=", "SequenceErase_0"), (f"o={files}", "input 'o' is one tensor but got 3")):
+        others = [flag for name in "so" if not wrong.startswith(name) for flag in ("-i", f"{name}=random")]
+        finished = tenon(*common, "-i", wrong, *others)
+        assert finished.returncode == 1 and message in finished.stderr

@@ -3,6 +3,7 @@
 #include "tools/tenon/Model.h"
 #include "tools/tenon/Commands.h"
 #include "tools/tenon/TensorFile.h"
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <optional>
@@ -43,9 +44,15 @@ std::optional<uint64_t> parseRandom(const std::string &value) {
 /// Collects what the flags say about each input, then makes the tensors.
 class InputMaker {
 public:
-  explicit InputMaker(const Model &model) : model(model) {
-    for (uint32_t i = 0; i < model.numInputs(); ++i)
-      names.push_back(model.input(i).name);
+  explicit InputMaker(Model &model) : model(model) {
+    for (uint32_t i = 0; i < model.numInputs(); ++i) {
+      const tenon_value_spec *value = model.valueAt(i, /*isOutput=*/false);
+      tensorOf.push_back(i);
+      valueOf.push_back(value);
+      names.push_back(value ? value->name : model.input(i).name);
+      if (value)
+        i += value->num_tensors - 1;
+    }
     for (uint32_t i = 0; i < model.descriptor().num_symbols; ++i)
       symbols.push_back(model.descriptor().symbols[i]);
   }
@@ -68,15 +75,18 @@ public:
 
   void addInput(const std::string &text) {
     if (auto named = splitNamed(text, names)) {
+      const tenon_value_spec *value = valueOf[placeOf(named->first)];
       if (std::optional<uint64_t> seed = parseRandom(named->second))
         seeds[named->first] = *seed;
+      else if (value)
+        parts[named->first] = readValue(*value, named->second);
       else
         tensors[named->first] = pick(readTensorFile(named->second), named->first, named->second);
       return;
     }
     if (text.ends_with(".npz")) {
       for (NamedTensor &entry : readTensorFile(text))
-        if (std::find(names.begin(), names.end(), entry.name) != names.end())
+        if (std::find(names.begin(), names.end(), entry.name) != names.end() && !valueOf[placeOf(entry.name)])
           tensors[entry.name] = std::move(entry.tensor);
         else
           throw InputError(text + ": the model has no input '" + entry.name + "', but " + quotedList(names));
@@ -84,12 +94,24 @@ public:
     }
     if (names.size() != 1 || text.find('=') != text.npos)
       throw UsageError("--input " + text + ": expected NAME=FILE with NAME one of " + quotedList(names));
+    if (valueOf[0])
+      throw UsageError("--input " + text + ": expected " + names[0] + "=FILE,FILE,... or " + names[0] + "=none");
     tensors[names[0]] = pick(readTensorFile(text), names[0], text);
   }
 
   std::vector<Tensor> make(bool complete) {
     std::vector<Tensor> result;
     for (uint32_t i = 0; i < names.size(); ++i) {
+      if (valueOf[i]) {
+        auto given = parts.find(names[i]);
+        if (given == parts.end() && complete && !seeds.count(names[i]))
+          throw UsageError("input '" + names[i] + "' is missing: give --input " + names[i] +
+                           "=FILE,FILE,... or --input " + names[i] + "=random");
+        std::vector<Tensor> made = given != parts.end() ? std::move(given->second) : randomValue(i);
+        std::move(made.begin(), made.end(), std::back_inserter(result));
+        continue;
+      }
+      const tenon_tensor_spec &spec = model.input(tensorOf[i]);
       auto given = tensors.find(names[i]);
       if (given != tensors.end()) {
         result.push_back(std::move(given->second));
@@ -97,9 +119,9 @@ public:
       }
       bool isRandom = seeds.count(names[i]) != 0;
       if (complete && !isRandom)
-        throw UsageError("input '" + names[i] + "' (" + specText(model.input(i), model.descriptor().symbols) +
+        throw UsageError("input '" + names[i] + "' (" + specText(spec, model.descriptor().symbols) +
                          ") is missing: give --input " + names[i] + "=FILE or --input " + names[i] + "=random");
-      result.emplace_back(model.input(i).dtype, randomDims(i));
+      result.emplace_back(spec.dtype, randomDims(i));
       fillRandom(result.back(), (isRandom ? seeds[names[i]] : 0) + i);
     }
     return result;
@@ -117,7 +139,7 @@ private:
   }
 
   std::vector<int64_t> randomDims(uint32_t index) {
-    const tenon_tensor_spec &spec = model.input(index);
+    const tenon_tensor_spec &spec = model.input(tensorOf[index]);
     auto shape = shapes.find(names[index]);
     if (shape != shapes.end()) {
       if (shape->second.size() != spec.rank)
@@ -138,7 +160,54 @@ private:
     return dims;
   }
 
-  const Model &model;
+  size_t placeOf(const std::string &name) const { return std::find(names.begin(), names.end(), name) - names.begin(); }
+
+  /// The tensors of an input that is more than one, from "none" or the files of its elements.
+  std::vector<Tensor> readValue(const tenon_value_spec &value, const std::string &text) {
+    if (text == "none")
+      return model.pack(value, nullptr);
+    std::vector<NamedTensor> entries;
+    for (size_t start = 0; start < text.size();) {
+      size_t end = std::min(text.find(',', start), text.size());
+      for (NamedTensor &entry : readTensorFile(text.substr(start, end - start)))
+        entries.push_back(std::move(entry));
+      start = end + 1;
+    }
+    std::vector<Tensor> elements;
+    for (NamedTensor &entry : entries)
+      elements.push_back(std::move(entry.tensor));
+    if (value.kind != TENON_MAP && value.kind != TENON_MAPS)
+      return model.pack(value, &elements);
+    if (entries.size() != 2 || entries[0].name != "keys" || entries[1].name != "values")
+      throw InputError(text + ": expected a .npz file with keys and values, which input '" + value.name + "' is");
+    return elements;
+  }
+
+  /// One element of random numbers; a map with the key 0.
+  std::vector<Tensor> randomValue(uint32_t index) {
+    const tenon_value_spec &value = *valueOf[index];
+    uint32_t first = value.first_tensor + value.is_optional;
+    const tenon_tensor_spec &spec =
+        model.input(value.kind == TENON_MAP || value.kind == TENON_MAPS ? first + 1 : first);
+    std::vector<int64_t> dims(spec.rank, 1);
+    if (value.kind == TENON_SEQUENCE)
+      dims.assign(value.num_tensors - value.is_optional == 3 ? 1 : model.input(first + 1).dims[1], 1);
+    else if (value.kind == TENON_OPTIONAL_TENSOR)
+      std::transform(spec.dims, spec.dims + spec.rank, dims.begin(), [](int64_t dim) { return dim < 0 ? 1 : dim; });
+    if (auto shape = shapes.find(names[index]); shape != shapes.end())
+      dims = shape->second;
+    std::vector<Tensor> elements;
+    if (value.kind == TENON_MAP || value.kind == TENON_MAPS)
+      elements.emplace_back(TENON_I64, std::vector<int64_t>{1});
+    elements.emplace_back(spec.dtype, dims);
+    fillRandom(elements.back(), (seeds.count(names[index]) ? seeds[names[index]] : 0) + index);
+    return elements.size() == 2 ? std::move(elements) : model.pack(value, &elements);
+  }
+
+  Model &model;
+  std::vector<uint32_t> tensorOf;                ///< the first tensor of each input
+  std::vector<const tenon_value_spec *> valueOf; ///< of inputs that are more than one tensor
+  std::map<std::string, std::vector<Tensor>> parts;
   std::vector<std::string> names, symbols;
   std::map<std::string, Tensor> tensors;
   std::map<std::string, uint64_t> seeds;
@@ -165,18 +234,57 @@ void Model::runInPlace(const std::vector<tenon_tensor> &inputs, std::vector<teno
     throw InputError(tenon_session_error(session()));
 }
 
-std::vector<NamedTensor> Model::run(const std::vector<Tensor> &inputs) {
+const tenon_value_spec *Model::valueAt(uint32_t tensor, bool isOutput) const {
+  for (uint32_t i = 0; i < tenon_num_values(module.get()); ++i)
+    if (const tenon_value_spec *value = tenon_value(module.get(), i);
+        value->first_tensor == tensor && (value->is_output != 0) == isOutput)
+      return value;
+  return nullptr;
+}
+
+std::vector<Tensor> Model::pack(const tenon_value_spec &value, const std::vector<Tensor> *elements) {
+  std::vector<tenon_tensor> views, parts(value.num_tensors);
+  if (elements)
+    for (const Tensor &element : *elements)
+      views.push_back(element.view());
+  auto index = static_cast<uint32_t>(&value - tenon_value(module.get(), 0));
+  int64_t count = elements ? static_cast<int64_t>(views.size()) : -1;
+  if (tenon_pack(session(), index, views.data(), count, parts.data()) != TENON_OK)
+    throw InputError(tenon_session_error(session()));
+  std::vector<Tensor> copies;
+  for (const tenon_tensor &part : parts)
+    copies.push_back(Tensor::copyOf(part));
+  return copies;
+}
+
+std::vector<NamedTensor> Model::run(const std::vector<Tensor> &inputs, std::vector<ValueCount> *counts) {
   std::vector<tenon_tensor> views, results(numOutputs());
   for (const Tensor &input : inputs)
     views.push_back(input.view());
   runInPlace(views, results);
   std::vector<NamedTensor> outputs;
-  for (uint32_t i = 0; i < results.size(); ++i)
-    outputs.push_back({output(i).name, Tensor::copyOf(results[i])});
+  for (uint32_t i = 0; i < results.size(); ++i) {
+    const tenon_value_spec *value = valueAt(i, /*isOutput=*/true);
+    bool isMap = value && (value->kind == TENON_MAP || value->kind == TENON_MAPS);
+    int64_t count = value ? tenon_count(value, &results[i]) : 0;
+    if (value && counts)
+      counts->push_back({value->name, count});
+    if (!value || isMap) {
+      outputs.push_back({output(i).name, Tensor::copyOf(results[i])});
+      continue;
+    }
+    std::vector<tenon_tensor> elements(std::max<int64_t>(count, 0));
+    tenon_unpack(value, &results[i], elements.data());
+    for (size_t k = 0; k < elements.size(); ++k) {
+      std::string number = value->kind == TENON_SEQUENCE ? "[" + std::to_string(k) + "]" : "";
+      outputs.push_back({value->name + number, Tensor::copyOf(elements[k])});
+    }
+    i += value->num_tensors - 1;
+  }
   return outputs;
 }
 
-std::vector<Tensor> makeInputs(const Model &model, const InputFlags &flags, bool complete) {
+std::vector<Tensor> makeInputs(Model &model, const InputFlags &flags, bool complete) {
   InputMaker maker(model);
   for (const std::string &text : flags.shapes)
     maker.addShape(text);

@@ -8,6 +8,12 @@
 
 namespace tenon::cli {
 
+/// How much a sequence, optional value or map holds: elements or entries; -1 if it is absent.
+struct ValueCount {
+  std::string name;
+  int64_t count;
+};
+
 /// An open module with one session.
 class Model {
 public:
@@ -22,8 +28,14 @@ public:
   uint32_t numOutputs() const { return tenon_num_outputs(module.get()); }
   const char *symbol(int32_t index) const { return tenon_symbol_name(module.get(), index); }
 
-  /// Runs once with inputs in the model's order; outputs are copies with their names. Throws InputError.
-  std::vector<NamedTensor> run(const std::vector<Tensor> &inputs);
+  /// Input or output values that are more than one tensor start at that tensor; null elsewhere.
+  const tenon_value_spec *valueAt(uint32_t tensor, bool isOutput) const;
+  /// The tensors of an input that is a sequence or an optional value; `elements` null: it is absent. Throws InputError.
+  std::vector<Tensor> pack(const tenon_value_spec &value, const std::vector<Tensor> *elements);
+
+  /// Runs once with inputs in the model's order; outputs are copies with their names, elements of a sequence are called
+  /// "s[0]", keys and values of a map "m[keys]" and "m[values]". Throws InputError.
+  std::vector<NamedTensor> run(const std::vector<Tensor> &inputs, std::vector<ValueCount> *counts = nullptr);
   /// Runs once without copying; the result stays with the session.
   void runInPlace(const std::vector<tenon_tensor> &inputs, std::vector<tenon_tensor> &outputs);
 
@@ -38,15 +50,15 @@ private:
 
 /// What the user said about inputs.
 struct InputFlags {
-  std::vector<std::string>
-      inputs; ///< NAME=FILE, NAME=random, NAME=random:SEED, FILE.npz, or FILE for a model with one input
+  std::vector<std::string> inputs; ///< NAME=FILE, NAME=random, NAME=random:SEED, FILE.npz, or FILE for a model with one
+                                   ///< input; NAME=FILES for the elements of a sequence, NAME=none for an absent value
   std::vector<std::string> shapes; ///< NAME=DIMS, for inputs that are random
   std::vector<std::string> dims;   ///< SYMBOL=EXTENT, likewise
 };
 
 /// One tensor per input, in the model's order. An input that no flag names is an error if `complete`; otherwise it is
 /// random, and a dimension that nothing says is 1. Throws InputError and UsageError.
-std::vector<Tensor> makeInputs(const Model &model, const InputFlags &flags, bool complete);
+std::vector<Tensor> makeInputs(Model &model, const InputFlags &flags, bool complete);
 
 /// "f32[1,3,height,224]"
 std::string specText(const tenon_tensor_spec &spec, const char *const *symbols);

@@ -80,9 +80,19 @@ void printOutput(const std::string &name, const Tensor &tensor, const nlohmann::
 void run(const RunFlags &flags) {
   Model model(flags.model, flags.threads);
   std::vector<Tensor> inputs = makeInputs(model, flags.inputs, /*complete=*/true);
-  std::vector<NamedTensor> outputs = model.run(inputs);
+  std::vector<ValueCount> counts;
+  std::vector<NamedTensor> outputs = model.run(inputs, &counts);
 
   nlohmann::json index = {{"outputs", nlohmann::json::array()}};
+  for (const ValueCount &value : counts) {
+    nlohmann::json entry = {{"name", value.name}, {"count", value.count}};
+    if (value.count < 0)
+      entry["count"] = nullptr;
+    index["values"].push_back(std::move(entry));
+    if (!flags.json)
+      std::printf("%s  %s\n", value.name.c_str(),
+                  value.count < 0 ? "absent" : (std::to_string(value.count) + " elements").c_str());
+  }
   std::set<std::string> used = {"index"};
   if (!flags.outputDir.empty()) {
     std::error_code error;
@@ -121,7 +131,8 @@ void addRunCommand(CLI::App &app, int &) {
   command
       ->add_option(
           "-i,--input", flags->inputs.inputs,
-          "NAME=FILE (.npy, .npz, ONNX .pb), NAME=random[:SEED], or FILE.npz with all inputs; repeat for each input")
+          "NAME=FILE (.npy, .npz, ONNX .pb), NAME=random[:SEED], or FILE.npz with all inputs; repeat for each input. "
+          "Elements of a sequence: NAME=FILE,FILE,...; an optional value that is absent: NAME=none")
       ->allow_extra_args(false);
   command->add_option("--shape", flags->inputs.shapes, "NAME=1x3x224x224: shape of a random input")
       ->allow_extra_args(false);

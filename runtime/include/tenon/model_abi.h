@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define TENON_ABI_VERSION 2u
+#define TENON_ABI_VERSION 3u
 
 /* Alignment in bytes of the arena, of scratch memory, of the weights and of every tensor inside them. */
 #define TENON_ALIGNMENT 64u
@@ -69,6 +69,31 @@ typedef struct tenon_tensor_spec {
   const int64_t *dims;    /* rank entries; -1 where the dimension is dynamic */
   const int32_t *symbols; /* rank entries: index into tenon_model.symbols, or -1; equal symbols are equal extents */
 } tenon_tensor_spec;
+
+/* What an input or output holds that is more than one tensor. */
+enum tenon_value_kind {
+  TENON_OPTIONAL_TENSOR = 1, /* value */
+  TENON_SEQUENCE = 2,        /* data, extents, and ranks where elements may differ in it */
+  TENON_MAP = 3,             /* keys, values */
+  TENON_MAPS = 4             /* keys [k], values [n, k]: n maps with the same keys */
+};
+
+/* An input or output that is a sequence, an optional value or a map: several tensors one after the other among the
+ * model's inputs or outputs. If it is optional, the first of them is a bool of rank 0: whether it has a value; if not,
+ * the others are any tensors that fit. Then come those of its kind:
+ *   data     all elements, dense and row-major, one after the other: one dimension
+ *   extents  i64 [length, columns]: the extents of each element, filled up with 1
+ *   ranks    i64 [length]: how many extents each element has; without this tensor all have as many as there are columns
+ *   keys     i64, ascending, none twice;  values: one for each key
+ * Names of these tensors are the value's, followed by what they are: "s[data]". */
+typedef struct tenon_value_spec {
+  const char *name;
+  uint32_t kind;         /* enum tenon_value_kind */
+  uint32_t is_output;    /* 0: an input */
+  uint32_t is_optional;  /* 1: it may be absent */
+  uint32_t first_tensor; /* index among inputs or outputs */
+  uint32_t num_tensors;
+} tenon_value_spec;
 
 /* The extents that a symbolic dimension may have. */
 typedef struct tenon_extent_range {
@@ -164,6 +189,10 @@ typedef struct tenon_model {
 
   /* Computes the outputs. `inputs`: one dense row-major buffer per input, never written. */
   int32_t (*run)(tenon_host *host, const void *const *inputs, const int64_t *table, void *arena, const void *weights);
+
+  /* Inputs and outputs that are more than one tensor; NULL if there are none. */
+  const tenon_value_spec *values;
+  uint32_t num_values;
 } tenon_model;
 
 /* Name of the exported descriptor unless another is chosen at compile time. */

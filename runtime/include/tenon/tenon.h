@@ -209,6 +209,36 @@ tenon_memory tenon_session_memory(const tenon_session *session);
 /* How many threads the session uses at most. Any thread. */
 uint32_t tenon_session_threads(const tenon_session *session);
 
+/* ---- Sequences, optional values and maps ----
+ *
+ * Each is several tensors among the inputs or outputs (tenon_value_spec). Those of maps are passed and read as they
+ * are; the functions below make those of sequences and optional values, and take them apart. */
+
+/* How many inputs and outputs are more than one tensor, inputs first. Any thread, as the next two. */
+uint32_t tenon_num_values(const tenon_module *module);
+
+/* NULL when there is no such index. Borrowed from the module. */
+const tenon_value_spec *tenon_value(const tenon_module *module, uint32_t index);
+
+/* The index of the input (or, if `is_output` is not 0, the output) of that name, or -1. */
+int32_t tenon_find_value(const tenon_module *module, const char *name, int32_t is_output);
+
+/* Makes the num_tensors tensors `parts` of input value `index` from `count` elements (one for an optional tensor),
+ * which may have any strides and are copied; -1 elements: the optional value is absent. The parts are in memory of the
+ * session until the same value is packed again. Fails with TENON_INVALID_ARGUMENT (the type or rank of an element, an
+ * absent value that is not optional) or TENON_OUT_OF_MEMORY. One thread. */
+int32_t tenon_pack(tenon_session *session, uint32_t index, const tenon_tensor *elements, int64_t count,
+                   tenon_tensor *parts);
+
+/* How many elements the tensors `parts` of a value hold: those of a sequence, 1 for a tensor, the keys of a map, the
+ * maps of a sequence of maps; -1 if it is absent. `parts` are dense: results of tenon_run or of tenon_pack. Any thread.
+ */
+int64_t tenon_count(const tenon_value_spec *value, const tenon_tensor *parts);
+
+/* Fills in tenon_count elements of a sequence or an optional tensor. They are views of the parts' memory. Any thread.
+ */
+void tenon_unpack(const tenon_value_spec *value, const tenon_tensor *parts, tenon_tensor *elements);
+
 /* ---- Helpers ---- */
 
 /* A dense row-major tensor over `data`; the capacity is what its dimensions need. `rank` is at most TENON_MAX_RANK. A

@@ -72,7 +72,7 @@
 // NOFOLDER: error: cannot write '{{.*}}model.so': '{{.*}}.missing' is not a folder
 
 !spec = !llvm.struct<(ptr, i32, i32, ptr, ptr)>
-!model = !llvm.struct<(i32, i32, ptr, ptr, ptr, ptr, ptr, i32, i32, ptr, i32, i32, ptr, ptr, ptr, i32, i32, ptr, ptr, i64, ptr, i64, ptr, ptr, ptr)>
+!model = !llvm.struct<(i32, i32, ptr, ptr, ptr, ptr, ptr, i32, i32, ptr, i32, i32, ptr, ptr, ptr, i32, i32, ptr, ptr, i64, ptr, i64, ptr, ptr, ptr, ptr, i32)>
 
 module attributes {tenon.weights = [
     {offset = 0 : i64, value = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>},
@@ -195,7 +195,7 @@ module attributes {tenon.weights = [
     llvm.return %5 : !llvm.array<1 x !spec>
   }
   llvm.mlir.global external constant @tenon_model() : !model {
-    %size = llvm.mlir.constant(168 : i32) : i32
+    %size = llvm.mlir.constant(184 : i32) : i32
     %zero = llvm.mlir.constant(0 : i32) : i32
     %one = llvm.mlir.constant(1 : i32) : i32
     %three = llvm.mlir.constant(3 : i32) : i32
@@ -236,6 +236,8 @@ module attributes {tenon.weights = [
     %22 = llvm.insertvalue %manifest, %21[22] : !model
     %23 = llvm.insertvalue %plan, %22[23] : !model
     %24 = llvm.insertvalue %run, %23[24] : !model
-    llvm.return %24 : !model
+    %25 = llvm.insertvalue %null, %24[25] : !model
+    %26 = llvm.insertvalue %zero, %25[26] : !model
+    llvm.return %26 : !model
   }
 }

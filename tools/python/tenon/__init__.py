@@ -14,8 +14,21 @@ from ._compile import compile
 from ._errors import CompileError, CompileWarning, LoadError, RunError, TenonError
 from ._load import load
 from ._tenon import Model, version as _version
-from ._types import TensorSpec
+from ._types import TensorSpec, ValueSpec
+from ._values import ValueModel
 
 __version__: str = _version()
 
-__all__ = ["CompileError", "CompileWarning", "LoadError", "Model", "RunError", "TenonError", "TensorSpec", "compile", "load"]
+__all__ = [
+    "CompileError",
+    "CompileWarning",
+    "LoadError",
+    "Model",
+    "RunError",
+    "TenonError",
+    "TensorSpec",
+    "ValueModel",
+    "ValueSpec",
+    "compile",
+    "load",
+]

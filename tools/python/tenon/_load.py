@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Union
 
 from ._tenon import Model
+from ._values import ValueModel
 
 
 def load(path: Union[str, os.PathLike], threads: int = 1) -> Model:
@@ -18,4 +20,7 @@ def load(path: Union[str, os.PathLike], threads: int = 1) -> Model:
     needs processor features that are missing here (the text names them). Loading runs code from the file: load only what
     you trust.
     """
-    return Model(os.fsencode(path), threads)
+    model = Model(os.fsencode(path), threads)
+    if '"values":' not in model.manifest or not json.loads(model.manifest).get("values"):
+        return model
+    return ValueModel(os.fsencode(path), threads)

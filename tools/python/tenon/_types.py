@@ -15,3 +15,17 @@ class TensorSpec(NamedTuple):
     """bf16 is ml_dtypes.bfloat16."""
     shape: tuple[Union[int, str, None], ...]
     """An extent where it is fixed, the name of a symbolic dimension (equal names are equal extents), or None."""
+
+
+class ValueSpec(NamedTuple):
+    """An input or output that is a sequence, an optional value or a map."""
+
+    name: str
+    kind: str
+    """"sequence", "tensor" (an optional one), "map", or "maps" (a sequence of maps). Keys of maps are integers."""
+    dtype: numpy.dtype
+    """Of the elements or of a map's values."""
+    rank: Union[int, None]
+    """Of a sequence's elements; None where they may differ in it."""
+    is_optional: bool
+    """Whether it may be None."""

@@ -1,0 +1,133 @@
+//===- Optional.cpp - optional values and maps ---------------------------------------------===//
+//
+// An optional value is a flag and the value; a map is a vector of ascending keys and one of values.
+//
+//===---------------------------------------------------------------------------------------===//
+
+#include "compiler/Import/Learned.h"
+#include "compiler/Import/Registry.h"
+#include "compiler/Import/Sequence.h"
+
+namespace tenon::importer {
+
+namespace {
+
+namespace arith = mlir::arith;
+using Kind = Structure::Kind;
+
+//===----------------------------------------------------------------------===//
+// Optional values
+//===----------------------------------------------------------------------===//
+
+Scalar flagOf(Builder &b, const Binding &optional) {
+  const Binding &flag = optional.container->parts[0];
+  return (flag.scalars ? flag.scalars : b.extract(flag.tensor))->items.front();
+}
+
+void importOptional(NodeContext &c) {
+  Builder &b = c.b;
+  if (c.inputCount() > 0 && c.inputBinding(0).exists()) {
+    const Binding &value = c.inputBinding(0);
+    return c.result(0, optionalOf(b, b.raw().getBoolAttr(true), structureOf(value), &value));
+  }
+  const onnx::AttributeProto *type = c.attribute("type");
+  if (!type || type->type() != onnx::AttributeProto::TYPE_PROTO)
+    fail("there is no input and no attribute 'type'");
+  Structure content = structureOf(b.context(), type->tp(), b.limits().rank);
+  if (content.kind != Kind::tensor && content.kind != Kind::sequence)
+    fail("an optional value holds " + describe(content.kind) + ", expected a tensor or a sequence");
+  c.result(0, optionalOf(b, b.raw().getBoolAttr(false), content, nullptr));
+}
+
+void importHasElement(NodeContext &c) {
+  Builder &b = c.b;
+  bool isGiven = c.inputCount() > 0 && c.inputBinding(0).exists();
+  if (isGiven && kindOf(c.inputBinding(0)) == Kind::optional)
+    return c.result(0, c.inputBinding(0).container->parts[0]);
+  c.result(0, ScalarTensor{b.raw().getI1Type(), {}, {b.raw().getBoolAttr(isGiven)}});
+}
+
+void importGetElement(NodeContext &c) {
+  const Binding &value = c.value(0);
+  if (kindOf(value) != Kind::optional)
+    return c.result(0, value);
+  require(c, flagOf(c.b, value), "the optional value is empty");
+  c.result(0, value.container->parts[1]);
+}
+
+//===----------------------------------------------------------------------===//
+// Maps
+//===----------------------------------------------------------------------===//
+
+const Container &mapInput(NodeContext &c, int64_t rank) {
+  const Binding &value = c.value(0);
+  if (kindOf(value) != Kind::map || value.container->type.rank != rank)
+    fail("input 0 is " + describe(kindOf(value)) + ", expected a map");
+  return *value.container;
+}
+
+/// What a map has for each of the keys, 0 where it has none: [1, keys].
+Expression valuesAt(Builder &b, const Container &map, Expression keys) {
+  Expression has(b, map.parts[0].tensor), values(b, map.parts[1].tensor);
+  Scalar count = b.extent(has, 0), one = b.index(1), wanted = b.extent(keys, 0);
+  Expression match = has.reshape({count, one}) == keys.reshape({one, wanted});
+  Expression found = select(match, values.reshape({count, one}), 0);
+  return reduce(nn::ReduceKind::sum, found, {0}).reshape({one, wanted});
+}
+
+/// Rows of numbers with a label for each column.
+void importZipMap(NodeContext &c) {
+  Builder &b = c.b;
+  refuseStrings(c, {"classlabels_strings"});
+  IntVector labels = c.integers("classlabels_int64s");
+  mlir::Value rows = c.inputOfRank(0, 1, 2);
+  if (rankOf(rows) == 1)
+    rows = b.reshape(rows, {b.index(1), b.extent(rows, 0)});
+  Scalar count = b.index(labels.size());
+  std::optional<int64_t> columns = Builder::constant(b.extent(rows, 1));
+  require(c, b.compare(arith::CmpIPredicate::eq, b.extent(rows, 1), count),
+          (columns ? "the input has " + llvm::Twine(*columns) : llvm::Twine("the input does not have as many")) +
+              " columns, expected " + llvm::Twine(labels.size()) + ", one for each label");
+  c.result(0, mapOf(intVector(c, labels), rows));
+}
+
+void importDictVectorizer(NodeContext &c) {
+  refuseStrings(c, {"string_vocabulary"});
+  const Container &map = mapInput(c, 1);
+  c.result(valuesAt(c.b, map, intVector(c, c.integers("int64_vocabulary"))));
+}
+
+void importCastMap(NodeContext &c) {
+  Builder &b = c.b;
+  const Container &map = mapInput(c, 1);
+  std::string target = c.string("cast_to", "TO_FLOAT"), form = c.string("map_form", "DENSE");
+  mlir::Type type = target == "TO_FLOAT"   ? mlir::Type(b.raw().getF32Type())
+                    : target == "TO_INT64" ? mlir::Type(b.raw().getI64Type())
+                                           : mlir::Type();
+  if (!type)
+    fail("attribute 'cast_to' is '" + target + "', expected TO_FLOAT or TO_INT64",
+         target == "TO_STRING" ? "strings are not supported" : "");
+  if (form == "DENSE") {
+    mlir::Value values = map.parts[1].tensor;
+    return c.result(b.cast(b.reshape(values, {b.index(1), b.extent(values, 0)}), type));
+  }
+  if (form != "SPARSE")
+    fail("attribute 'map_form' is '" + form + "', expected DENSE or SPARSE");
+  int64_t size = c.integer("max_map", 1);
+  if (size < 1)
+    fail("attribute 'max_map' is " + std::to_string(size) + ", expected 1 or more");
+  c.result(valuesAt(b, map, positions(b, b.index(size))).cast(type));
+}
+
+} // namespace
+
+void addOptionals(ImporterTable &table) {
+  table.add("Optional", importOptional);
+  table.add("OptionalHasElement", importHasElement);
+  table.add("OptionalGetElement", importGetElement);
+  table.add("ai.onnx.ml", "ZipMap", importZipMap);
+  table.add("ai.onnx.ml", "DictVectorizer", importDictVectorizer);
+  table.add("ai.onnx.ml", "CastMap", importCastMap);
+}
+
+} // namespace tenon::importer
