@@ -107,36 +107,22 @@ mlir::Type scoreType(NodeContext &c, const NumberList &weights) {
 // Classes
 //===----------------------------------------------------------------------===//
 
-struct Classes {
-  IntVector labels; ///< empty if they are strings
-  int64_t count;
-};
-
-Classes classesOf(NodeContext &c) {
+IntVector classLabels(NodeContext &c) {
+  refuseStrings(c, {"classlabels_strings"});
   IntVector labels = c.integers("classlabels_int64s");
-  auto count = static_cast<int64_t>(labels.size());
-  if (std::vector<std::string> strings = c.strings("classlabels_strings"); !strings.empty()) {
-    if (c.wants(0))
-      fail("attribute 'classlabels_strings' has strings, which are not supported", "use the scores only");
-    if (count > 0)
-      fail("there are both integers and strings for labels");
-    count = static_cast<int64_t>(strings.size());
-  }
-  if (count == 0)
+  if (labels.empty())
     fail("attribute 'classlabels_int64s' is missing");
-  return {labels, count};
+  return labels;
 }
 
 /// One score decides between two classes.
-void classifyByOne(NodeContext &c, const Classes &classes, Expression score, int64_t ofClass, bool isPositive) {
+void classifyByOne(NodeContext &c, llvm::ArrayRef<int64_t> labels, Expression score, int64_t ofClass, bool isPositive) {
   Builder &b = c.b;
   mlir::Type wide = b.raw().getI64Type();
   std::string transform = c.string("post_transform", "NONE");
-  if (!classes.labels.empty()) {
-    Expression isSecond = score.reshape({b.extent(score, 0)}) > (isPositive ? 0.5 : 0.0);
-    auto label = [&](int64_t i) { return Expression(b, b.index(classes.labels[i]), wide); };
-    c.result(0, select(isSecond, label(1), label(0)));
-  }
+  Expression isSecond = score.reshape({b.extent(score, 0)}) > (isPositive ? 0.5 : 0.0);
+  auto label = [&](int64_t i) { return Expression(b, b.index(labels[i]), wide); };
+  c.result(0, select(isSecond, label(1), label(0)));
   Expression other = ofClass == 1 ? score * 0 : isPositive && transform != "LOGISTIC" ? 1 - score : negate(score);
   Expression both = score.with(b.concat({other, score}, 1));
   bool changes = ofClass == 1 || transform == "LOGISTIC" || transform == "PROBIT";
@@ -144,15 +130,15 @@ void classifyByOne(NodeContext &c, const Classes &classes, Expression score, int
 }
 
 /// The greatest score decides. Without base values, a class that no leaf knows is not chosen.
-void classifyByAll(NodeContext &c, const Classes &classes, Expression scores, const Forest &forest, bool hasBase) {
-  std::vector<double> handicap(classes.count, -std::numeric_limits<double>::infinity());
+void classifyByAll(NodeContext &c, llvm::ArrayRef<int64_t> labels, Expression scores, const Forest &forest,
+                   bool hasBase) {
+  std::vector<double> handicap(labels.size(), -std::numeric_limits<double>::infinity());
   for (int32_t target : forest.targets)
     handicap[target] = 0;
   Expression ballot = scores;
   if (!hasBase && llvm::is_contained(handicap, -std::numeric_limits<double>::infinity()))
     ballot = ballot + floats(c, handicap, scores.type());
-  if (!classes.labels.empty())
-    c.result(0, gather(intVector(c, classes.labels), largestClass(ballot)));
+  c.result(0, gather(intVector(c, labels), largestClass(ballot)));
   c.result(1, transformedScores(c, scores).cast(c.b.raw().getF32Type()));
 }
 
@@ -160,28 +146,28 @@ void classifyByAll(NodeContext &c, const Classes &classes, Expression scores, co
 
 void importTreeEnsembleClassifier(NodeContext &c) {
   Builder &b = c.b;
-  Classes classes = classesOf(c);
+  IntVector labels = classLabels(c);
+  auto classes = static_cast<int64_t>(labels.size());
   Expression x = comparedRows(c);
   NumberList weights = numberAttribute(c, "class_weights", "class_weights_as_tensor");
   std::vector<double> base = numberAttribute(c, "base_values", "base_values_as_tensor").numbers;
-  Forest forest = listedForest(c, "class", weights.numbers, featuresOf(x), classes.count);
+  Forest forest = listedForest(c, "class", weights.numbers, featuresOf(x), classes);
   mlir::Type type = scoreType(c, weights);
   int64_t first = forest.targets.empty() ? 0 : forest.targets.front();
   bool isOne = llvm::all_of(forest.targets, [&](int32_t target) { return target == first; });
-  bool byOne = classes.count == 2 && isOne && base.size() <= 1;
-  int64_t targets = byOne ? 1 : classes.count;
+  bool byOne = classes == 2 && isOne && base.size() <= 1;
+  int64_t targets = byOne ? 1 : classes;
   if (byOne)
     std::fill(forest.targets.begin(), forest.targets.end(), 0);
   Expression scores = withBase(c, treeScores(c, x, forest, Aggregate::sum, targets, type), base, targets);
   if (byOne) {
     bool isPositive = llvm::none_of(weights.numbers, [](double weight) { return weight < 0; });
-    return classifyByOne(c, classes, scores, first, isPositive);
+    return classifyByOne(c, labels, scores, first, isPositive);
   }
-  if (classes.count > 1)
-    return classifyByAll(c, classes, scores, forest, !base.empty());
+  if (classes > 1)
+    return classifyByAll(c, labels, scores, forest, !base.empty());
   // A single class: whether a row belongs to it.
-  if (!classes.labels.empty())
-    c.result(0, (scores.reshape({b.extent(scores, 0)}) > 0).cast(b.raw().getI64Type()));
+  c.result(0, (scores.reshape({b.extent(scores, 0)}) > 0).cast(b.raw().getI64Type()));
   bool changes = c.string("post_transform", "NONE") == "PROBIT";
   c.result(1, (changes ? transformedScores(c, scores) : scores).cast(b.raw().getF32Type()));
 }

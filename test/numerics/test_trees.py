@@ -177,14 +177,6 @@ def test_tree_per_class(mode):
     batch.check(mode)
 
 
-def test_string_labels_that_nobody_wants(mode):
-    batch, generator = Batch(), rng(11)
-    trees, x = several(generator, 4, 4, 3, targets=3, entries=3), forests.rows(generator, 12, 3)
-    exact = forests.scores(trees, x, 3).astype(numpy.float32)
-    batch.add("strings", "TreeEnsembleClassifier", [x], [None, exact], [0, 0], domain=ML, classlabels_strings=["a", "b", "c"], **forests.listed(trees, "class"))
-    batch.check(mode)
-
-
 def by_onnxruntime(operator, x, outputs, attributes):
     node = helper.make_node(operator, ["x"], ["y", "z"][:outputs], domain=ML, **attributes)
     types = [TensorProto.INT64, TensorProto.FLOAT][-outputs:]
