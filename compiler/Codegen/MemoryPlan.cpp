@@ -57,6 +57,7 @@ private:
   // Decisions.
   void placeOutputs();
   bool collectExclusive(Value value, SmallVectorImpl<unsigned> &found);
+  bool isRankKnownBefore(unsigned output, Block *block);
   void writeInPlace(nn::LaunchOp launch);
   bool canWriteOver(nn::LaunchOp launch, Value result, int64_t operand);
   void pack();
@@ -235,6 +236,17 @@ bool MemoryPlanner::collectExclusive(Value value, SmallVectorImpl<unsigned> &fou
   return true;
 }
 
+/// Whether the rank of an output whose rank the run decides is computed before the op of main that holds `block`.
+bool MemoryPlanner::isRankKnownBefore(unsigned output, Block *block) {
+  Operation *holder = main.front().findAncestorOpInBlock(*block->getParentOp());
+  for (auto op : main.front().getOps<nn::OutputRankOp>()) {
+    Operation *maker = op.getOutput() == output ? op.getRank().getDefiningOp() : nullptr;
+    if (maker && !maker->isBeforeInBlock(holder))
+      return false;
+  }
+  return true;
+}
+
 void MemoryPlanner::placeOutputs() {
   for (auto [index, value] : llvm::enumerate(main.front().getTerminator()->getOperands())) {
     SmallVector<unsigned> found;
@@ -245,6 +257,8 @@ void MemoryPlanner::placeOutputs() {
     bool isResult = value.getDefiningOp<nn::LaunchOp>() != nullptr;
     if (!isResult &&
         !llvm::all_of(extents.get(value), [&](OpFoldResult extent) { return planValues.contains(extent); }))
+      continue;
+    if (!isResult && !isRankKnownBefore(index, blockOf[found.front()]))
       continue;
     for (unsigned root : found) {
       plan.buffers[root].kind = Buffer::Kind::Output;

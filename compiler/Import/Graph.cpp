@@ -214,6 +214,8 @@ static std::vector<Binding> joinRanks(Builder &b, mlir::Value flag, std::optiona
                                       std::vector<Binding> (&outputs)[2]) {
   size_t count = outputs[0].size();
   llvm::SmallVector<size_t> ranked;
+  // Two constants are chosen as numbers: a choice between constant tensors has no place in main.
+  std::map<size_t, Scalar> known;
   for (size_t k = 0; k < count; ++k) {
     const Binding &lhs = outputs[0][k], &rhs = outputs[1][k];
     if (lhs.container || rhs.container)
@@ -221,17 +223,23 @@ static std::vector<Binding> joinRanks(Builder &b, mlir::Value flag, std::optiona
     if (!lhs.rank && !rhs.rank && rankOf(lhs.tensor) == rankOf(rhs.tensor))
       continue;
     int64_t rank = std::max(rankOf(lhs.tensor), rankOf(rhs.tensor));
+    if (!lhs.rank && !rhs.rank)
+      known[k] = b.select(flag, b.index(rankOf(lhs.tensor)), b.index(rankOf(rhs.tensor)));
     for (int i = 0; i < 2; ++i) {
       bodies[i]->open();
       outputs[i][k] = withRank(b, outputs[i][k], rank);
-      outputs[i].push_back({outputs[i][k].rank});
+      if (!known.count(k))
+        outputs[i].push_back({outputs[i][k].rank});
       bodies[i]->close();
     }
-    ranked.push_back(k);
+    if (!known.count(k))
+      ranked.push_back(k);
   }
   std::vector<Binding> joined = joinBranches(b, flag, *bodies[0], outputs[0], *bodies[1], outputs[1]);
   for (auto [number, k] : llvm::enumerate(ranked))
     joined[k].rank = joined[count + number].tensor;
+  for (auto [k, rank] : known)
+    joined[k].rank = b.scalarTensor(rank, b.raw().getI64Type());
   joined.resize(count);
   return joined;
 }

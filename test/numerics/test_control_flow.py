@@ -149,6 +149,40 @@ def test_ranks_that_differ_inside_a_loop_are_refused(tmp_path, mode):
               {"turns": (TensorProto.INT64, []), "x": (TensorProto.FLOAT, [4, 1])}, {"result": (TensorProto.FLOAT, [])}, [constant("last", numpy.array([-1]))])
 
 
+def test_ranks_that_are_decided_inside_functions_and_branches(tmp_path, mode):
+    """The node that calls the function, or holds the branch, has results of either rank: two conditions in a function that calls
+    another, and one in a branch of a branch."""
+    model = onnx.parser.parse_model("""<ir_version: 10, opset_import: ["": 21, "own": 1]>
+        g (bool p, bool q, bool r, float[1,3] x) => (float[] y, float[] z) {
+            a = own.outer(p, q, x)
+            y = Neg(a)
+            z = If(r)<then_branch = yes () => (float[] b) {
+                b = If(p)<then_branch = yes2 () => (float[] c) { c = Squeeze(x) }, else_branch = no2 () => (float[] d) { d = Identity(x) }>
+            }, else_branch = no () => (float[] e) { e = Add(x, x) }>
+        }
+        <domain: "own", opset_import: ["": 21]> inner (condition, v) => (w) {
+            w = If(condition)<then_branch = yes () => (b) { b = Squeeze(v) }, else_branch = no () => (c) { c = Identity(v) }>
+        }
+        <domain: "own", opset_import: ["": 21, "own": 1]> outer (first, second, v) => (w) {
+            one = own.inner(first, v)
+            zero = Constant<value_ints = [0]>()
+            longer = Unsqueeze(one, zero)
+            w = If(second)<then_branch = yes () => (b) { b = Add(longer, longer) }, else_branch = no () => (c) { c = Squeeze(longer) }>
+        }""")
+    compiled = tenon.load(tenon.compile(model, tmp_path / "model.so", reference=mode == "reference"))
+    x = numpy.arange(3, dtype=numpy.float32)[None]
+    for p in (True, False):
+        for q in (True, False):
+            for r in (True, False):
+                results = compiled.run({"p": numpy.array(p), "q": numpy.array(q), "r": numpy.array(r), "x": x})
+                inner = x[0] if p else x
+                y = inner[None] * 2 if q else x[0]
+                z = inner if r else x + x
+                assert results["y"].shape == y.shape and results["z"].shape == z.shape
+                numpy.testing.assert_array_equal(results["y"], -y)
+                numpy.testing.assert_array_equal(results["z"], z)
+
+
 def test_loop_that_collects_rows_of_unknown_length(tmp_path, mode):
     body = helper.make_graph([helper.make_node("Identity", ["c"], ["go"]), helper.make_node("Add", ["x", "x"], ["row"])], "body",
                              [value("i", TensorProto.INT64, []), value("c", TensorProto.BOOL, [])], [value("go", TensorProto.BOOL, []), value("row")])

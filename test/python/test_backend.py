@@ -113,11 +113,19 @@ def test_run_node():
 
 
 def test_what_cannot_be_compiled_is_an_error():
-    """Sequences are a later issue's: not a skip, not another evaluator's answer."""
-    info = helper.make_tensor_sequence_value_info("y", TensorProto.FLOAT, None)
-    model = make_model([helper.make_node("SequenceConstruct", ["a"], ["y"], name="seq")], [value("a", [2])], [info])
-    with pytest.raises(tenon.CompileError):
+    """Not a skip, not another evaluator's answer."""
+    model = make_model([helper.make_node("NoSuchOperator", ["a"], ["y"], name="odd")], [value("a", [2])], [value("y", [2])])
+    with pytest.raises(tenon.CompileError, match="NoSuchOperator"):
         tenon.backend.prepare(model)
+
+
+def test_sequences_are_lists():
+    info = helper.make_tensor_sequence_value_info("y", TensorProto.FLOAT, None)
+    model = make_model([helper.make_node("SequenceConstruct", ["a", "a"], ["y"])], [value("a", [2])], [info])
+    a = numpy.array([1, 2], numpy.float32)
+    (y,) = tenon.backend.prepare(model).run([a])
+    assert isinstance(y, list)
+    numpy.testing.assert_array_equal(y, [a, a])
 
 
 def test_backend_imports_no_other_evaluator(build):
