@@ -14,7 +14,7 @@ LEFT_OUT = {
     "Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "ImageDecoder", "StringNormalizer",
     "StringConcat", "StringSplit", "RegexFullMatch", "TfIdfVectorizer", "If", "Loop", "Scan", "Constant", "Optional", "OptionalGetElement",
     "OptionalHasElement", "SplitToSequence", "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength",
-    "SequenceMap", "ConcatFromSequence", "Mod", "Clip", "Cast", "CastLike", "BitCast", "NonMaxSuppression", "InstanceNormalization", "BatchNormalization",
+    "SequenceMap", "ConcatFromSequence", "Mod", "Clip", "CenterCropPad", "Cast", "CastLike", "BitCast", "NonMaxSuppression", "InstanceNormalization", "BatchNormalization",
     "GroupNormalization", "LRN", "LayerNormalization", "RMSNormalization", "Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "QLinearMatMul",
     "MatMulInteger", "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "Resize", "Upsample", "Col2Im",
     "GridSample", "RoiAlign", "MaxRoiPool", "RNN", "GRU", "LSTM", "Attention", "RotaryEmbedding", "Einsum", "Slice", "ScatterElements", "ScatterND",
