@@ -18,8 +18,6 @@ extern "C" const char *__asan_default_options() {
   return "detect_container_overflow=0:allow_user_poisoning=0:allocator_may_return_null=1:detect_leaks=0";
 }
 
-static constexpr unsigned inputsPerContext = 200;
-
 [[noreturn]] static void fail(llvm::StringRef what) {
   llvm::errs() << "importer contract: " << what << "\n";
   abort();
@@ -37,16 +35,12 @@ static void check(mlir::ModuleOp module, llvm::ArrayRef<Diagnostic> diagnostics)
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  // A context takes longer to make than a small model to import; what models leave in it is freed now and then.
-  static std::unique_ptr<mlir::MLIRContext> context;
-  static unsigned uses = 0;
-  if (!context || ++uses % inputsPerContext == 0)
-    context = std::make_unique<mlir::MLIRContext>(mlir::MLIRContext::Threading::DISABLED);
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   importer::ImportOptions options;
   // Copies of functions and unrolled loops are not what is looked for.
   options.limits.nodes = 3000;
   std::vector<Diagnostic> diagnostics;
-  mlir::OwningOpRef<mlir::ModuleOp> module = importer::importModelBytes(*context, data, size, "", options, diagnostics);
+  mlir::OwningOpRef<mlir::ModuleOp> module = importer::importModelBytes(context, data, size, "", options, diagnostics);
   check(module.get(), diagnostics);
   return 0;
 }

@@ -9,6 +9,11 @@ from oracle import Rejected, Value
 UNARY = ("Relu", "Tanh", "Neg", "Sigmoid", "Abs", "Softsign", "Identity")
 
 
+def whole_float(g: RandomGraph, low_rank: int = 0, accept=lambda value: True, high_rank: int = 8) -> Value:
+    """No halves: what rounding does between the nodes of a body is not followed."""
+    return g.floating(low_rank, lambda value: value.dtype.itemsize >= 4 and accept(value), high_rank)
+
+
 class Body:
     """A subgraph that keeps the shape of what it works on."""
 
@@ -36,7 +41,7 @@ class Body:
 
 
 def if_(g: RandomGraph) -> None:
-    x = g.floating()
+    x = whole_float(g)
     number = g.constant(numpy.array(g.pick((0.0, -1000.0, 1000.0)), x.dtype))
     if g.chance(0.5):
         arrays = g.data((), "bool")
@@ -64,7 +69,7 @@ def _graph(name: str, body: Body, inputs: list, outputs: list[str], like: Value,
 
 def loop(g: RandomGraph) -> None:
     """Carries one or two values of a shape, may stop early, and may collect a row of each trip."""
-    carried = [g.floating()]
+    carried = [whole_float(g)]
     carried += [g.pick(g.same_shape(carried[0], carried[0].dtype))] if g.chance(0.5) else []
     like = carried[0]
     prefix = f"loop{len(g.nodes)}_"
@@ -93,7 +98,7 @@ def loop(g: RandomGraph) -> None:
 
 
 def scan(g: RandomGraph) -> None:
-    x = g.floating(2, lambda value: min(shape[0] for shape in value.shapes) > 0, 4)
+    x = whole_float(g, 2, lambda value: min(shape[0] for shape in value.shapes) > 0, 4)
     rows = x.shape[1:]
     if None in rows:
         raise Rejected("a state of unknown extents")

@@ -35,7 +35,7 @@ import oracle  # noqa: E402
 import shrink  # noqa: E402
 import workers  # noqa: E402
 
-SEEDS = range(250)
+SEEDS = range(100)
 LONG_SEEDS = range(3000)
 FOLDER = BUILD / "fuzz"
 # Refusals that are no faults: each has a reason.

@@ -14,7 +14,7 @@ LEFT_OUT = {
     "Bernoulli", "Dropout", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "ImageDecoder", "StringNormalizer",
     "StringConcat", "StringSplit", "RegexFullMatch", "TfIdfVectorizer", "If", "Loop", "Scan", "Constant", "Optional", "OptionalGetElement",
     "OptionalHasElement", "SplitToSequence", "SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength",
-    "SequenceMap", "ConcatFromSequence", "Mod", "Clip", "Cast", "CastLike", "BitCast", "NonMaxSuppression", "InstanceNormalization", "BatchNormalization",
+    "SequenceMap", "ConcatFromSequence", "Mod", "Clip", "CenterCropPad", "Cast", "CastLike", "BitCast", "NonMaxSuppression", "InstanceNormalization", "BatchNormalization",
     "GroupNormalization", "LRN", "LayerNormalization", "RMSNormalization", "Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "QLinearMatMul",
     "MatMulInteger", "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "Resize", "Upsample", "Col2Im",
     "GridSample", "RoiAlign", "MaxRoiPool", "RNN", "GRU", "LSTM", "Attention", "RotaryEmbedding", "Einsum", "Slice", "ScatterElements", "ScatterND",
@@ -43,6 +43,8 @@ def anything(g: RandomGraph) -> None:
     bound: dict[str, numpy.dtype] = {}
     count = g.integer(schema.min_input, min(schema.max_input, schema.min_input + 2, max(len(schema.inputs), 3)))
     inputs = [_input(g, schema, place, bound) for place in range(count)]
+    if schema.name in ("ArgMax", "ArgMin") and not inputs[0].rank:
+        raise Rejected("the evaluator takes a scalar too")
     attributes = {name: _attribute(g, attribute) for name, attribute in schema.attributes.items() if attribute.required or g.chance(0.25)}
     outputs = g.integer(max(schema.min_output, 1), max(schema.min_output, 1))
     g.add(schema.name, inputs, "sum", outputs, **attributes)
