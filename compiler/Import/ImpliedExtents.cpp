@@ -31,8 +31,10 @@ public:
     for (const auto &tensor : graph.initializer())
       ranks[tensor.name()] = tensor.dims_size();
     // Few models say all ranks; those before and after a chain of elementwise nodes are the same.
-    for (const auto &next : graph.node())
+    for (const auto &next : graph.node()) {
       passOn(next, next.input(), next.output());
+      passOnBroadcast(next);
+    }
     for (const auto &next : llvm::reverse(graph.node()))
       passOn(next, next.output(), next.input());
   }
@@ -96,6 +98,14 @@ private:
       return;
     if (std::optional<int64_t> rank = rankOf(from[0]))
       ranks.try_emplace(to[0], *rank);
+  }
+  void passOnBroadcast(const onnx::NodeProto &next) {
+    static const llvm::StringSet<> broadcasts = {"Add", "Div", "Mul", "Pow", "Sub"};
+    if (!broadcasts.contains(next.op_type()) || next.input_size() != 2 || next.output().empty())
+      return;
+    std::optional<int64_t> lhs = rankOf(next.input(0)), rhs = rankOf(next.input(1));
+    if (lhs && rhs)
+      ranks.try_emplace(next.output(0), std::max(*lhs, *rhs));
   }
   std::optional<int64_t> rankOf(const std::string &name) const {
     auto found = ranks.find(name);

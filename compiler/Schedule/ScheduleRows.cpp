@@ -107,8 +107,10 @@ bool assignLevels(Kernel &kernel, RowProgram &program) {
     if (isa<nn::ConstantOp>(op))
       continue;
     program.level[result] = level;
-    // Anything else that is not a full row must be made of row values and the like; its shape decides.
-    if (!sameExtents(kernel.extents(result), program.space) || ofRows)
+    // Anything else that is not a full row must be made of row values and the like; its shape decides. What a broadcast
+    // makes of them is a full row.
+    bool isFull = sameExtents(kernel.extents(result), program.space);
+    if (!isFull || (ofRows && !isa<nn::BroadcastOp>(op)))
       program.rowValues.insert(result);
   }
   return true;

@@ -292,7 +292,7 @@ IMPLIED = [
     ("g (float[n,6] x, int64[k] i) => (float[a,b] y, int64[c,d] z) { y, z = TopK(x, i) }", "1xi64"),
     ("g (float[1,1,h,w] x, float[k] i) => (float[a,b,c,d] y) { y = Resize(x, , i) }", "4xf32"),
     ("g (float[1,1,h,w] x, int64[k] i) => (float[a,b,c,d] y) { y = Resize(x, , , i) }", "4xi64"),
-    ("g (float[n,6,2] x, int64[k] i) => (float[a] y) { s = ReduceSum<keepdims = 0>(x, i) r = Sqrt(s) y = Neg(r) }", "2xi64"),
+    ("g (float[n,6,2] x, int64[k] i) => (float[a] y) { q = Mul(x, x) s = ReduceSum<keepdims = 0>(q, i) r = Sqrt(s) y = Neg(r) }", "2xi64"),
     ("g (float[1,1,h,w] x, float[k] i, int64[4] s) => (float[a,b,c,d] y) { y = Resize<coordinate_transformation_mode = \"tf_crop_and_resize\">(x, i, , s) }",
      "8xf32"),
     ("g (float[1,5,k] x, int64[j] i, int64[2] block) => (float[a,b,c,d] y) { y = Col2Im(x, i, block) }", "2xi64"),

@@ -1,8 +1,10 @@
 """Reductions: every kind, axes in every place, kept or not, empty sets, types, tails; arg reductions and running sums."""
 
 import numpy
+import onnx.parser
 import pytest
 
+import tenon
 from arrays import BF16, BOOL, FLOATS, integers, label, rng, special_floats, uniform, values
 from harness import Batch, summed, ulps
 
@@ -234,3 +236,35 @@ def test_softmax_of_old_versions(mode):
         exact = softmax(flat, 1).reshape(x.shape)
         batch.add(f"axis {axis}", "Softmax", [x], exact.astype(numpy.float32), summed(exact, 40, "float32"), axis=axis)
     batch.check(mode)
+
+
+FILLED_ROWS = """<ir_version: 8, opset_import: ["": 18]>
+g (float[n,m] x) => (float16[a,b] filled, float16[c,d] largest) <int64[1] last = {-1}> {
+  s = Shape(x)
+  f = ConstantOfShape<value: tensor = float[1] {3.0}>(s)
+  filled = Cast<to = 10>(f)
+  largest = ReduceMax(filled, last)
+}"""
+
+EXPANDED_ROWS = """<ir_version: 8, opset_import: ["": 18]>
+g (float[n,m] x) => (float[a,b] sums, float[c,d] rest) <int64[1] last = {-1}> {
+  s = Shape(x)
+  r = ReduceSum(x, last)
+  e = Expand(r, s)
+  sums = Neg(e)
+  rest = Sub(x, e)
+}"""
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (3, 17), (1, 40), (50, 1)])
+def test_rows_that_are_broadcasts(mode, shape, tmp_path):
+    """In one kernel with a reduction, of a constant and of the reduced value: every element of the row is there."""
+    x = integers(rng(), shape, "int32", -9, 9).astype(numpy.float32)
+    totals = numpy.broadcast_to(x.sum(axis=1, keepdims=True), shape)
+    for text, expected in ((FILLED_ROWS, {"filled": numpy.full(shape, 3, numpy.float16), "largest": numpy.full((shape[0], 1), 3, numpy.float16)}),
+                           (EXPANDED_ROWS, {"sums": -totals, "rest": x - totals})):
+        library = tenon.compile(onnx.parser.parse_model(text), tmp_path / "model.so", reference=mode == "reference",
+                                shape={"x": shape} if mode == "static" else None)
+        results = tenon.load(library, threads=1).run({"x": x})
+        for name, array in expected.items():
+            numpy.testing.assert_array_equal(results[name], array, name)
