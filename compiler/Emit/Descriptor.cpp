@@ -25,7 +25,7 @@ enum Field {
   WeightsBytes = 19,
   WeightsFile = 20,
   WeightsDigest = 21,
-  NumFields = 25
+  NumFields = 28
 };
 
 Error shapeError() {

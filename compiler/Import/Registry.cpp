@@ -35,6 +35,8 @@ const Importer *findImporter(llvm::StringRef domain, llvm::StringRef opType) {
     addLearned(made);
     addOptimizers(made);
     addLinearAlgebra(made);
+    addText(made);
+    addVectorizer(made);
     addMicrosoftActivations(made);
     addMicrosoftAttention(made);
     addMicrosoftContractions(made);

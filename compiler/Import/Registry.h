@@ -52,6 +52,8 @@ void addLearned(ImporterTable &table);
 void addOptimizers(ImporterTable &table);
 void addSorting(ImporterTable &table);
 void addLinearAlgebra(ImporterTable &table);
+void addText(ImporterTable &table);
+void addVectorizer(ImporterTable &table);
 // Operators of ONNX Runtime.
 void addMicrosoftActivations(ImporterTable &table);
 void addMicrosoftAttention(ImporterTable &table);

@@ -213,6 +213,8 @@ bool scheduleSequential(Kernel &kernel) {
     done = scheduleTopK(kernel, topK);
   else if (auto suppression = dyn_cast<nn::NonMaxSuppressionOp>(op))
     done = scheduleNonMaxSuppression(kernel, suppression);
+  else if (op->hasTrait<nn::Text>())
+    return scheduleText(kernel, op);
   else
     return scheduleRecurrence(kernel, op);
   if (done)

@@ -27,6 +27,9 @@ bool scheduleNonMaxSuppression(Kernel &kernel, nn::NonMaxSuppressionOp op);
 /// nn.lstm, nn.gru or nn.rnn, all of whose results the kernel returns. False for other ops.
 bool scheduleRecurrence(Kernel &kernel, mlir::Operation *op);
 
+/// A text op: one call of the function of runtime/text that computes it.
+bool scheduleText(Kernel &kernel, mlir::Operation *op);
+
 } // namespace tenon::schedule
 
 #endif // TENON_COMPILER_SCHEDULE_SEQUENTIAL_H

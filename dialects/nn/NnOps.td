@@ -10,5 +10,6 @@ include "dialects/nn/NnMovement.td"
 include "dialects/nn/NnRecurrent.td"
 include "dialects/nn/NnReduction.td"
 include "dialects/nn/NnStructure.td"
+include "dialects/nn/NnText.td"
 
 #endif // TENON_DIALECTS_NN_OPS

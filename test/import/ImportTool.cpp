@@ -114,16 +114,24 @@ private:
   }
 };
 
-/// The names of main's arguments and results, and its body.
+/// The names of main's arguments and results, the results' types, its body, and the texts of constants.
 static llvm::json::Value moduleJson(mlir::ModuleOp module) {
   auto main = module.lookupSymbol<mlir::func::FuncOp>("main");
-  llvm::json::Array inputs, outputs;
+  llvm::json::Array inputs, outputs, types, strings;
+  if (auto texts = module->getAttrOfType<mlir::ArrayAttr>("nn.strings"))
+    for (llvm::StringRef text : texts.getAsValueRange<mlir::StringAttr>())
+      strings.push_back(text);
+  for (mlir::Type type : main.getResultTypes())
+    types.push_back(printed(type));
   for (unsigned i = 0; i < main.getNumArguments(); ++i)
     inputs.push_back(main.getArgAttrOfType<mlir::StringAttr>(i, "nn.name").getValue());
   for (unsigned i = 0; i < main.getNumResults(); ++i)
     outputs.push_back(main.getResultAttrOfType<mlir::StringAttr>(i, "nn.name").getValue());
-  return llvm::json::Object{
-      {"inputs", std::move(inputs)}, {"outputs", std::move(outputs)}, {"body", ModuleJson().region(main.getBody())}};
+  return llvm::json::Object{{"inputs", std::move(inputs)},
+                            {"outputs", std::move(outputs)},
+                            {"types", std::move(types)},
+                            {"strings", std::move(strings)},
+                            {"body", ModuleJson().region(main.getBody())}};
 }
 
 int main(int argc, char **argv) {

@@ -134,3 +134,45 @@ def test_damaged_files(tenon, add_relu, tmp_path, content):
 def test_what_is_no_compiled_model(tenon, add_relu):
     finished = tenon("run", add_relu.path, "-i", "x=random")
     assert finished.returncode == 1 and finished.stderr.startswith("error: ")
+
+
+def shout_model(path):
+    nodes = [helper.make_node("Constant", [], ["mark"], value_string="!"), helper.make_node("StringConcat", ["x", "mark"], ["y"])]
+    onnx.save(make_model(nodes, [("x", [None, 2], TensorProto.STRING)], [("y", None, TensorProto.STRING)], opset=20), path)
+
+
+@pytest.mark.parametrize("dtype", ["<U5", ">U5", "S5"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_strings(tenon, tmp_path, dtype, order):
+    shout_model(tmp_path / "m.onnx")
+    assert tenon("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.so").returncode == 0
+    array = numpy.array([["a", ""], ["xyz", "12345"]] if dtype == "S5" else [["a", ""], ["日本語", "😀é"]]).astype(dtype)
+    numpy.save(tmp_path / "x.npy", numpy.asarray(array, order=order))
+    finished = tenon("run", tmp_path / "m.so", "-i", f"x={tmp_path}/x.npy", "-o", tmp_path / "out")
+    assert finished.returncode == 0, finished.stderr
+    assert "y  string[2x2]" in finished.stdout
+    assert read_outputs(tmp_path / "out")["y"].tolist() == [[text + "!" for text in row] for row in array.astype(str).tolist()]
+    (tmp_path / "x.pb").write_bytes(numpy_helper.from_array(array.astype(str).astype(object), "x").SerializeToString())
+    finished = tenon("run", tmp_path / "m.so", "-i", f"x={tmp_path}/x.pb")
+    assert "a! ! " in finished.stdout, finished.stderr
+
+
+def test_strings_that_cannot_be_read(tenon, tmp_path):
+    shout_model(tmp_path / "m.onnx")
+    assert tenon("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.so").returncode == 0
+
+    def problem(array):
+        numpy.save(tmp_path / "x.npy", array)
+        finished = tenon("run", tmp_path / "m.so", "-i", f"x={tmp_path}/x.npy")
+        assert finished.returncode != 0
+        return finished.stderr
+
+    assert "save strings as an array of type str" in problem(numpy.array([["a", "b"]], object))
+    assert "not a text in UTF-8" in problem(numpy.array([[b"\xff", b"b"]]))
+    numpy.save(tmp_path / "x.npy", numpy.array([["abc", "b"]]))
+    data = bytearray((tmp_path / "x.npy").read_bytes())
+    (tmp_path / "x.npy").write_bytes(data[:-1])
+    assert "are expected" in tenon("run", tmp_path / "m.so", "-i", f"x={tmp_path}/x.npy").stderr
+    data[-1] = 0x7F
+    (tmp_path / "x.npy").write_bytes(data)
+    assert "no character" in tenon("run", tmp_path / "m.so", "-i", f"x={tmp_path}/x.npy").stderr

@@ -144,3 +144,16 @@ func.func private @one_filter(%x: tensor<1x20x20x16xf32>, %w: tensor<1x1x144x1xf
   %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 1, columns = 1>} : (tensor<1x20x20x16xf32>, tensor<1x1x144x1xf32>) -> tensor<1x18x18x1xf32>
   return %0 : tensor<1x18x18x1xf32>
 }
+
+// A text op is one call of its function: operands and the result as buffers, the number of elements, and what the op says.
+
+// CHECK-LABEL: func.func private @split(
+// CHECK-SAME: %[[X:.*]]: memref<?xi64>, %[[D:.*]]: memref<?xi64>, %[[OUT:.*]]: memref<?xi64>, %[[WIDTH:.*]]: index, %[[N:.*]]: index)
+// CHECK-SAME: nn.path = "call"
+// CHECK-NOT: ukernel.phase
+// CHECK: ukernel.call "tenon_text_split"(%[[X]], %[[D]], %[[OUT]]) scalars(%[[N]], %[[WIDTH]], %{{.*}}) : memref<?xi64>, memref<?xi64>, memref<?xi64>
+func.func private @split(%x: tensor<?xsi64>, %d: tensor<si64>, %width: index, %n: index) -> tensor<?x?xsi64>
+    attributes {nn.kernel, nn.extents = [array<i64: 1>, array<i64>]} {
+  %0 = nn.string_split %x, %d, %width {most = 3 : i64} : (tensor<?xsi64>, tensor<si64>, index) -> tensor<?x?xsi64>
+  return %0 : tensor<?x?xsi64>
+}
