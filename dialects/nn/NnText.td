@@ -126,7 +126,7 @@ def NN_StringParseOp : NN_TextOp<"string_parse"> {
 
     From ONNX Cast (9, 13, 19, 21, 23).
     - Valid: `nn.string_parse %x to f32 : (tensor<?xsi64>) -> tensor<?xf32>`
-    - Invalid: `nn.string_parse %x to si64 : (tensor<?xsi64>) -> tensor<?xsi64>` (C1)
+    - Invalid: `nn.string_parse %x to si64 : (tensor<?xsi64>) -> tensor<?xf32>` (C1)
   }];
   let arguments = (ins NN_StringTensor:$input, TypeAttr:$element_type);
   let results = (outs NN_ValueTensor:$result);

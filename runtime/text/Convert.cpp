@@ -4,8 +4,8 @@
 // INFINITY or NAN in any case, and is rounded once, to the nearest. An integer is [sign] digits; one with a point or an
 // exponent is rounded towards zero. A boolean is TRUE or FALSE in any case, or whether a number is not zero.
 // Writing: integers in full; booleans True and False; floating-point numbers with the fewest digits that tell them from
-// their neighbours, with an exponent below 1e-4 and from 1e16 on; nan, inf and -inf. This is what numpy writes, and
-// with it ONNX's reference implementation.
+// their neighbours, with an exponent below 1e-4 and from 1e16 on; nan, inf and -inf. This is what Python writes; numpy,
+// and with it ONNX's reference, takes an exponent earlier for narrow types, from a power that depends on its version.
 #include "runtime/text/Decimal.h"
 #include "runtime/text/Host.h"
 #include "runtime/text/Text.h"

@@ -135,7 +135,7 @@ Decimal shortestDigits(uint64_t magnitude, Format format) {
 
   Natural *const fractions[] = {&remainder, &below, &above};
   Decimal result;
-  // The first digit lies where number + above reaches scale: at most one step from the estimate, which may be too low.
+  // The first digit lies where the number reaches scale: at most one step from the estimate, which may be too low.
   int bits = 64 - __builtin_clzll(significand) + exponent;
   result.point = static_cast<int>((bits - 1) * 30103LL / 100000) - (bits < 1 ? 1 : 0);
   if (result.point >= 0) {
@@ -144,7 +144,7 @@ Decimal shortestDigits(uint64_t magnitude, Format format) {
     for (Natural *number : fractions)
       number->multiplyByPowerOfTen(-result.point);
   }
-  while (compareSum(remainder, above, scale) >= (even ? 0 : 1)) {
+  while (remainder.compare(scale) >= 0) {
     scale.multiply(10);
     ++result.point;
   }
@@ -163,8 +163,14 @@ Decimal shortestDigits(uint64_t magnitude, Format format) {
     }
     Natural twice = remainder;
     twice.shiftLeft(1);
-    bool up = high && (!low || twice.compare(scale) >= 0);
-    result.digits[result.count++] = static_cast<char>('0' + digit + up);
+    int rest = twice.compare(scale);
+    digit += high && (!low || rest > 0 || (rest == 0 && digit % 2 != 0));
+    // Only the first digit can become ten: before a later one, the sum would have ended the loop.
+    if (digit == 10) {
+      digit = 1;
+      ++result.point;
+    }
+    result.digits[result.count++] = static_cast<char>('0' + digit);
     return result;
   }
 }

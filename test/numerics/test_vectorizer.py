@@ -12,7 +12,7 @@ from harness import Batch
 
 
 def counted(x, pool, counts, indexes, shortest, longest, skips, mode, weights):
-    rows = x.reshape(-1, x.shape[-1]) if x.ndim == 2 else x.reshape(1, -1)
+    rows = x if x.ndim == 2 else x.reshape(1, -1)
     column = {}
     number = 0
     for length, (begin, end) in enumerate(zip(counts, [*counts[1:], len(pool)]), 1):

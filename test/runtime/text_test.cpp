@@ -248,6 +248,10 @@ TEST(Text, WritesTheFewestDigits) {
   EXPECT_EQ(formatted(-INFINITY, TENON_F32), "-inf");
   EXPECT_EQ(formatted<uint16_t>(0x7bff, TENON_F16), "65500.0");
   EXPECT_EQ(formatted<uint16_t>(0x3dcd, TENON_BF16), "0.1");
+  EXPECT_EQ(formatted<uint16_t>(0x0001, TENON_BF16), "9e-41");
+  EXPECT_EQ(formatted<uint16_t>(0x3940, TENON_F16), "0.6562");
+  EXPECT_EQ(formatted<uint16_t>(0x5015, TENON_BF16), "10000000000.0");
+  EXPECT_EQ(formatted<uint16_t>(0x2e66, TENON_F16), "0.1");
 }
 
 TEST(Text, WritesIntegersInFull) {

@@ -182,9 +182,10 @@ func.func private @k(%n: index) attributes {nn.kernel, nn.results = 0 : i64} {
 // CHECK: %[[N:.*]] = arith.index_cast {{.*}} : i64 to index
 // CHECK: %[[NODE:.*]] = llvm.mlir.addressof @text_
 // CHECK: %[[X:.*]] = llvm.load %[[ARGS]]
+// CHECK: %[[AGAIN:.*]] = llvm.load %[[ARGS]]
 // CHECK: %[[Y:.*]] = llvm.load
 // CHECK: %[[COUNT:.*]] = arith.index_cast %[[N]] : index to i64
-// CHECK: %[[STATUS:.*]] = llvm.call @tenon_text_concat(%[[HOST]], %[[NODE]], %[[X]], %[[X]], %[[Y]], %[[COUNT]])
+// CHECK: %[[STATUS:.*]] = llvm.call @tenon_text_concat(%[[HOST]], %[[NODE]], %[[X]], %[[AGAIN]], %[[Y]], %[[COUNT]])
 // CHECK: llvm.icmp "ne" %[[STATUS]]
 // CHECK: llvm.func @tenon_text_concat(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr, i64) -> i32
 func.func private @join(%x: memref<?xi64>, %y: memref<?xi64>, %n: index) attributes {nn.kernel, nn.results = 1 : i64} {

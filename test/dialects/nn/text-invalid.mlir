@@ -40,7 +40,7 @@ func.func @split_delimiter(%x: tensor<2xsi64>, %d: tensor<1xsi64>, %n: index) {
 func.func @parse_to_text(%x: tensor<2xsi64>) {
   // expected-error @below {{'nn.string_parse' op C1: the element type is that of strings}}
   // expected-error @below {{failed to infer returned types}}
-  %0 = nn.string_parse %x to si64 : (tensor<2xsi64>) -> tensor<2xsi64>
+  %0 = nn.string_parse %x to si64 : (tensor<2xsi64>) -> tensor<2xf32>
   return
 }
 
