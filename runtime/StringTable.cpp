@@ -106,11 +106,15 @@ bool StringTable::grow() {
   if (wanted > SIZE_MAX / (4 * sizeof(Entry)))
     return false;
   auto *moreSlots = static_cast<size_t *>(calloc(2 * wanted, sizeof(size_t)));
-  auto *moreEntries = moreSlots ? static_cast<Entry *>(realloc(entries, wanted * sizeof(Entry))) : nullptr;
-  if (!moreEntries) {
+  auto *moreEntries = static_cast<Entry *>(malloc(wanted * sizeof(Entry)));
+  if (!moreSlots || !moreEntries) {
     free(moreSlots);
+    free(moreEntries);
     return false;
   }
+  if (count != 0)
+    memcpy(moreEntries, entries, count * sizeof(Entry));
+  free(entries);
   free(slots);
   slots = moreSlots;
   entries = moreEntries;
