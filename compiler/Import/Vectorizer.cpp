@@ -111,14 +111,19 @@ public:
   /// The node of each item, -1 where it starts no n-gram.
   Expression first() { return placesIn(tree.levels.front().keys, items); }
 
-  /// The nodes of windows one item longer, whose last one lies `reach` behind the first.
-  Expression next(Expression nodes, int64_t depth, int64_t reach) {
-    Scalar length = b.extent(items, 1), offset = b.min(length, b.index(reach)), count = b.sub(length, offset);
-    Expression parents = nodes.with(b.sliceDimension(nodes, 1, b.index(0), count));
-    Expression lasts = items.with(b.sliceDimension(items, 1, offset, count));
-    Expression key = parents * static_cast<double>(tree.items.size()) + lasts;
-    Expression known = (parents >= 0) & (lasts >= 0);
-    return placesIn(tree.levels[depth - 1].keys, select(known, key, -1));
+  /// The nodes of windows one item longer, of all distances side by side: nodes[i] becomes those of distance i + 1.
+  Expression next(std::vector<Expression> &nodes, int64_t depth) {
+    llvm::SmallVector<mlir::Value> keys;
+    for (auto [i, parents] : llvm::enumerate(nodes))
+      keys.push_back(key(parents, (depth - 1) * (static_cast<int64_t>(i) + 1)));
+    Expression all = placesIn(tree.levels[depth - 1].keys, items.with(b.concat(keys, 1)));
+    Scalar offset = b.index(0);
+    for (auto [own, longer] : llvm::zip_equal(nodes, keys)) {
+      Scalar count = b.extent(longer, 1);
+      own = all.with(b.sliceDimension(all, 1, offset, count));
+      offset = b.add(offset, count);
+    }
+    return all;
   }
 
   /// The column of each window, one behind the last where it is no n-gram.
@@ -130,6 +135,15 @@ public:
   }
 
 private:
+  /// The keys of windows whose last item lies `reach` behind the first; -1 where a part is unknown.
+  Expression key(Expression nodes, int64_t reach) {
+    Scalar length = b.extent(items, 1), offset = b.min(length, b.index(reach)), count = b.sub(length, offset);
+    Expression parents = nodes.with(b.sliceDimension(nodes, 1, b.index(0), count));
+    Expression lasts = items.with(b.sliceDimension(items, 1, offset, count));
+    Expression known = (parents >= 0) & (lasts >= 0);
+    return select(known, parents * static_cast<double>(tree.items.size()) + lasts, -1);
+  }
+
   Builder &b;
   const NgramTree &tree;
   Expression items;
@@ -177,16 +191,15 @@ void importTfIdfVectorizer(NodeContext &c) {
          length = rankOf(x) == 0 ? one : b.extent(x, rankOf(x) - 1);
   Walk walk(tree, asNumbers(Expression(b, x).reshape({rowCount, length})));
   llvm::SmallVector<mlir::Value> found;
-  for (int64_t distance = 1; distance <= skips + 1; ++distance) {
-    Expression nodes = walk.first();
-    // The distance is nothing to a single item.
-    if (shortest == 1 && distance == 1)
-      found.push_back(walk.columns(nodes, 1));
-    for (int64_t depth = 2; depth <= longest; ++depth) {
-      nodes = walk.next(nodes, depth, (depth - 1) * distance);
-      if (depth >= shortest)
-        found.push_back(walk.columns(nodes, depth));
-    }
+  // The distance is nothing to a single item.
+  Expression singles = walk.first();
+  if (shortest == 1)
+    found.push_back(walk.columns(singles, 1));
+  std::vector<Expression> nodes(static_cast<size_t>(skips + 1), singles);
+  for (int64_t depth = 2; depth <= longest; ++depth) {
+    Expression longer = walk.next(nodes, depth);
+    if (depth >= shortest)
+      found.push_back(walk.columns(longer, depth));
   }
   mlir::Type wide = b.raw().getI64Type();
   mlir::Value zeros = b.broadcast(b.constant(0, wide), {rowCount, b.index(tree.columns + 1)});

@@ -83,7 +83,6 @@ MODELS = [
     ("pattern_of_another_syntax", "RegexFullMatch", [((2,), TEXT)], {"pattern": "(?=a)"}),
     ("pattern_that_refers_back", "RegexFullMatch", [((2,), TEXT)], {"pattern": r"(a)\1"}),
     ("pattern_that_is_no_utf8", "RegexFullMatch", [((2,), TEXT)], {"pattern": b"\xff"}),
-    ("pattern_of_large_nesting", "RegexFullMatch", [((2,), TEXT)], {"pattern": "(" * 5000 + ")" * 5000}),
     ("texts_of_other_shapes", "StringConcat", [((2,), TEXT), ((3,), TEXT)], {}),
     ("normalized_rows", "StringNormalizer", [((2, 3), TEXT)], {}),
     ("normalized_number", "StringNormalizer", [((), TEXT)], {}),
