@@ -149,7 +149,7 @@ private:
   Expression items;
 };
 
-/// Counts and weights as the mode says; each column has a weight.
+/// Counts and weights as the mode says; the i-th weight is that of the i-th n-gram's column.
 Expression weighted(NodeContext &c, Expression counts, int64_t columns) {
   Builder &b = c.b;
   std::string mode = c.string("mode", "");
@@ -160,10 +160,14 @@ Expression weighted(NodeContext &c, Expression counts, int64_t columns) {
   llvm::SmallVector<float> weights = c.numbers("weights");
   if (mode == "TF" || weights.empty())
     return result;
-  if (static_cast<int64_t>(weights.size()) < columns)
-    fail("attribute 'weights' has " + std::to_string(weights.size()) + " entries, expected " + std::to_string(columns));
+  IntVector indexes = c.integers("ngram_indexes");
+  if (weights.size() != indexes.size())
+    fail("attribute 'weights' has " + std::to_string(weights.size()) + " entries, expected " +
+         std::to_string(indexes.size()));
   auto type = mlir::RankedTensorType::get({columns}, real);
-  auto copy = std::make_shared<std::vector<float>>(weights.begin(), weights.begin() + columns);
+  auto copy = std::make_shared<std::vector<float>>(columns, 0.0F);
+  for (auto [index, weight] : llvm::zip_equal(indexes, weights))
+    (*copy)[index] = weight;
   llvm::ArrayRef<char> bytes(reinterpret_cast<const char *>(copy->data()), copy->size() * sizeof(float));
   return result * Expression(b, b.constantOf(elementsFromBytes(type, bytes, c.name, copy)));
 }

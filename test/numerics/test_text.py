@@ -119,9 +119,10 @@ def shortest(value) -> str:
     """The fewest digits, as Python writes f64; from which power of ten on numpy's `str` takes an exponent differs by version."""
     if not numpy.isfinite(value) or value == 0:
         return str(float(value))
-    if 1e-4 <= abs(float(value)) < 1e16:
+    scientific = numpy.format_float_scientific(value, unique=True, trim="-", exp_digits=2)
+    if -4 <= int(scientific.partition("e")[2]) < 16:
         return numpy.format_float_positional(value, unique=True, trim="0")
-    return numpy.format_float_scientific(value, unique=True, trim="-", exp_digits=2)
+    return scientific
 
 
 def shortest_bfloat16(value) -> str:

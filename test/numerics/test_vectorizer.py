@@ -29,7 +29,9 @@ def counted(x, pool, counts, indexes, shortest, longest, skips, mode, weights):
                     window = tuple(items[start:start + length * distance:distance][:length])
                     if column.get(window, (0, 0))[0] == length:
                         found[row, column[window][1]] += 1
-    weight = numpy.ones(width) if weights is None else numpy.array(weights, numpy.float32)
+    weight = numpy.ones(width, numpy.float32)
+    if weights is not None:
+        weight[indexes] = weights
     result = {"TF": found, "IDF": (found > 0) * weight, "TFIDF": found * weight}[mode].astype(numpy.float32)
     return result if x.ndim == 2 else result[0]
 
@@ -41,7 +43,7 @@ COUNTS, INDEXES = [0, 4, 10], [0, 1, 2, 3, 4, 5, 6, 8, 9]
 @pytest.mark.parametrize("texts", [False, True])
 def test_counts_of_ngrams(mode, texts):
     batch, generator = Batch(), rng()
-    weights = [0.5 * number + 0.25 for number in range(max(INDEXES) + 1)]
+    weights = [0.5 * number + 0.25 for number in range(len(INDEXES))]
     cases = itertools.chain(
         itertools.product(((12,), (3, 40)), ((1, 1), (1, 2), (2, 3), (1, 3), (3, 3)), (0, 5), ("TF",), (False,)),
         itertools.product(((2, 1), (1, 0)), ((1, 1), (2, 3)), (1,), ("TF",), (False,)), itertools.product(((4, 9),), ((1, 2),), (1,), ("IDF", "TFIDF"), (False, True)))
@@ -71,7 +73,10 @@ def test_narrow_integers_and_a_large_vocabulary(mode):
 def test_the_definition_agrees_with_the_reference():
     generator = rng()
     for lengths, skips, kind in itertools.product(((1, 2), (2, 3), (1, 3)), (0, 2), ("TF", "IDF", "TFIDF")):
-        x, weights = generator.integers(2, 9, (3, 30)), generator.uniform(0, 1, max(INDEXES) + 1).astype(numpy.float32).tolist()
-        node = helper.make_node("TfIdfVectorizer", ["x"], ["y"], mode=kind, min_gram_length=lengths[0], max_gram_length=lengths[1], max_skip_count=skips, ngram_counts=COUNTS, ngram_indexes=INDEXES, pool_int64s=POOL, weights=weights)
+        x, weights = generator.integers(2, 9, (3, 30)), generator.uniform(0, 1, len(INDEXES)).astype(numpy.float32)
+        # The reference takes them by column, the standard and ONNX Runtime by n-gram.
+        by_column = numpy.zeros(max(INDEXES) + 1, numpy.float32)
+        by_column[INDEXES] = weights
+        node = helper.make_node("TfIdfVectorizer", ["x"], ["y"], mode=kind, min_gram_length=lengths[0], max_gram_length=lengths[1], max_skip_count=skips, ngram_counts=COUNTS, ngram_indexes=INDEXES, pool_int64s=POOL, weights=by_column.tolist())
         reference = ReferenceEvaluator(node).run(None, {"x": x})[0]
         assert numpy.allclose(reference, counted(x, POOL, COUNTS, INDEXES, *lengths, skips, kind, weights))
