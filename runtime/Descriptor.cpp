@@ -53,12 +53,23 @@ static int32_t checkValue(const tenon_model &model, const tenon_value_spec &valu
               : error.fail(TENON_INCOMPATIBLE, "the tensors of value '%s' are not those of its kind", value.name);
 }
 
+static int32_t checkStrings(const tenon_model &model, ErrorText &error) {
+  if (model.num_strings > 0 && (!model.string_bytes || !model.string_ends))
+    return error.fail(TENON_INCOMPATIBLE, "the model's descriptor is incomplete");
+  for (uint64_t i = 0; i < model.num_strings; ++i)
+    if (model.string_ends[i] <= (i == 0 ? 0 : model.string_ends[i - 1]))
+      return error.fail(TENON_INCOMPATIBLE, "text %llu of the model is empty", static_cast<unsigned long long>(i));
+  return TENON_OK;
+}
+
 static int32_t checkTables(const tenon_model &model, ErrorText &error) {
   if (!model.plan || !model.run || model.table_slots < TENON_TABLE_FIRST_FREE ||
       (model.num_inputs > 0 && !model.inputs) || (model.num_outputs > 0 && !model.outputs) ||
       (model.num_symbols > 0 && !model.symbols) || (model.num_kernels > 0 && !model.kernels) ||
       (model.num_features > 0 && !model.features) || (model.num_values > 0 && !model.values))
     return error.fail(TENON_INCOMPATIBLE, "the model's descriptor is incomplete");
+  if (int32_t status = checkStrings(model, error))
+    return status;
   for (uint32_t i = 0; model.symbol_ranges && i < model.num_symbols; ++i)
     if (model.symbol_ranges[i].smallest < 0 || model.symbol_ranges[i].largest < model.symbol_ranges[i].smallest)
       return error.fail(TENON_INCOMPATIBLE, "dimension '%s' has the range %lld..%lld", model.symbols[i],

@@ -78,7 +78,7 @@ static int32_t checkApart(tenon_session &session, uint32_t index, const tenon_te
 static void *callerBuffer(tenon_session &session, uint32_t index, const tenon_tensor &tensor, int64_t bytes) {
   const char *name = session.model->outputs[index].name;
   int32_t status = TENON_OK;
-  uint32_t alignment = tenon_dtype_bytes(tensor.dtype);
+  uint32_t alignment = tensor.dtype == TENON_STRING ? uint32_t(alignof(tenon_string)) : tenon_dtype_bytes(tensor.dtype);
   if (tensor.capacity_bytes < static_cast<uint64_t>(bytes))
     status = session.error.fail(TENON_INVALID_ARGUMENT, "output '%s' (%s) needs %lld bytes but its buffer has %llu",
                                 name, ShapeText(tensor.rank, tensor.dims).text, static_cast<long long>(bytes),
@@ -165,6 +165,11 @@ static void *output(tenon_host *host, uint32_t index, const int64_t *dims) {
     tensor.dims[i] = dims[i];
   denseStrides(rank, dims, tenon_dtype_bytes(spec.dtype), tensor.byte_strides);
   void *memory = callerOwned ? callerBuffer(session, index, tensor, bytes) : ownBuffer(session, index, tensor, bytes);
+  // A model writes numbers; they become texts when it has ended.
+  if (memory && spec.dtype == TENON_STRING &&
+      !(memory = state.numbers.reserve(static_cast<size_t>(bytes) / sizeof(tenon_string) * sizeof(int64_t))))
+    recordFailure(session, session.error.fail(TENON_OUT_OF_MEMORY, "no memory for output '%s' of %lld bytes", spec.name,
+                                              static_cast<long long>(bytes)));
   state.produced = memory != nullptr;
   return memory;
 }
@@ -188,6 +193,22 @@ static int32_t fail(tenon_host *host, int32_t status, const char *message, int64
   return recordFailure(session, status);
 }
 
+static int64_t intern(tenon_host *host, const char *data, int64_t bytes) {
+  tenon_session &session = sessionOf(host);
+  int64_t number = bytes < 0 ? -1 : session.strings.intern(data, static_cast<uint64_t>(bytes));
+  if (number < 0 && session.failedStatus == TENON_OK)
+    recordFailure(session, session.error.fail(TENON_OUT_OF_MEMORY, "no memory for a text of %lld bytes",
+                                              static_cast<long long>(bytes)));
+  return number;
+}
+
+static const char *text(tenon_host *host, int64_t number, int64_t *bytes) {
+  tenon_string found = {nullptr, 0};
+  sessionOf(host).strings.find(number, found);
+  *bytes = static_cast<int64_t>(found.bytes);
+  return found.data ? found.data : "";
+}
+
 tenon_host makeHost() {
   tenon_host host = {};
   host.size_bytes = sizeof host;
@@ -196,6 +217,8 @@ tenon_host makeHost() {
   host.output = output;
   host.allocate = allocate;
   host.fail = fail;
+  host.intern = intern;
+  host.text = text;
   return host;
 }
 

@@ -142,6 +142,9 @@ static int32_t adopt(tenon_module &module, const tenon_model *model, const char 
     return status;
   module.model = model;
   module.weights = model->weights;
+  if (!module.strings.addConstants(*model))
+    return error.fail(TENON_OUT_OF_MEMORY, "no memory for the model's %llu texts",
+                      static_cast<unsigned long long>(model->num_strings));
   if (model->weights || !model->weights_file)
     return TENON_OK;
   if (!folder)

@@ -7,6 +7,7 @@
 
 #include "runtime/Atomic.h"
 #include "runtime/ErrorText.h"
+#include "runtime/StringTable.h"
 #include "tenon/tenon.h"
 
 #include <sys/types.h>
@@ -16,6 +17,7 @@ struct tenon_module {
   tenon::runtime::Atomic<uint32_t> references{1};
   const tenon_model *model = nullptr;
   const void *weights = nullptr;
+  tenon::runtime::StringTable strings; // of the model's constants
 
   void *mapping = nullptr; // the weights file
   size_t mappingBytes = 0;

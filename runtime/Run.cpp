@@ -81,6 +81,8 @@ static int32_t bindInput(tenon_session &session, uint32_t index) {
     return session.error.fail(TENON_INVALID_ARGUMENT, "input '%s' (%s) needs %lld bytes but its buffer has %llu",
                               spec.name, ShapeText(spec.rank, tensor.dims).text, static_cast<long long>(reach),
                               static_cast<unsigned long long>(tensor.capacity_bytes));
+  if (spec.dtype == TENON_STRING)
+    return bindStrings(session, index);
   bool aligned = reinterpret_cast<uintptr_t>(tensor.data) % elementBytes == 0;
   if (aligned && tensor.data && isDense(spec.rank, tensor.dims, tensor.byte_strides, elementBytes)) {
     state.data = tensor.data;
@@ -119,6 +121,7 @@ static int32_t bindInputs(tenon_session &session) {
       *dims++ = tensor.dims[dim];
   }
   // Nothing is copied before everything is known to be right.
+  session.strings.reset();
   for (uint32_t i = 0; i < model.num_inputs; ++i) {
     if (int32_t status = bindInput(session, i))
       return status;
@@ -213,6 +216,8 @@ static int32_t run(tenon_session &session) {
   for (uint32_t i = 0; i < model.num_outputs; ++i)
     if (!session.outputs[i].produced)
       return session.error.fail(TENON_INTERNAL, "the model did not produce output '%s'", model.outputs[i].name);
+  if ((status = writeStringOutputs(session)))
+    return status;
   return writeAliasedOutputs(session);
 }
 

@@ -91,6 +91,7 @@ static int32_t createSession(tenon_module *module, uint32_t threads, tenon_sessi
   created->module = module;
   created->model = module->model;
   created->threads = threads;
+  created->strings.extend(&module->strings);
   int32_t status = TENON_OK;
   if (!createTables(*created))
     status = error.fail(TENON_OUT_OF_MEMORY, "no memory for a session");
@@ -143,6 +144,9 @@ int32_t tenon_alias(tenon_session *session, uint32_t output, int32_t input) {
     return session->error.fail(TENON_INVALID_ARGUMENT, "got input %d but the model has %u", input, model.num_inputs);
   if (input >= 0) {
     const tenon_tensor_spec &in = model.inputs[input], &out = model.outputs[output];
+    if (in.dtype == TENON_STRING)
+      return session->error.fail(TENON_INVALID_ARGUMENT, "input '%s' holds strings, which cannot be written in place",
+                                 in.name);
     if (in.dtype != out.dtype || in.rank != out.rank)
       return session->error.fail(
           TENON_INVALID_ARGUMENT, "output '%s' (%s, rank %u) cannot share the buffer of input '%s' (%s, rank %u)",
@@ -181,9 +185,10 @@ tenon_memory tenon_session_memory(const tenon_session *session) {
     memory.staging_bytes += session->values[i].data.capacityBytes() + session->values[i].table.capacityBytes();
   for (uint32_t i = 0; i < session->model->num_outputs; ++i) {
     const OutputState &output = session->outputs[i];
+    memory.staging_bytes += output.numbers.capacityBytes();
     (output.aliasedInput >= 0 ? memory.staging_bytes : memory.output_bytes) += output.memory.capacityBytes();
   }
-  memory.dynamic_bytes = session->region.heldBytes();
+  memory.dynamic_bytes = session->region.heldBytes() + session->strings.heldBytes();
   memory.plan_bytes = session->plans.heldBytes();
   return memory;
 }

@@ -4,8 +4,8 @@
 // What it guarantees: all memory that a plan needs is there before the model runs; the pointers that a run handed out
 // stay valid until the next one.
 //
-// Session.cpp creates, destroys and configures; Run.cpp checks inputs and drives a run; Host.cpp is what the running
-// model calls back.
+// Session.cpp creates, destroys and configures; Run.cpp checks inputs and drives a run; Strings.cpp translates strings;
+// Host.cpp is what the running model calls back.
 #ifndef TENON_RUNTIME_SESSION_H
 #define TENON_RUNTIME_SESSION_H
 
@@ -13,6 +13,7 @@
 #include "runtime/Memory.h"
 #include "runtime/Module.h"
 #include "runtime/PlanCache.h"
+#include "runtime/StringTable.h"
 #include "runtime/Values.h"
 
 namespace tenon::runtime {
@@ -28,6 +29,7 @@ struct InputState {
 /// What a session keeps per output.
 struct OutputState {
   Buffer memory;             // outputs that the session owns, and aliased ones before they are copied
+  Buffer numbers;            // of strings, while the model runs
   int32_t aliasedInput = -1; // see tenon_alias
   bool produced = false;     // in this run
 };
@@ -47,6 +49,7 @@ struct tenon_session {
   tenon::runtime::Buffer scratch; // `threads` pieces of scratchStride bytes
   size_t scratchStride = 0;
   tenon::runtime::Region region;
+  tenon::runtime::StringTable strings; // of the last run, beside the model's own
 
   // Arrays of the model's numbers of inputs, outputs, values, symbols and input dimensions.
   tenon::runtime::InputState *inputs = nullptr;
@@ -85,6 +88,12 @@ const int64_t *findPlan(tenon_session &session, int32_t &status);
 
 /// Makes arena and scratch as large as the plan needs.
 int32_t reserveMemory(tenon_session &session, const int64_t *table);
+
+/// Makes `data` of an input of strings a dense buffer of their numbers. `bytes` of its state is that of the tensor.
+int32_t bindStrings(tenon_session &session, uint32_t index);
+
+/// Turns the numbers that the model wrote into texts.
+int32_t writeStringOutputs(tenon_session &session);
 
 /// Copies what aliased outputs computed into their inputs' buffers.
 int32_t writeAliasedOutputs(tenon_session &session);

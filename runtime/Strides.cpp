@@ -129,6 +129,8 @@ static void copyInnermost(uint32_t elementBytes, int64_t extent, char *target, i
     return;
   }
   switch (elementBytes) {
+  case sizeof(tenon_string):
+    return copyRow<tenon_string>(extent, target, targetStride, source, sourceStride);
   case 1:
     return copyRow<uint8_t>(extent, target, targetStride, source, sourceStride);
   case 2:

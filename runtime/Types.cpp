@@ -25,7 +25,11 @@ static constexpr const char *kStatuses[] = {"ok",           "invalid argument", 
                                             "incompatible", "input or output error", "internal error"};
 static_assert(sizeof kStatuses / sizeof kStatuses[0] == TENON_INTERNAL + 1);
 
-static const TypeRow &typeRow(uint32_t dtype) { return kTypes[dtype <= TENON_BOOL ? dtype : 0]; }
+static constexpr TypeRow kStringType = {"string", sizeof(tenon_string)};
+
+static const TypeRow &typeRow(uint32_t dtype) {
+  return dtype == TENON_STRING ? kStringType : kTypes[dtype <= TENON_BOOL ? dtype : 0];
+}
 
 // Appends to text[used..]; returns the new length, at most bytes - 1.
 static size_t appendExtent(char *text, size_t bytes, size_t used, bool first, int64_t extent, const char *name) {

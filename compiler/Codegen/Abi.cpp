@@ -5,7 +5,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/xxhash.h"
 #include <cstddef>
 #include <limits>
@@ -35,6 +34,7 @@ Abi::Abi(MLIRContext *context)
        i32,     i32,     pointer, pointer, pointer, // num_outputs, num_symbols, outputs, symbols, symbol_ranges
        i32,     i32,     pointer,                   // num_kernels, table_slots, kernels
        pointer, i64,     pointer, i64,              // weights, weights_bytes, weights_file, weights_digest
+       i64,     pointer, pointer,                   // num_strings, string_bytes, string_ends
        pointer, pointer, pointer, pointer, i32});   // manifest, plan, run, values, num_values
 }
 
@@ -148,32 +148,6 @@ Value AbiBuilder::callFail(Location loc, Value host, Value status, Value message
 //===----------------------------------------------------------------------===//
 // Data
 //===----------------------------------------------------------------------===//
-
-uint32_t dtypeOf(Type element) {
-  if (element.isF32())
-    return TENON_F32;
-  if (element.isF64())
-    return TENON_F64;
-  if (element.isF16())
-    return TENON_F16;
-  if (element.isBF16())
-    return TENON_BF16;
-  auto integer = cast<IntegerType>(element);
-  bool isUnsigned = integer.isUnsigned();
-  switch (integer.getWidth()) {
-  case 1:
-    return TENON_BOOL;
-  case 8:
-    return isUnsigned ? TENON_U8 : TENON_I8;
-  case 16:
-    return isUnsigned ? TENON_U16 : TENON_I16;
-  case 32:
-    return isUnsigned ? TENON_U32 : TENON_I32;
-  case 64:
-    return isUnsigned ? TENON_U64 : TENON_I64;
-  }
-  llvm_unreachable("not an element type of the model ABI");
-}
 
 StringRef getOrCreateString(ModuleOp module, StringRef text) {
   std::string bytes = text.str() + '\0';

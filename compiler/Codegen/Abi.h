@@ -14,8 +14,8 @@
 
 namespace tenon::codegen {
 
-static_assert(sizeof(void *) == 8 && sizeof(tenon_model) == 184 && sizeof(tenon_tensor_spec) == 32 &&
-                  sizeof(tenon_kernel_info) == 16 && sizeof(tenon_value_spec) == 32 && sizeof(tenon_host) == 48,
+static_assert(sizeof(void *) == 8 && sizeof(tenon_model) == 208 && sizeof(tenon_tensor_spec) == 32 &&
+                  sizeof(tenon_kernel_info) == 16 && sizeof(tenon_value_spec) == 32 && sizeof(tenon_host) == 64,
               "the descriptor's LLVM types follow model_abi.h");
 
 /// Bytes of an argument slot and of a table slot.
@@ -73,9 +73,6 @@ private:
 
 /// How a scalar lies in a slot: i1 takes a byte, index is i64.
 mlir::Type slotType(mlir::Type type);
-
-/// The enum tenon_dtype of an element type.
-uint32_t dtypeOf(mlir::Type element);
 
 /// A constant global with the bytes of `text` and a NUL, made once per text and module. Returns its symbol.
 llvm::StringRef getOrCreateString(mlir::ModuleOp module, llvm::StringRef text);

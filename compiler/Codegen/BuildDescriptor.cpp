@@ -11,6 +11,7 @@
 #include "compiler/Codegen/Names.h"
 #include "compiler/Codegen/NodeNames.h"
 #include "compiler/Codegen/Passes.h"
+#include "compiler/Support/ElementTypes.h"
 #include "compiler/Support/Weights.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -59,6 +60,12 @@ public:
         DenseElementsAttr::get(RankedTensorType::get({static_cast<int64_t>(values.size())}, element), values);
     LLVM::GlobalOp::create(builder, loc(), LLVM::LLVMArrayType::get(element, values.size()), /*isConstant=*/true,
                            LLVM::Linkage::Internal, name, elements, /*alignment=*/sizeof(T));
+  }
+
+  void bytes(StringRef name, StringRef content) {
+    builder.setInsertionPointToEnd(module.getBody());
+    LLVM::GlobalOp::create(builder, loc(), LLVM::LLVMArrayType::get(builder.getI8Type(), content.size()),
+                           /*isConstant=*/true, LLVM::Linkage::Internal, name, builder.getStringAttr(content));
   }
 
   Value structure(Type type, ArrayRef<Value> fields) {
@@ -116,9 +123,10 @@ struct BuildDescriptorPass : impl::BuildDescriptorBase<BuildDescriptorPass> {
     bool hasRanges = buildRanges(data, module->getAttrOfType<DictionaryAttr>(rangesAttr));
     buildKernels(data, abi);
     buildValues(data, abi, module->getAttrOfType<ArrayAttr>(valuesAttr));
-    buildModel(data, abi, module, hasRanges);
+    size_t numStrings = buildStrings(data, module->getAttrOfType<ArrayAttr>(stringsAttr));
+    buildModel(data, abi, module, hasRanges, numStrings);
     for (StringRef name : {inputsAttr, outputsAttr, kernelsAttr, buffersAttr, tableSlotsAttr, arenaBytesAttr,
-                           rangesAttr, transformedBytesAttr, valuesAttr})
+                           rangesAttr, transformedBytesAttr, valuesAttr, stringsAttr})
       module->removeAttr(name);
   }
 
@@ -214,7 +222,22 @@ private:
     });
   }
 
-  void buildModel(DataBuilder &data, const Abi &abi, ModuleOp module, bool hasRanges) {
+  /// The texts of constants, one after another, and where each ends. Returns how many there are.
+  size_t buildStrings(DataBuilder &data, ArrayAttr texts) {
+    if (!texts || texts.empty())
+      return 0;
+    std::string bytes;
+    SmallVector<int64_t> ends;
+    for (StringRef text : texts.getAsValueRange<StringAttr>()) {
+      bytes += text;
+      ends.push_back(bytes.size());
+    }
+    data.bytes("model_string_bytes", bytes);
+    data.numbers<int64_t>("model_string_ends", ends);
+    return ends.size();
+  }
+
+  void buildModel(DataBuilder &data, const Abi &abi, ModuleOp module, bool hasRanges, size_t numStrings) {
     FailureOr<SmallVector<Weight>> weights = getWeights(module);
     if (failed(weights))
       return signalPassFailure();
@@ -252,6 +275,9 @@ private:
                                         data.i64(weightBytes),
                                         data.null(),
                                         data.i64(0),
+                                        data.i64(numStrings),
+                                        data.arrayOrNull("model_string_bytes", numStrings),
+                                        data.arrayOrNull("model_string_ends", numStrings),
                                         data.text(manifest),
                                         data.address(planName),
                                         data.address(runName),

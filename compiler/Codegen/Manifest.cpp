@@ -20,6 +20,8 @@ std::string elementName(Type element) {
   auto integer = dyn_cast<IntegerType>(element);
   if (integer && integer.getWidth() == 1)
     stream << "bool";
+  else if (integer && integer.isSigned())
+    stream << "string";
   else if (integer && integer.isUnsigned())
     stream << "u" << integer.getWidth();
   else

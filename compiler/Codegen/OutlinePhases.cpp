@@ -249,6 +249,10 @@ protected:
       emitCost(cost);
       return success();
     }
+    if (auto call = dyn_cast<ukernel::CallOp>(op)) {
+      emitCall(call);
+      return success();
+    }
     auto phase = dyn_cast<ukernel::PhaseOp>(op);
     if (!phase) {
       // Views of buffers matter to phases only.
@@ -278,6 +282,25 @@ protected:
   }
 
 private:
+  /// A function that is compiled ahead; it records what goes wrong.
+  void emitCall(ukernel::CallOp call) {
+    Location loc = call.getLoc();
+    auto module = kernel.source->getParentOfType<ModuleOp>();
+    SmallVector<Value> arguments = {argument(0), ir.addressOf(loc, getOrCreateString(module, nodeMessage(loc, "")))};
+    for (Value buffer : call.getBuffers())
+      arguments.push_back(ir.loadSlot(loc, argument(1), kernel.slots.lookup(buffer), abi.pointer));
+    for (Value scalar : call.getScalars())
+      arguments.push_back(toI64(lookup(scalar)));
+    auto type =
+        LLVM::LLVMFunctionType::get(abi.i32, llvm::map_to_vector(arguments, [](Value v) { return v.getType(); }));
+    if (!module.lookupSymbol(call.getCallee())) {
+      OpBuilder atEnd = OpBuilder::atBlockEnd(module.getBody());
+      LLVM::LLVMFuncOp::create(atEnd, loc, call.getCallee(), type);
+    }
+    auto callee = FlatSymbolRefAttr::get(builder.getContext(), call.getCallee());
+    returnIfStatus(loc, LLVM::CallOp::create(builder, loc, type, callee, arguments).getResult());
+  }
+
   /// A call only while somebody takes a profile.
   void emitCost(ukernel::CostOp cost) {
     Location loc = cost.getLoc();
@@ -317,7 +340,7 @@ protected:
   LogicalResult emitOp(Operation *op) override {
     auto phase = dyn_cast<ukernel::PhaseOp>(op);
     if (!phase) {
-      if (llvm::any_of(op->getResultTypes(), llvm::IsaPred<ShapedType>) || isa<ukernel::CostOp>(op))
+      if (llvm::any_of(op->getResultTypes(), llvm::IsaPred<ShapedType>) || isa<ukernel::CostOp, ukernel::CallOp>(op))
         return success();
       return RegionEmitter::emitOp(op);
     }

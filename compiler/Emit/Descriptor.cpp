@@ -25,7 +25,7 @@ enum Field {
   WeightsBytes = 19,
   WeightsFile = 20,
   WeightsDigest = 21,
-  NumFields = 27
+  NumFields = 30
 };
 
 Error shapeError() {

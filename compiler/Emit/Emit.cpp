@@ -5,6 +5,7 @@
 #include "compiler/Emit/Link.h"
 #include "compiler/Emit/ScratchFile.h"
 #include "compiler/Emit/SplitModule.h"
+#include "compiler/Emit/TextLibrary.h"
 #include "compiler/Emit/WriteWeights.h"
 #include "compiler/Support/Weights.h"
 #include "mlir/IR/Threading.h"
@@ -55,6 +56,33 @@ Expected<std::vector<PartResult>> compileParts(ArrayRef<mlir::OwningOpRef<mlir::
     if (!error.empty())
       return createStringError("%s", error.c_str());
   return results;
+}
+
+/// A model that calls text operators contains them.
+Error addTextLibrary(Objects &objects) {
+  bool isUsed = false;
+  uint16_t machine = 0;
+  for (MemoryBufferRef buffer : objects.buffers()) {
+    Expected<std::unique_ptr<object::ObjectFile>> object = object::ObjectFile::createObjectFile(buffer);
+    if (!object)
+      return object.takeError();
+    if (auto *elf = dyn_cast<object::ELF64LEObjectFile>(object->get()))
+      machine = elf->getELFFile().getHeader().e_machine;
+    for (const object::SymbolRef &symbol : (*object)->symbols()) {
+      Expected<StringRef> name = symbol.getName();
+      if (!name)
+        return name.takeError();
+      isUsed |= name->starts_with(textPrefix);
+    }
+  }
+  if (!isUsed)
+    return Error::success();
+  StringRef library = textLibrary(machine);
+  if (library.empty())
+    return createStringError("the model has strings, and this compiler was built without their operators for the "
+                             "target: the C library's headers for it were missing");
+  objects.parts.push_back({SmallVector<char, 0>(library.begin(), library.end()), {}});
+  return Error::success();
 }
 
 Error readObjects(Objects &objects) {
@@ -147,6 +175,8 @@ private:
   Error write() {
     if (options.artefact == Artefact::Assembly || options.artefact == Artefact::LlvmIr)
       return writeText();
+    if (Error error = addTextLibrary(objects))
+      return error;
     if (Error error = readObjects(objects))
       return error;
     result.codeBytes = objects.codeBytes;

@@ -42,8 +42,8 @@ private:
     outputs.clear();
     llvm::DenseSet<Operation *> members(group.ops.begin(), group.ops.end());
     for (Operation *op : group.ops) {
-      // Microkernels read their operands from memory, whatever these hold.
-      bool copiesSplats = !isa<nn::MatmulOp, nn::ConvOp>(op);
+      // Microkernels and functions read their operands from memory, whatever these hold.
+      bool copiesSplats = !isa<nn::MatmulOp, nn::ConvOp>(op) && !op->hasTrait<nn::Text>();
       for (Value operand : op->getOperands()) {
         Operation *producer = operand.getDefiningOp();
         if (producer && members.contains(producer))

@@ -280,6 +280,10 @@ mlir::Value Builder::constant(double number, mlir::Type elementType) {
 mlir::Value Builder::cast(mlir::Value tensor, mlir::Type elementType) {
   if (elementOf(tensor) == elementType)
     return tensor;
+  if (nn::isStringType(elementType))
+    return make<nn::StringFormatOp>(tensor);
+  if (nn::isStringType(elementOf(tensor)))
+    return make<nn::StringParseOp>(tensor, mlir::TypeAttr::get(elementType));
   return make<nn::CastOp>(tensor, mlir::TypeAttr::get(elementType));
 }
 

@@ -17,6 +17,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/StringMap.h"
 
 #include <optional>
 
@@ -73,6 +74,19 @@ private:
   NumberTable &table;
 };
 
+/// The texts of a model's constants, each once. A text's number is what stands for it in tensors.
+class StringPool {
+public:
+  /// 0 for the empty text. Fails if the text is not UTF-8.
+  int64_t number(llvm::StringRef text);
+  /// Texts 1, 2, ...
+  llvm::ArrayRef<llvm::StringRef> texts() const { return list; }
+
+private:
+  llvm::StringMap<int64_t> numbers;
+  std::vector<llvm::StringRef> list; // the map's own keys
+};
+
 class Builder {
 public:
   Builder(mlir::MLIRContext *context, const ImportLimits &limits);
@@ -85,6 +99,8 @@ public:
   mlir::OpBuilder &raw() { return ir; }
   /// A region's own scope of numbered operations.
   NumberTable &numbers() { return numberTable; }
+  /// The texts of constants made so far.
+  StringPool &strings() { return stringPool; }
 
   //===--- Operations -----------------------------------------------------------------------------------===//
 
@@ -193,6 +209,7 @@ public:
 
   //===--- Frequent tensor ops, left out where they do nothing ----------------------------------------------===//
 
+  /// Also between strings and numbers.
   mlir::Value cast(mlir::Value tensor, mlir::Type elementType);
   mlir::Value reshape(mlir::Value tensor, llvm::ArrayRef<Scalar> sizes);
   mlir::Value transpose(mlir::Value tensor, llvm::ArrayRef<int64_t> permutation);
@@ -233,6 +250,7 @@ private:
   NumberTable numberTable;
   std::string lastError;
   mlir::ScopedDiagnosticHandler handler;
+  StringPool stringPool;
 };
 
 inline mlir::RankedTensorType typeOf(mlir::Value tensor) {

@@ -6,6 +6,7 @@
 
 #include "compiler/Import/Elements.h"
 
+#include "compiler/Import/Builder.h"
 #include "compiler/Import/Error.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -136,6 +137,8 @@ mlir::Type elementTypeOf(mlir::MLIRContext *context, int32_t dataType) {
     return integer(32, mlir::IntegerType::Unsigned);
   case Data::UINT64:
     return integer(64, mlir::IntegerType::Unsigned);
+  case Data::STRING:
+    return nn::getStringType(context);
   default:
     return {};
   }
@@ -150,6 +153,8 @@ int32_t dataTypeOf(mlir::Type type) {
     return Data::FLOAT16;
   if (type.isBF16())
     return Data::BFLOAT16;
+  if (nn::isStringType(type))
+    return Data::STRING;
   bool isUnsigned = type.isUnsignedInteger();
   switch (type.getIntOrFloatBitWidth()) {
   case 1:
@@ -225,6 +230,27 @@ mlir::ElementsAttr elementsFromBytes(mlir::RankedTensorType type, llvm::ArrayRef
   mlir::AsmResourceBlob blob(
       bytes, alignment, [owner = std::move(owner)](void *, size_t, size_t) {}, /*dataIsMutable=*/false);
   return mlir::DenseResourceElementsAttr::get(type, name.empty() ? "constant" : name, std::move(blob));
+}
+
+mlir::ElementsAttr stringElements(llvm::ArrayRef<int64_t> numbers, llvm::ArrayRef<int64_t> shape,
+                                  mlir::MLIRContext *context, const ImportLimits &limits) {
+  mlir::RankedTensorType type = checkedTensorType(shape, nn::getStringType(context), limits);
+  auto copy = std::make_shared<std::vector<int64_t>>(numbers.begin(), numbers.end());
+  llvm::ArrayRef<char> bytes(reinterpret_cast<const char *>(copy->data()), copy->size() * sizeof(int64_t));
+  return elementsFromBytes(type, bytes, "strings", copy);
+}
+
+mlir::ElementsAttr stringElements(const onnx::TensorProto &tensor, StringPool &pool, mlir::MLIRContext *context,
+                                  const ImportLimits &limits) {
+  llvm::SmallVector<int64_t> shape(tensor.dims().begin(), tensor.dims().end());
+  int64_t expected = checkedTensorType(shape, nn::getStringType(context), limits).getNumElements();
+  if (tensor.string_data_size() != expected || tensor.data_location() == onnx::TensorProto::EXTERNAL)
+    fail("tensor '" + tensor.name() + "' holds " + std::to_string(tensor.string_data_size()) +
+         " texts, but its shape needs " + std::to_string(expected));
+  std::vector<int64_t> numbers;
+  for (const std::string &text : tensor.string_data())
+    numbers.push_back(pool.number(text));
+  return stringElements(numbers, shape, context, limits);
 }
 
 mlir::ElementsAttr elementsOf(const onnx::TensorProto &tensor, std::shared_ptr<const void> owner, DataFolder &folder,

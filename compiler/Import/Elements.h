@@ -18,7 +18,9 @@
 
 namespace tenon::importer {
 
-/// The element type of an ONNX data type, or null if nn has none (strings, complex, 8-bit floats, 4-bit integers).
+class StringPool;
+
+/// The element type of an ONNX data type, or null if nn has none (complex, 8-bit floats, 4-bit integers).
 mlir::Type elementTypeOf(mlir::MLIRContext *context, int32_t dataType);
 
 /// The ONNX data type of an element type of nn.
@@ -37,6 +39,14 @@ mlir::RankedTensorType checkedTensorType(llvm::ArrayRef<int64_t> shape, mlir::Ty
 /// Throws ImportError. `owner` keeps the message alive for as long as the attribute's bytes may be read.
 mlir::ElementsAttr elementsOf(const onnx::TensorProto &tensor, std::shared_ptr<const void> owner, DataFolder &folder,
                               mlir::MLIRContext *context, const ImportLimits &limits);
+
+/// The texts of a tensor of strings, in row-major order, as constants of `pool`. Throws ImportError.
+mlir::ElementsAttr stringElements(const onnx::TensorProto &tensor, StringPool &pool, mlir::MLIRContext *context,
+                                  const ImportLimits &limits);
+
+/// Numbers of texts as a constant of strings.
+mlir::ElementsAttr stringElements(llvm::ArrayRef<int64_t> numbers, llvm::ArrayRef<int64_t> shape,
+                                  mlir::MLIRContext *context, const ImportLimits &limits);
 
 /// Constant of `type` from its bytes, which `owner` keeps alive; copied if at most 1 KiB.
 mlir::ElementsAttr elementsFromBytes(mlir::RankedTensorType type, llvm::ArrayRef<char> bytes, llvm::StringRef name,

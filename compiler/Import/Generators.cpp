@@ -4,6 +4,7 @@
 //
 //===---------------------------------------------------------------------------------------===//
 
+#include "compiler/Import/Lookup.h"
 #include "compiler/Import/Registry.h"
 
 namespace tenon::importer {
@@ -42,7 +43,11 @@ void importConstant(NodeContext &c) {
     IntVector values = c.integers("value_ints");
     return c.result(0, vectorBinding<int64_t>(c, {values.begin(), values.end()}, ir.getI64Type(), false));
   }
-  fail("sparse and string constants are not supported");
+  if (c.hasAttribute("value_string"))
+    return c.result(stringConstant(c.b, {c.string("value_string", "")}, {}));
+  if (c.hasAttribute("value_strings"))
+    return c.result(stringVector(c.b, c.strings("value_strings")));
+  fail("sparse constants are not supported");
 }
 
 void importConstantOfShape(NodeContext &c) {
@@ -137,16 +142,11 @@ void importRange(NodeContext &c) {
 // Masks
 //===----------------------------------------------------------------------===//
 
-/// i64 positions along `dimension` that broadcast over [rows, columns].
-mlir::Value positions(Builder &b, Scalar size, int64_t dimension) {
-  return b.alignAt(b.make<nn::IotaOp>(b.values({size}), 0), dimension, 2);
-}
-
 void importEyeLike(NodeContext &c) {
   Builder &b = c.b;
   mlir::Value input = c.inputOfRank(0, 2, 2);
   mlir::Type type = c.hasAttribute("dtype") ? c.elementType(c.integer("dtype", 0)) : elementOf(input);
-  mlir::Value rows = positions(b, b.extent(input, 0), 0), columns = positions(b, b.extent(input, 1), 1);
+  mlir::Value rows = positions(b, b.extent(input, 0), 0, 2), columns = positions(b, b.extent(input, 1), 1, 2);
   rows = b.make<nn::AddOp>(rows, b.scalarTensor(b.index(c.integer("k", 0)), b.raw().getI64Type()));
   c.result(b.cast(b.make<nn::CompareOp>(nn::ComparePredicate::eq, rows, columns), type));
 }
@@ -155,7 +155,8 @@ void importTrilu(NodeContext &c) {
   Builder &b = c.b;
   mlir::Value input = c.inputOfRank(0, 2);
   int64_t rank = rankOf(input);
-  mlir::Value rows = positions(b, b.extent(input, rank - 2), 0), columns = positions(b, b.extent(input, rank - 1), 1);
+  mlir::Value rows = positions(b, b.extent(input, rank - 2), 0, 2),
+              columns = positions(b, b.extent(input, rank - 1), 1, 2);
   if (c.hasInput(1)) {
     // Beyond the matrix k changes nothing, but the sum must not wrap.
     mlir::Value k = b.reshape(c.input(1), {}), bound = b.scalarTensor(b.index(int64_t(1) << 40), b.raw().getI64Type());

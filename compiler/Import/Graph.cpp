@@ -87,6 +87,8 @@ Binding GraphImporter::bindingOf(mlir::ElementsAttr elements) {
 }
 
 Binding GraphImporter::bindingOf(const onnx::TensorProto &tensor, const Frame &frame) {
+  if (tensor.data_type() == onnx::TensorProto::STRING)
+    return bindingOf(stringElements(tensor, b.strings(), b.context(), b.limits()));
   return bindingOf(elementsOf(tensor, frame.owner, folder, b.context(), b.limits()));
 }
 

@@ -1,12 +1,12 @@
 //===- Learned.cpp - features and linear models of ai.onnx.ml ------------------------------===//
 //
-// Numbers only: models with string labels or categories are refused. Models' parameters are attributes, which become
-// constants.
+// Models' parameters are attributes, which become constants.
 //
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Learned.h"
 
+#include "compiler/Import/Lookup.h"
 #include "compiler/Import/Registry.h"
 
 namespace tenon::importer {
@@ -19,10 +19,33 @@ Expression intVector(NodeContext &c, llvm::ArrayRef<int64_t> values) {
   return constantTensor<int64_t>(c, values.vec(), {static_cast<int64_t>(values.size())}, c.b.raw().getI64Type());
 }
 
-void refuseStrings(NodeContext &c, std::initializer_list<const char *> names) {
-  for (const char *name : names)
-    if (!c.strings(name).empty())
-      fail(llvm::Twine("attribute '") + name + "' has strings, which are not supported");
+std::optional<Expression> classLabels(NodeContext &c) {
+  std::vector<std::string> texts = c.strings("classlabels_strings");
+  IntVector numbers = c.integers("classlabels_ints");
+  if (!texts.empty() && !numbers.empty())
+    fail("attributes 'classlabels_strings' and 'classlabels_ints' are both given, expected one");
+  if (!texts.empty())
+    return Expression(c.b, stringVector(c.b, texts));
+  if (!numbers.empty())
+    return intVector(c, numbers);
+  return std::nullopt;
+}
+
+int64_t classLabelCount(NodeContext &c) {
+  std::optional<Expression> labels = classLabels(c);
+  return labels ? typeOf(*labels).getDimSize(0) : 0;
+}
+
+Expression onlyLabel(NodeContext &c, Expression isClass) {
+  Builder &b = c.b;
+  std::optional<Expression> labels = classLabels(c);
+  if (labels && nn::isStringType(labels->type())) {
+    Expression first = labels->with(b.sliceDimension(*labels, 0, b.index(0), b.index(1)));
+    return select(isClass, first, Expression(b, stringConstant(b, {"0"}, {})));
+  }
+  IntVector numbers = c.integers("classlabels_ints");
+  Expression label(b, b.index(numbers.empty() ? 1 : numbers[0]), b.raw().getI64Type());
+  return select(isClass, label, 0);
 }
 
 Expression featureRows(NodeContext &c) {
@@ -109,8 +132,7 @@ void importLinearRegressor(NodeContext &c) {
 
 void importLinearClassifier(NodeContext &c) {
   Builder &b = c.b;
-  refuseStrings(c, {"classlabels_strings"});
-  IntVector labels = c.integers("classlabels_ints");
+  int64_t labels = classLabelCount(c);
   Expression x = featureRows(c);
   int64_t features = typeOf(x).getDimSize(1);
   auto coefficients = static_cast<int64_t>(c.numbers("coefficients").size());
@@ -118,23 +140,20 @@ void importLinearClassifier(NodeContext &c) {
   if (!mlir::ShapedType::isDynamic(features) && features > 0)
     outputs = coefficients / features;
   else if (outputs == 0)
-    outputs = std::max<int64_t>(static_cast<int64_t>(labels.size()), 1);
+    outputs = std::max<int64_t>(labels, 1);
   Expression scores = linearScores(c, x, outputs);
-  if (outputs == 1 && labels.size() == 2)
+  if (outputs == 1 && labels == 2)
     scores = scores.with(b.concat({negate(scores), scores}, 1));
-  else if (!labels.empty() && static_cast<int64_t>(labels.size()) != outputs)
-    fail("attribute 'classlabels_ints' has " + std::to_string(labels.size()) + " entries, expected " +
-         std::to_string(outputs));
+  else if (labels != 0 && labels != outputs)
+    fail("there are " + std::to_string(labels) + " class labels, expected " + std::to_string(outputs));
   scores = transformedScores(c, scores);
   c.result(1, scores.cast(b.raw().getF32Type()));
-  if (outputs > 1 || labels.size() == 2) {
+  if (outputs > 1 || labels == 2) {
     Expression chosen = largestClass(scores);
-    return c.result(0, labels.empty() ? chosen : gather(intVector(c, labels), chosen));
+    return c.result(0, labels == 0 ? chosen : gather(*classLabels(c), chosen));
   }
   double threshold = c.string("post_transform", "NONE") == "NONE" ? 0 : 0.5;
-  Expression label(b, labels.empty() ? 1 : static_cast<double>(labels[0]), b.raw().getI64Type());
-  Expression isClass = scores.reshape({b.extent(scores, 0)}) >= threshold;
-  c.result(0, select(isClass, label, 0));
+  c.result(0, onlyLabel(c, scores.reshape({b.extent(scores, 0)}) >= threshold));
 }
 
 //===----------------------------------------------------------------------===//
@@ -221,8 +240,10 @@ void importNormalizer(NodeContext &c) {
   c.result(result.reshape(b.extents(input)));
 }
 
-/// Numbers to be looked up: whole ones exactly, others as f64.
+/// What is to be looked up: whole numbers exactly, others as f64, texts as they are.
 Expression comparable(Expression x) {
+  if (nn::isStringType(x.type()))
+    return x;
   mlir::Builder ir(x.type().getContext());
   return x.cast(llvm::isa<mlir::FloatType>(x.type()) ? mlir::Type(ir.getF64Type()) : mlir::Type(ir.getI64Type()));
 }
@@ -236,23 +257,25 @@ Expression withUnit(Expression x) {
 
 void importOneHotEncoder(NodeContext &c) {
   Builder &b = c.b;
-  refuseStrings(c, {"cats_strings"});
-  IntVector categories = c.integers("cats_int64s");
-  if (categories.empty())
-    fail("attribute 'cats_int64s' is missing");
   Expression x = comparable(Expression(b, c.input(0)));
-  Expression hit = withUnit(x) == intVector(c, categories).cast(x.type());
+  bool areTexts = nn::isStringType(x.type());
+  std::vector<std::string> texts = c.strings("cats_strings");
+  IntVector categories = c.integers("cats_int64s");
+  if (areTexts ? texts.empty() : categories.empty())
+    fail(llvm::Twine("attribute '") + (areTexts ? "cats_strings" : "cats_int64s") + "' is missing");
+  Expression known = areTexts ? Expression(b, stringVector(b, texts)) : intVector(c, categories).cast(x.type());
+  Expression hit = withUnit(x) == known;
   Expression result = hit.cast(b.raw().getF32Type());
   if (!c.integer("zeros", 1)) {
     // A number of no category is an index outside of a tensor with one element: an error when the model runs.
-    Expression known = reduce(nn::ReduceKind::max, hit, {rankOf(hit) - 1}, true);
+    Expression isKnown = reduce(nn::ReduceKind::max, hit, {rankOf(hit) - 1}, true);
     Expression zero(b, b.index(0), b.raw().getI64Type()), one(b, b.index(1), b.raw().getI64Type());
-    result = result + gather(floatTensor(c, {0.0F}, {1}), select(known, zero, one));
+    result = result + gather(floatTensor(c, {0.0F}, {1}), select(isKnown, zero, one));
   }
   c.result(result);
 }
 
-/// Keys or values: a list of floats or integers, or a tensor.
+/// Keys or values: a list of floats, integers or texts, or a tensor.
 Expression labels(NodeContext &c, const std::string &kind) {
   llvm::SmallVector<float> floats = c.numbers(kind + "_floats");
   IntVector ints = c.integers(kind + "_int64s");
@@ -260,11 +283,14 @@ Expression labels(NodeContext &c, const std::string &kind) {
     return floatTensor(c, floats, {static_cast<int64_t>(floats.size())});
   if (!ints.empty())
     return intVector(c, ints);
+  if (std::vector<std::string> texts = c.strings(kind + "_strings"); !texts.empty())
+    return {c.b, stringVector(c.b, texts)};
   if (const onnx::TensorProto *tensor = c.tensor(kind + "_tensor")) {
     Expression given(c.b, c.graph.bindingOf(*tensor, c.frame).tensor);
     return given.reshape({c.b.size(given)});
   }
-  fail("attributes '" + kind + "_floats', '" + kind + "_int64s' and '" + kind + "_tensor' are missing");
+  fail("attributes '" + kind + "_floats', '" + kind + "_int64s', '" + kind + "_strings' and '" + kind +
+       "_tensor' are missing");
 }
 
 Expression defaultLabel(NodeContext &c, mlir::Type type) {
@@ -273,22 +299,58 @@ Expression defaultLabel(NodeContext &c, mlir::Type type) {
     if (typeOf(given).getNumElements() != 1)
       fail("attribute 'default_tensor' has " + std::to_string(typeOf(given).getNumElements()) +
            " elements, expected 1");
+    if (nn::isStringType(given.type()) != nn::isStringType(type))
+      fail("attribute 'default_tensor' has another type than the values");
     return given.reshape({}).cast(type);
   }
+  if (nn::isStringType(type))
+    return {c.b, stringConstant(c.b, {c.string("default_string", "_Unused")}, {})};
   if (llvm::isa<mlir::FloatType>(type))
     return {c.b, c.number("default_float", -0.0F), type};
   return {c.b, c.b.index(c.integer("default_int64", -1)), type};
 }
 
+void checkLabels(int64_t keys, Expression values) {
+  if (typeOf(values).getDimSize(0) != keys)
+    fail("there are " + std::to_string(keys) + " keys and " + std::to_string(typeOf(values).getDimSize(0)) + " values");
+}
+
+/// The first version: texts by number, and numbers of texts.
+void importIndexedLabels(NodeContext &c) {
+  Builder &b = c.b;
+  std::vector<std::string> classes = c.strings("classes_strings");
+  Expression x(b, c.input(0)),
+      absent = defaultLabel(c, nn::isStringType(x.type()) ? b.raw().getI64Type() : nn::getStringType(b.context()));
+  if (classes.empty())
+    fail("attribute 'classes_strings' is missing");
+  if (nn::isStringType(x.type())) {
+    Expression place = placesIn(textNumbers(b, classes), asNumbers(x));
+    return c.result(select(place >= 0, place, absent));
+  }
+  auto last = static_cast<double>(classes.size()) - 1;
+  Expression texts(b, stringVector(b, classes)), isClass = (x >= 0) & (x <= last);
+  c.result(select(isClass, gather(texts, min(max(x, 0), last)), absent));
+}
+
 /// values[i] for x == keys[i], the last one if there are several; a default for others. NaN is a key like any other.
 void importLabelEncoder(NodeContext &c) {
   Builder &b = c.b;
-  refuseStrings(c, {"classes_strings", "keys_strings", "values_strings"});
+  if (c.opset < 2)
+    return importIndexedLabels(c);
+  std::vector<std::string> texts = c.strings("keys_strings");
+  if (const onnx::TensorProto *tensor = c.tensor("keys_tensor"))
+    texts.assign(tensor->string_data().begin(), tensor->string_data().end());
+  if (nn::isStringType(elementOf(c.input(0))) && !texts.empty()) {
+    Expression values = labels(c, "values");
+    checkLabels(static_cast<int64_t>(texts.size()), values);
+    Expression place = placesIn(textNumbers(b, texts), asNumbers(Expression(b, c.input(0))));
+    return c.result(select(place >= 0, gather(values, max(place, 0)), defaultLabel(c, values.type())));
+  }
   Expression keys = labels(c, "keys"), values = labels(c, "values");
   int64_t count = typeOf(keys).getDimSize(0);
-  if (typeOf(values).getDimSize(0) != count)
-    fail("there are " + std::to_string(count) + " keys and " + std::to_string(typeOf(values).getDimSize(0)) +
-         " values");
+  checkLabels(count, values);
+  if (nn::isStringType(keys.type()) != nn::isStringType(elementOf(c.input(0))))
+    fail("the keys have another type than the input");
   Expression x = withUnit(comparable(Expression(b, c.input(0)))), wanted = keys.cast(x.type());
   Expression hit = x == wanted;
   if (llvm::isa<mlir::FloatType>(x.type()))

@@ -276,6 +276,8 @@ mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
   function.setAllArgAttrs(signature.argumentAttributes());
   function.setAllResultAttrs(signature.resultAttributes());
   eraseDead(*block);
+  if (!b.strings().texts().empty())
+    module->getOperation()->setAttr("nn.strings", ir.getStrArrayAttr(b.strings().texts()));
   if (mlir::failed(mlir::verify(*module)))
     fail("the imported module is not valid: " + b.takeError());
   return module;

@@ -39,6 +39,8 @@ static const ImporterTable &importers() {
     addLearned(made);
     addOptimizers(made);
     addLinearAlgebra(made);
+    addText(made);
+    addVectorizer(made);
     addMicrosoftActivations(made);
     addMicrosoftAttention(made);
     addMicrosoftContractions(made);

@@ -66,6 +66,8 @@ void addSequenceConversions(ImporterTable &table);
 void addSequences(ImporterTable &table);
 void addSorting(ImporterTable &table);
 void addLinearAlgebra(ImporterTable &table);
+void addText(ImporterTable &table);
+void addVectorizer(ImporterTable &table);
 // Operators of ONNX Runtime.
 void addMicrosoftActivations(ImporterTable &table);
 void addMicrosoftAttention(ImporterTable &table);

@@ -408,7 +408,7 @@ std::optional<ScalarTensor> Builder::scalarsOfConstant(mlir::ElementsAttr elemen
       result.items.push_back(mlir::FloatAttr::get(type, number));
     return result;
   }
-  if (!llvm::isa<mlir::IntegerType>(type))
+  if (!llvm::isa<mlir::IntegerType>(type) || nn::isStringType(type))
     return std::nullopt;
   for (const llvm::APInt &number : dense.getValues<llvm::APInt>()) {
     if (type.isInteger(1)) {

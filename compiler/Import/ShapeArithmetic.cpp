@@ -195,6 +195,8 @@ bool convert(NodeContext &c) {
   mlir::Type from = elementOf(c.input(0)), to = c.elementType(c.integer("to", 0));
   const ScalarVector &items = c.knownScalars(0)->items;
   bool whole = llvm::all_of(items, isWhole);
+  if (nn::isStringType(to))
+    return false;
   // Other floats than f32 are only carried as whole numbers.
   if (isFloat(to) && !to.isF32() && !whole)
     return false;

@@ -142,7 +142,9 @@ void importUnique(NodeContext &c) {
     order.push_back(d);
     others.push_back(b.extent(x, d));
   }
-  mlir::Value comparable = type.isInteger(1) ? b.cast(x, b.raw().getI8Type()) : x;
+  mlir::Value comparable = type.isInteger(1)        ? b.cast(x, b.raw().getI8Type())
+                           : nn::isStringType(type) ? b.make<nn::StringRankOp>(x)
+                                                    : x;
   Expression rows(b, b.reshape(b.transpose(comparable, order), {count, b.product(others)}));
 
   Expression sorted = orderOfRows(rows), starts = groupStarts(rows, sorted);

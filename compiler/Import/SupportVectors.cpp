@@ -218,14 +218,14 @@ Expression outputScores(NodeContext &c, Expression scores, int64_t columns, int6
 
 void importSvmClassifier(NodeContext &c) {
   Builder &b = c.b;
-  refuseStrings(c, {"classlabels_strings"});
-  IntVector labels = c.integers("classlabels_ints"), perClass = c.integers("vectors_per_class");
-  auto classes = std::max<int64_t>(static_cast<int64_t>(labels.size()), 1), columns = classes;
+  int64_t labels = classLabelCount(c);
+  IntVector perClass = c.integers("vectors_per_class");
+  auto classes = std::max<int64_t>(labels, 1), columns = classes;
   Expression x = featureRows(c), scores = x, ballot = x;
   llvm::SmallVector<float> coefficients = c.numbers("coefficients"), rho = offsets(c);
   bool hasVectors = llvm::any_of(perClass, [](int64_t count) { return count != 0; }), hasProbabilities = false;
   if (hasVectors) {
-    if (labels.empty())
+    if (labels == 0)
       classes = static_cast<int64_t>(perClass.size());
     expectEntries("vectors_per_class", perClass.size(), classes);
     if (classes < 2 || classes > INT32_MAX)
@@ -248,17 +248,20 @@ void importSvmClassifier(NodeContext &c) {
     ballot = scores;
   }
 
-  mlir::Type wide = b.raw().getI64Type();
   Expression chosen = largestClass(ballot);
   Expression largest = reduce(nn::ReduceKind::max, ballot, {1});
   bool areWeightsPositive = llvm::all_of(coefficients, [](float weight) { return weight >= 0; });
-  Expression label = labels.empty() ? chosen : gather(intVector(c, labels), chosen);
-  if (rho.size() == 1 && labels.size() != 2)
-    label = (largest > 0).cast(wide);
-  else if (rho.size() == 1 && !hasProbabilities && areWeightsPositive)
-    label = select(largest >= 0.5, Expression(b, b.index(labels[1]), wide), label);
+  std::optional<Expression> names = classLabels(c);
+  Expression label = names ? gather(*names, chosen) : chosen;
+  if (rho.size() == 1 && labels != 2) {
+    Expression isClass = (largest > 0).cast(b.raw().getI64Type());
+    label = names && nn::isStringType(names->type()) ? isClass.cast(names->type()) : isClass;
+  } else if (rho.size() == 1 && !hasProbabilities && areWeightsPositive) {
+    Expression second = names->with(b.sliceDimension(*names, 0, b.index(1), b.index(1)));
+    label = select(largest >= 0.5, second, label);
+  }
   c.result(0, label);
-  c.result(1, outputScores(c, scores, columns, static_cast<int64_t>(labels.size())).cast(b.raw().getF32Type()));
+  c.result(1, outputScores(c, scores, columns, labels).cast(b.raw().getF32Type()));
 }
 
 void importSvmRegressor(NodeContext &c) {

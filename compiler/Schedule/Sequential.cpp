@@ -215,6 +215,8 @@ bool scheduleSequential(Kernel &kernel) {
     done = scheduleNonMaxSuppression(kernel, suppression);
   else if (auto trees = dyn_cast<nn::TreeEnsembleOp>(op))
     done = scheduleTreeEnsemble(kernel, trees);
+  else if (op->hasTrait<nn::Text>())
+    return scheduleText(kernel, op);
   else
     return scheduleRecurrence(kernel, op);
   if (done)

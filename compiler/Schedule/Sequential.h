@@ -30,6 +30,9 @@ bool scheduleTreeEnsemble(Kernel &kernel, nn::TreeEnsembleOp op);
 /// nn.lstm, nn.gru or nn.rnn, all of whose results the kernel returns. False for other ops.
 bool scheduleRecurrence(Kernel &kernel, mlir::Operation *op);
 
+/// A text op: one call of the function of runtime/text that computes it.
+bool scheduleText(Kernel &kernel, mlir::Operation *op);
+
 } // namespace tenon::schedule
 
 #endif // TENON_COMPILER_SCHEDULE_SEQUENTIAL_H

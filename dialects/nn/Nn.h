@@ -27,6 +27,16 @@ template <typename ConcreteOp> class Elementwise : public mlir::OpTrait::TraitBa
 /// Marks ops that compute with what they have written to their results: a kernel keeps all of them, used or not.
 template <typename ConcreteOp> class NeedsAllResults : public mlir::OpTrait::TraitBase<ConcreteOp, NeedsAllResults> {};
 
+/// Marks ops whose kernel is one call of a function of runtime/text.
+template <typename ConcreteOp> class Text : public mlir::OpTrait::TraitBase<ConcreteOp, Text> {};
+
+/// The element type of tensors of strings: the number of a text in a table. Signed integers have signless types, so
+/// that no number has this one.
+inline mlir::Type getStringType(mlir::MLIRContext *context) {
+  return mlir::IntegerType::get(context, 64, mlir::IntegerType::Signed);
+}
+inline bool isStringType(mlir::Type type) { return type.isSignedInteger(64); }
+
 /// Whether each pair of types could describe the same tensors: equal element types and ranks, extents equal where both
 /// are static.
 bool areCompatibleTypes(mlir::TypeRange lhs, mlir::TypeRange rhs);

@@ -24,7 +24,9 @@ def Nn_Dialect : Dialect {
   let description = [{
     Operations on tensors with value semantics. Conventions that hold for every op:
 
-    - Element types: f16, bf16, f32, f64, signless iN for signed integers, uiN for unsigned ones, i1 for booleans.
+    - Element types: f16, bf16, f32, f64, signless iN for signed integers, uiN for unsigned ones, i1 for booleans, and si64 for
+      strings: the number of a text in the table of the run, 0 the empty one. Equal texts have equal numbers, so what only moves or compares
+      elements needs to know nothing of texts. The module's `nn.strings` lists the texts 1, 2, ... of its constants.
     - Extents are `index` values. An op whose result extents do not follow from its operands' extents takes them as
       operands, one per dimension (`sizes`); constants among them make the result type static.
     - Elementwise ops broadcast their operands as numpy does: shapes are aligned at the last dimension and an
@@ -43,8 +45,11 @@ def Nn_Dialect : Dialect {
 
 def NN_Float : AnyTypeOf<[F16, BF16, F32, F64], "floating point">;
 def NN_Int : AnyTypeOf<[I8, I16, I32, I64, UI8, UI16, UI32, UI64], "integer">;
-def NN_Element : AnyTypeOf<[NN_Float, NN_Int, I1], "element">;
-def NN_Tensor : RankedTensorOf<[NN_Element]>;
+def NN_Element : AnyTypeOf<[NN_Float, NN_Int, I1], "number or boolean">;
+def NN_String : TypeAlias<SI64, "string">;
+def NN_Tensor : RankedTensorOf<[NN_Element, NN_String]>;
+def NN_ValueTensor : RankedTensorOf<[NN_Element]>;
+def NN_StringTensor : RankedTensorOf<[NN_String]>;
 def NN_FloatTensor : RankedTensorOf<[NN_Float]>;
 def NN_NumberTensor : RankedTensorOf<[NN_Float, NN_Int]>;
 def NN_IntTensor : RankedTensorOf<[NN_Int]>;

@@ -99,8 +99,8 @@ def NN_CastOp : NN_ElementwiseOp<"cast", [], "adaptor.getElementType()"> {
     - Valid: `nn.cast %x to i8 : (tensor<?xf32>) -> tensor<?xi8>`
     - Invalid: `nn.cast %x to i8 : (tensor<?xf32>) -> tensor<?xi16>` (the result has another element type)
   }];
-  let arguments = (ins NN_Tensor:$input, TypeAttr:$element_type);
-  let results = (outs NN_Tensor:$result);
+  let arguments = (ins NN_ValueTensor:$input, TypeAttr:$element_type);
+  let results = (outs NN_ValueTensor:$result);
   let assemblyFormat = "$input `to` $element_type attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
 }

@@ -10,6 +10,7 @@ include "dialects/nn/NnMovement.td"
 include "dialects/nn/NnRecurrent.td"
 include "dialects/nn/NnReduction.td"
 include "dialects/nn/NnStructure.td"
+include "dialects/nn/NnText.td"
 include "dialects/nn/NnTrees.td"
 
 #endif // TENON_DIALECTS_NN_OPS

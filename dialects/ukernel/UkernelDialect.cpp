@@ -39,6 +39,12 @@ LogicalResult PhaseOp::verify() {
   return success();
 }
 
+LogicalResult CallOp::verify() {
+  return getCallee().starts_with("tenon_text_")
+             ? success()
+             : emitOpError("C1: the callee is ") << getCalleeAttr() << " but must start with \"tenon_text_\"";
+}
+
 void EndOp::build(OpBuilder &, OperationState &) {}
 void YieldOp::build(OpBuilder &, OperationState &) {}
 

@@ -54,6 +54,20 @@ def Ukernel_CostOp : Ukernel_Op<"cost", [MemoryEffects<[MemWrite]>]> {
 
 def Ukernel_Buffer : MemRefRankOf<[AnyType], [1]>;
 
+def Ukernel_CallOp : Ukernel_Op<"call", [MemoryEffects<[MemRead, MemWrite]>, AttrSizedOperandSegments]> {
+  let summary = "a call of a function that is compiled ahead, on the thread that runs the model";
+  let description = [{
+    `callee` is a C function `int32_t (tenon_host *, const char *node, <pointer per buffer>, <int64_t per scalar>)`; `node` says which node the
+    kernel computes. It returns a tenon_status, and has recorded what went wrong. Outside of phases. Such functions are in runtime/text, whose
+    object code Emit adds to a model that calls one.
+
+    C1: `callee` starts with `tenon_text_`.
+  }];
+  let arguments = (ins StrAttr:$callee, Variadic<Ukernel_Buffer>:$buffers, Variadic<Index>:$scalars);
+  let assemblyFormat = "$callee `(` $buffers `)` `scalars` `(` $scalars `)` attr-dict `:` type($buffers)";
+  let hasVerifier = 1;
+}
+
 def Ukernel_BrgemmOp : Ukernel_Op<"brgemm", [AttrSizedOperandSegments, SingleBlock]> {
   let summary = "batch-reduce GEMM on one register tile, with an epilogue on the accumulators";
   let description = [{

@@ -115,13 +115,19 @@ private:
   }
 };
 
-/// The names of main's arguments and results, which of them belong together, and its body.
+/// The names of main's arguments and results, which of them belong together, the results' types, its body, and the texts
+/// of constants.
 static llvm::json::Value moduleJson(mlir::ModuleOp module) {
   auto main = module.lookupSymbol<mlir::func::FuncOp>("main");
-  llvm::json::Array inputs, types, outputs, values;
+  llvm::json::Array inputs, inputTypes, outputs, types, strings, values;
+  if (auto texts = module->getAttrOfType<mlir::ArrayAttr>("nn.strings"))
+    for (llvm::StringRef text : texts.getAsValueRange<mlir::StringAttr>())
+      strings.push_back(text);
+  for (mlir::Type type : main.getResultTypes())
+    types.push_back(printed(type));
   for (unsigned i = 0; i < main.getNumArguments(); ++i) {
     inputs.push_back(main.getArgAttrOfType<mlir::StringAttr>(i, "nn.name").getValue());
-    types.push_back(printed(main.getArgument(i).getType()));
+    inputTypes.push_back(printed(main.getArgument(i).getType()));
   }
   for (unsigned i = 0; i < main.getNumResults(); ++i)
     outputs.push_back(main.getResultAttrOfType<mlir::StringAttr>(i, "nn.name").getValue());
@@ -133,8 +139,10 @@ static llvm::json::Value moduleJson(mlir::ModuleOp module) {
       values.push_back(std::move(entry));
     }
   return llvm::json::Object{{"inputs", std::move(inputs)},
-                            {"input_types", std::move(types)},
+                            {"input_types", std::move(inputTypes)},
                             {"outputs", std::move(outputs)},
+                            {"types", std::move(types)},
+                            {"strings", std::move(strings)},
                             {"values", std::move(values)},
                             {"body", ModuleJson().region(main.getBody())}};
 }

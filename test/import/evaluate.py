@@ -10,12 +10,13 @@ import re
 import ml_dtypes
 import numpy as np
 
+import texts
 from suppression import non_max_suppression
 from trees import tree_ensemble
 
 TYPES = {"f16": np.float16, "bf16": ml_dtypes.bfloat16, "f32": np.float32, "f64": np.float64, "i1": np.bool_, "i8": np.int8,
          "i16": np.int16, "i32": np.int32, "i64": np.int64, "ui8": np.uint8, "ui16": np.uint16, "ui32": np.uint32,
-         "ui64": np.uint64, "index": np.int64}
+         "ui64": np.uint64, "si64": np.int64, "index": np.int64}
 INT64_MIN = -(2**63)
 
 
@@ -25,9 +26,12 @@ class Unsupported(Exception):
 
 def evaluate(module, inputs):
     """The results of `module` (as JSON) for arrays in the order of its inputs."""
+    texts.start(module["strings"])
+    inputs = [texts.table.encode(array) if array.dtype.kind in "OU" else array for array in inputs]
     environment = dict(zip(module["body"]["arguments"], inputs, strict=True))
     with np.errstate(all="ignore"):
-        return run(module["body"]["operations"], environment)[1]
+        outputs = run(module["body"]["operations"], environment)[1]
+    return [texts.table.decode(output) if kind.endswith("si64>") else output for kind, output in zip(module["types"], outputs, strict=True)]
 
 
 def run(operations, environment):
@@ -687,5 +691,5 @@ OPS = {
     "nn.pool": pool, "nn.pool_argmax": pool_argmax, "nn.reduce": reduce, "nn.arg_reduce": arg_reduce, "nn.cumulative": cumulative,
     "nn.top_k": top_k, "nn.non_max_suppression": non_max_suppression, "nn.gather": gather, "nn.gather_elements": gather_elements, "nn.gather_nd": gather_nd,
     "nn.scatter_elements": scatter_elements, "nn.scatter_nd": scatter_nd,
-    "nn.non_zero": non_zero, "nn.fail": fail, "nn.require": require, "nn.lstm": lstm, "nn.gru": gru, "nn.rnn": rnn, "nn.tree_ensemble": tree_ensemble,
+    **texts.OPS, "nn.non_zero": non_zero, "nn.fail": fail, "nn.require": require, "nn.lstm": lstm, "nn.gru": gru, "nn.rnn": rnn, "nn.tree_ensemble": tree_ensemble,
 }

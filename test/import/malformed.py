@@ -180,8 +180,13 @@ def unsupported_operator(folder):
 
 
 @case
-def string_input(folder):
-    return write(folder, model_of([helper.make_node("Identity", ["x"], ["y"])], [value("x", (2,), TensorProto.STRING)]))
+def complex_input(folder):
+    return write(folder, model_of([helper.make_node("Identity", ["x"], ["y"])], [value("x", (2,), TensorProto.COMPLEX64)]))
+
+
+@case
+def sum_of_strings(folder):
+    return write(folder, model_of([helper.make_node("Add", ["x", "x"], ["y"])], [value("x", (2,), TensorProto.STRING)]))
 
 
 @case

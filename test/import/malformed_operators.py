@@ -3,9 +3,11 @@
 from malformed import FLOAT, case, value, write
 from onnx import TensorProto, helper
 
-INT = TensorProto.INT64
+INT, TEXT = TensorProto.INT64, TensorProto.STRING
 ML, TRAINING = "ai.onnx.ml", "ai.onnx.preview.training"
 IMAGE, HUGE = (1, 2, 4, 4), 2**62
+# Two items and a pair of them.
+NGRAMS = {"mode": "TF", "min_gram_length": 1, "max_gram_length": 2, "max_skip_count": 0, "ngram_counts": [0, 2], "ngram_indexes": [0, 1, 2], "pool_int64s": [5, 6, 5, 6]}
 
 # Name, operator, shapes (with a type unless it is FLOAT), attributes.
 MODELS = [
@@ -54,7 +56,8 @@ MODELS = [
     ("coefficients_of_another_width", "LinearRegressor", [(2, 3)], {"coefficients": [1.0] * 4}),
     ("coefficients_in_part", "LinearClassifier", [(2, 3)], {"coefficients": [1.0] * 7, "classlabels_ints": [1, 2]}),
     ("transform_of_scores", "LinearRegressor", [(2, 3)], {"coefficients": [1.0] * 3, "post_transform": "SQUARE"}),
-    ("labels_that_are_text", "LinearClassifier", [(2, 3)], {"coefficients": [1.0] * 6, "classlabels_strings": ["a", "b"]}),
+    ("labels_of_two_kinds", "LinearClassifier", [(2, 3)], {"coefficients": [1.0] * 6, "classlabels_strings": ["a", "b"], "classlabels_ints": [1, 2]}),
+    ("text_labels_of_other_classes", "LinearClassifier", [(2, 3)], {"coefficients": [1.0] * 9, "classlabels_strings": ["a", "b"]}),
     ("vectors_without_offset", "SVMRegressor", [(2, 3)], {"coefficients": [1.0], "support_vectors": [1.0] * 3, "n_supports": 1}),
     ("vectors_of_another_width", "SVMRegressor", [(2, 3)], {"coefficients": [1.0], "support_vectors": [1.0] * 2, "n_supports": 1, "rho": [0.0]}),
     ("vectors_of_negative_number", "SVMClassifier", [(2, 3)], {"coefficients": [1.0], "support_vectors": [1.0] * 3, "vectors_per_class": [2, -1], "classlabels_ints": [0, 1], "rho": [0.0]}),
@@ -67,12 +70,44 @@ MODELS = [
     ("no_category", "OneHotEncoder", [(2, 3)], {}),
     ("keys_without_values", "LabelEncoder", [((2, 3), INT)], {"keys_int64s": [1, 2]}),
     ("fewer_values_than_keys", "LabelEncoder", [((2, 3), INT)], {"keys_int64s": [1, 2], "values_int64s": [1]}),
+    ("text_keys_for_numbers", "LabelEncoder", [((2, 3), INT)], {"keys_strings": ["a"], "values_int64s": [1]}),
+    ("number_keys_for_text", "LabelEncoder", [((2, 3), TEXT)], {"keys_int64s": [1], "values_int64s": [1]}),
+    ("text_keys_without_values", "LabelEncoder", [((2, 3), TEXT)], {"keys_strings": ["a"]}),
+    ("fewer_texts_than_keys", "LabelEncoder", [((2, 3), TEXT)], {"keys_strings": ["a", "b"], "values_strings": ["c"]}),
+    ("keys_that_are_no_utf8", "LabelEncoder", [((2, 3), TEXT)], {"keys_strings": [b"\xc3("], "values_int64s": [1]}),
+    ("no_text_category", "OneHotEncoder", [((2, 3), TEXT)], {"cats_int64s": [1]}),
+    ("map_of_two_lengths", "CategoryMapper", [((2, 3), TEXT)], {"cats_strings": ["a"], "cats_int64s": [1, 2]}),
+    ("map_of_nothing", "CategoryMapper", [((2, 3), TEXT)], {}),
+    ("pattern_without_end", "RegexFullMatch", [((2,), TEXT)], {"pattern": "(a"}),
+    ("pattern_that_repeats_much", "RegexFullMatch", [((2,), TEXT)], {"pattern": "((a{1000}){1000}){1000}"}),
+    ("pattern_of_another_syntax", "RegexFullMatch", [((2,), TEXT)], {"pattern": "(?=a)"}),
+    ("pattern_that_refers_back", "RegexFullMatch", [((2,), TEXT)], {"pattern": r"(a)\1"}),
+    ("pattern_that_is_no_utf8", "RegexFullMatch", [((2,), TEXT)], {"pattern": b"\xff"}),
+    ("texts_of_other_shapes", "StringConcat", [((2,), TEXT), ((3,), TEXT)], {}),
+    ("normalized_rows", "StringNormalizer", [((2, 3), TEXT)], {}),
+    ("normalized_number", "StringNormalizer", [((), TEXT)], {}),
+    ("another_case", "StringNormalizer", [((3,), TEXT)], {"case_change_action": "TITLE"}),
+    ("ngrams_of_no_mode", "TfIdfVectorizer", [((3,), INT)], NGRAMS | {"mode": "COUNT"}),
+    ("ngrams_of_no_length", "TfIdfVectorizer", [((3,), INT)], NGRAMS | {"min_gram_length": 0}),
+    ("ngrams_of_falling_length", "TfIdfVectorizer", [((3,), INT)], NGRAMS | {"min_gram_length": 2, "max_gram_length": 1}),
+    ("ngrams_of_huge_length", "TfIdfVectorizer", [((3,), INT)], NGRAMS | {"max_gram_length": HUGE}),
+    ("ngrams_of_huge_distance", "TfIdfVectorizer", [((3,), INT)], NGRAMS | {"max_skip_count": HUGE}),
+    ("ngrams_outside_of_the_pool", "TfIdfVectorizer", [((3,), INT)], NGRAMS | {"ngram_counts": [0, 9]}),
+    ("ngrams_in_part", "TfIdfVectorizer", [((3,), INT)], NGRAMS | {"ngram_counts": [0, 1]}),
+    ("ngrams_of_fewer_columns", "TfIdfVectorizer", [((3,), INT)], NGRAMS | {"ngram_indexes": [0]}),
+    ("ngrams_of_more_columns", "TfIdfVectorizer", [((3,), INT)], NGRAMS | {"ngram_indexes": [0, 1, 2, 3]}),
+    ("ngrams_of_negative_columns", "TfIdfVectorizer", [((3,), INT)], NGRAMS | {"ngram_indexes": [0, 1, -2]}),
+    ("ngrams_of_huge_columns", "TfIdfVectorizer", [((3,), INT)], NGRAMS | {"ngram_indexes": [0, 1, HUGE]}),
+    ("ngrams_twice", "TfIdfVectorizer", [((3,), INT)], NGRAMS | {"pool_int64s": [5, 5, 6, 7]}),
+    ("ngrams_of_fewer_weights", "TfIdfVectorizer", [((3,), INT)], NGRAMS | {"mode": "IDF", "weights": [1.0]}),
+    ("ngrams_without_pool", "TfIdfVectorizer", [((3,), TEXT)], NGRAMS),
+    ("ngrams_of_a_cube", "TfIdfVectorizer", [((3, 3, 3), INT)], NGRAMS),
     ("columns_of_other_inputs", "FeatureVectorizer", [(2, 3)], {"inputdimensions": [1, 2]}),
     ("columns_below_none", "FeatureVectorizer", [(2, 3)], {"inputdimensions": [-1]}),
     ("step_of_two_thirds", "Adam", [(), ((), INT), (2,), (2,), (2,)], {}),
     ("another_momentum", "Momentum", [(), ((), INT), (2,), (2,), (2,)], {"mode": "fast", "alpha": 0.9, "beta": 0.9, "norm_coefficient": 0.0}),
 ]
-DOMAINS = {name: ML for name in "FeatureVectorizer Imputer LabelEncoder LinearClassifier LinearRegressor Normalizer OneHotEncoder SVMClassifier SVMRegressor".split()} | {"Adam": TRAINING, "Momentum": TRAINING}
+DOMAINS = {name: ML for name in "CategoryMapper FeatureVectorizer Imputer LabelEncoder LinearClassifier LinearRegressor Normalizer OneHotEncoder SVMClassifier SVMRegressor".split()} | {"Adam": TRAINING, "Momentum": TRAINING}
 
 
 def opset_of(operator):

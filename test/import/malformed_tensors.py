@@ -72,8 +72,23 @@ def tensor_of_undefined_type(folder):
 
 
 @case
-def tensor_of_strings(folder):
-    return write(folder, with_tensor(TensorProto(data_type=TensorProto.STRING, dims=[1], string_data=[b"text"])))
+def tensor_of_fewer_strings(folder):
+    return write(folder, with_tensor(TensorProto(data_type=TensorProto.STRING, dims=[2], string_data=[b"text"])))
+
+
+@case
+def tensor_of_raw_strings(folder):
+    return write(folder, with_tensor(TensorProto(data_type=TensorProto.STRING, dims=[1], raw_data=b"textmore")))
+
+
+@case
+def tensor_of_strings_that_are_no_utf8(folder):
+    return write(folder, with_tensor(TensorProto(data_type=TensorProto.STRING, dims=[1], string_data=[b"\xff\xfe"])))
+
+
+@case
+def tensor_of_strings_of_negative_size(folder):
+    return write(folder, with_tensor(TensorProto(data_type=TensorProto.STRING, dims=[-1], string_data=[])))
 
 
 @case

@@ -161,7 +161,7 @@ TEST_F(Inputs, NoData) {
 
 TEST_F(Inputs, UninitializedStruct) {
   expectError({tenon_tensor{}, tensor(numbers, {2, 3})},
-              "the tensor of input 'a' has 0 bytes and ABI version 0 but expected 296 and 2", TENON_INCOMPATIBLE);
+              "the tensor of input 'a' has 0 bytes and ABI version 0 but expected 296 and 3", TENON_INCOMPATIBLE);
 }
 
 TEST_F(Inputs, OtherDevice) {

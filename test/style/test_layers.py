@@ -31,7 +31,7 @@ LAYERS = {
     "tools/bench": RUNTIME,
     "tools/cmake": MLIR,
 }
-LAYERS["compiler/Import"] += ("onnx/", "google/protobuf/")
+LAYERS["compiler/Import"] += ("onnx/", "google/protobuf/", "re2/")
 LAYERS["compiler/Emit"] += (*ABI, "lld/", "nlohmann/")
 LAYERS["compiler/Codegen"] += ABI
 LAYERS["compiler/Driver"] += ("nlohmann/",)

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -65,3 +66,26 @@ def test_it_exports_only_its_api(library, llvm):
     exported = re.findall(r"^[0-9a-f]+ [TDBR] (\S+)$", llvm("llvm-nm", "--extern-only", library), re.MULTILINE)
     foreign = [name for name in exported if not name.startswith("tenon_") and "5tenon" not in name]
     assert exported and not foreign, f"symbols outside the library's name space: {foreign}"
+
+
+@pytest.mark.parametrize("processor", ["x86_64", "aarch64"])
+def test_the_text_operators_need_nothing_but_their_host(build, llvm, processor):
+    library = build / f"lib/text/{processor}.o"
+    if not library.exists():
+        pytest.skip(f"{library.name} is not built: the C library's headers for {processor} are missing")
+    symbols = llvm("llvm-nm", library)
+    weak = set(re.findall(r" W (\S+)$", symbols, re.MULTILINE))
+    assert weak and all(name.startswith("tenon_text_") or "5tenon4text" in name for name in weak)
+    # A program may link several models, each of which contains them.
+    strong = re.findall(r" [A-TV] (\S+)$", symbols, re.MULTILINE)
+    assert not strong
+    # What compilers call by themselves; compiler/Emit links models with no more.
+    undefined = set(re.findall(r"^\s+[Uw] (\S+)$", symbols, re.MULTILINE))
+    assert undefined <= {"memcpy", "memmove", "memset", "memcmp", "bcmp", "strlen"}
+
+
+def test_the_case_tables_are_those_of_this_python(root):
+    """Of its Unicode version, that is."""
+    path = root / "runtime/text/CaseTables.inc"
+    finished = subprocess.run([sys.executable, root / "tools/setup/case_tables.py"], capture_output=True, text=True, check=True)
+    assert finished.stdout == path.read_text()

@@ -169,3 +169,45 @@ def test_sequences_and_optional_values(tenon, tenon_json, tmp_path):
         others = [flag for name in "so" if not wrong.startswith(name) for flag in ("-i", f"{name}=random")]
         finished = tenon(*common, "-i", wrong, *others)
         assert finished.returncode == 1 and message in finished.stderr
+
+
+def shout_model(path):
+    nodes = [helper.make_node("Constant", [], ["mark"], value_string="!"), helper.make_node("StringConcat", ["x", "mark"], ["y"])]
+    onnx.save(make_model(nodes, [("x", [None, 2], TensorProto.STRING)], [("y", None, TensorProto.STRING)], opset=20), path)
+
+
+@pytest.mark.parametrize("dtype", ["<U5", ">U5", "S5"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_strings(tenon, tmp_path, dtype, order):
+    shout_model(tmp_path / "m.onnx")
+    assert tenon("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.so").returncode == 0
+    array = numpy.array([["a", ""], ["xyz", "12345"]] if dtype == "S5" else [["a", ""], ["日本語", "😀é"]]).astype(dtype)
+    numpy.save(tmp_path / "x.npy", numpy.asarray(array, order=order))
+    finished = tenon("run", tmp_path / "m.so", "-i", f"x={tmp_path}/x.npy", "-o", tmp_path / "out")
+    assert finished.returncode == 0, finished.stderr
+    assert "y  string[2x2]" in finished.stdout
+    assert read_outputs(tmp_path / "out")["y"].tolist() == [[text + "!" for text in row] for row in array.astype(str).tolist()]
+    (tmp_path / "x.pb").write_bytes(numpy_helper.from_array(array.astype(str).astype(object), "x").SerializeToString())
+    finished = tenon("run", tmp_path / "m.so", "-i", f"x={tmp_path}/x.pb")
+    assert "a! ! " in finished.stdout, finished.stderr
+
+
+def test_strings_that_cannot_be_read(tenon, tmp_path):
+    shout_model(tmp_path / "m.onnx")
+    assert tenon("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.so").returncode == 0
+
+    def problem(array):
+        numpy.save(tmp_path / "x.npy", array)
+        finished = tenon("run", tmp_path / "m.so", "-i", f"x={tmp_path}/x.npy")
+        assert finished.returncode != 0
+        return finished.stderr
+
+    assert "save strings as an array of type str" in problem(numpy.array([["a", "b"]], object))
+    assert "not a text in UTF-8" in problem(numpy.array([[b"\xff", b"b"]]))
+    numpy.save(tmp_path / "x.npy", numpy.array([["abc", "b"]]))
+    data = bytearray((tmp_path / "x.npy").read_bytes())
+    (tmp_path / "x.npy").write_bytes(data[:-1])
+    assert "are expected" in tenon("run", tmp_path / "m.so", "-i", f"x={tmp_path}/x.npy").stderr
+    data[-1] = 0x7F
+    (tmp_path / "x.npy").write_bytes(data)
+    assert "no character" in tenon("run", tmp_path / "m.so", "-i", f"x={tmp_path}/x.npy").stderr

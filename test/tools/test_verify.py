@@ -6,7 +6,7 @@ import sys
 import numpy
 import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from conftest import make_model
 
@@ -63,3 +63,14 @@ def test_report_for_people(tenon, chain):
 def test_an_unknown_oracle(tenon, chain):
     finished = tenon("verify", chain, "--against", "intuition")
     assert finished.returncode == 2 and "expected reference, onnxruntime or a .npz file" in finished.stderr
+
+
+def test_strings(tenon, tmp_path):
+    nodes = [helper.make_node("StringNormalizer", ["x"], ["upper"], case_change_action="UPPER", locale="C.UTF-8"),
+             helper.make_node("LabelEncoder", ["upper"], ["number"], domain="ai.onnx.ml", keys_strings=["TEXT1", "TEXT2"], values_int64s=[1, 2])]
+    values = [helper.make_tensor_value_info(name, kind, [None]) for name, kind in (("x", TensorProto.STRING), ("upper", TensorProto.STRING), ("number", TensorProto.INT64))]
+    graph = helper.make_graph(nodes, "strings", values[:1], values[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19), helper.make_opsetid("ai.onnx.ml", 3)], ir_version=9), tmp_path / "strings.onnx")
+    for against in ("reference", "onnxruntime"):
+        finished = tenon("verify", tmp_path / "strings.onnx", "--against", against, env={**os.environ, "TENON_PYTHON": sys.executable})
+        assert finished.returncode == 0, finished.stdout + finished.stderr

@@ -36,3 +36,4 @@ add_library(tenon_cli11 INTERFACE)
 target_include_directories(tenon_cli11 SYSTEM INTERFACE "${TENON_CLI11_INCLUDE}")
 
 include(TenonOnnx)
+include(TenonRe2)

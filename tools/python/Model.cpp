@@ -103,6 +103,7 @@ std::unique_ptr<Runner> Model::takeRunner() {
   runner->inputs.resize(inputPorts.size());
   runner->outputs.resize(outputPorts.size());
   runner->views.reserve(inputPorts.size());
+  runner->strings.resize(inputPorts.size());
   runner->blocks.resize(outputPorts.size());
   return runner;
 }
@@ -125,6 +126,8 @@ void Model::bindInput(Runner &runner, size_t index, PyObject *array) const {
   const Port &port = inputPorts[index];
   if (!isArray(array))
     raiseRunError("input '%U' is a %U but a numpy array is expected", port.name.ptr(), describeType(array).ptr());
+  if (port.spec->dtype == TENON_STRING)
+    return bindStrings(runner, index, array);
   nb::object bits; // keeps the view of a bf16 array
   PyObject *source = array;
   if (port.spec->dtype == TENON_BF16) {
@@ -159,6 +162,28 @@ void Model::bindInput(Runner &runner, size_t index, PyObject *array) const {
   }
 }
 
+void Model::bindStrings(Runner &runner, size_t index, PyObject *array) const {
+  const Port &port = inputPorts[index];
+  Strings &strings = runner.strings[index];
+  nb::object wrong;
+  if (!takeStrings(array, strings, wrong)) {
+    if (!wrong.is_valid())
+      raiseRunError("input '%U' has type %U but strings are expected", port.name.ptr(), describeType(array).ptr());
+    raiseRunError("input '%U' has the element %R, which is no text", port.name.ptr(), wrong.ptr());
+  }
+  nb::tuple shape = nb::cast<nb::tuple>(nb::handle(array).attr("shape"));
+  if (shape.size() != port.spec->rank)
+    raiseRunError("input '%U' has rank %d but %u is expected", port.name.ptr(), static_cast<int>(shape.size()),
+                  port.spec->rank);
+  int64_t dims[TENON_MAX_RANK];
+  for (size_t i = 0; i < shape.size(); ++i)
+    dims[i] = nb::cast<int64_t>(shape[i]);
+  // An empty vector has no address; no element is read then.
+  static const tenon_string none = {nullptr, 0};
+  runner.inputs[index] =
+      tenon_dense_tensor(TENON_STRING, port.spec->rank, dims, strings.texts.empty() ? &none : strings.texts.data());
+}
+
 void Model::bindInputs(Runner &runner, PyObject *arrays) const {
   for (size_t i = 0; i < inputPorts.size(); ++i) {
     PyObject *array = PyDict_GetItemWithError(arrays, inputPorts[i].name.ptr());
@@ -186,6 +211,10 @@ nb::dict Model::collectOutputs(Runner &runner) const {
   nb::dict results;
   for (size_t i = 0; i < outputPorts.size(); ++i) {
     const tenon_tensor &tensor = runner.outputs[i];
+    if (tensor.dtype == TENON_STRING) {
+      results[outputPorts[i].name] = stringArray(tensor);
+      continue;
+    }
     void *block = std::exchange(runner.blocks[i], nullptr);
     PyObject *array = arrayOf(block, tensor.capacity_bytes, tensor.rank, tensor.dims, outputPorts[i].dtype.ptr());
     if (!array)
@@ -207,6 +236,8 @@ nb::dict Model::run(nb::dict arrays) {
       for (Py_buffer &view : runner->views)
         PyBuffer_Release(&view);
       runner->views.clear();
+      for (Strings &strings : runner->strings)
+        strings = {};
       for (void *&block : runner->blocks)
         freeBlock(std::exchange(block, nullptr));
       model.idle.push_back(std::move(runner));

@@ -7,6 +7,7 @@
 #define TENON_TOOLS_PYTHON_MODEL_H
 
 #include "tenon/tenon.h"
+#include "tools/python/Strings.h"
 
 #include <nanobind/nanobind.h>
 
@@ -23,6 +24,7 @@ struct Runner {
   tenon_session *session = nullptr;
   std::vector<tenon_tensor> inputs, outputs;
   std::vector<Py_buffer> views; // of the inputs bound so far
+  std::vector<Strings> strings; // of the inputs bound so far, where they have that type
   std::vector<void *> blocks;   // memory of the outputs allocated so far
 };
 
@@ -57,6 +59,7 @@ private:
   std::unique_ptr<Runner> takeRunner();
   void bindInputs(Runner &runner, PyObject *arrays) const;
   void bindInput(Runner &runner, size_t index, PyObject *array) const;
+  void bindStrings(Runner &runner, size_t index, PyObject *array) const;
   nanobind::dict collectOutputs(Runner &runner) const;
 
   tenon_module *module = nullptr;

@@ -28,6 +28,8 @@ static nb::object bfloat16Dtype() {
 nb::object numpyDtype(uint32_t dtype) {
   if (dtype == TENON_BF16)
     return bfloat16Dtype();
+  if (dtype == TENON_STRING)
+    return nb::module_::import_("numpy").attr("dtype")("object");
   // Indexed by enum tenon_dtype.
   static const char *const names[] = {nullptr, "float32", "float64", "float16", nullptr,  "int8",   "int16",
                                       "int32", "int64",   "uint8",   "uint16",  "uint32", "uint64", "bool"};

@@ -49,6 +49,13 @@ Comparison compare(const Tensor &actual, const Tensor &expected, const Tolerance
     result.reason = "is " + typeText(actual) + ", expected " + typeText(expected);
     return result;
   }
+  if (actual.dtype == TENON_STRING) {
+    for (size_t i = 0; i < actual.numElements(); ++i)
+      if (actual.text(i) != expected.text(i))
+        return differ(i);
+    result.passed = true;
+    return result;
+  }
   bool isFloat = defaultRelative(actual.dtype) > 0;
   if (!isFloat) {
     size_t elementBytes = tenon_dtype_bytes(actual.dtype);

@@ -7,7 +7,10 @@
 
 #include "tools/tenon/Commands.h"
 #include "tools/tenon/TensorFile.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/Support/ConvertUTF.h"
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace tenon::cli {
@@ -84,7 +87,78 @@ uint32_t dtypeFromDescr(std::string_view descr, const std::string &what) {
     for (const TypeRow &row : types)
       if (descr[1] == row.kind && descr.substr(2) == std::to_string(row.bytes))
         return row.dtype;
-  throw InputError(what + ": elements of numpy type '" + std::string(descr) + "' are not supported");
+  throw InputError(what + ": elements of numpy type '" + std::string(descr) + "' are not supported" +
+                   (descr == "|O" ? "; save strings as an array of type str" : ""));
+}
+
+//===----------------------------------------------------------------------===//
+// Strings: fixed width, filled up with NUL; U counts code points of 4 bytes, S bytes
+//===----------------------------------------------------------------------===//
+
+/// The width in characters of "<U5" or "|S5"; none for another type.
+std::optional<size_t> stringWidth(std::string_view descr) {
+  size_t width = 0;
+  if (descr.size() < 3 || (descr[1] != 'U' && descr[1] != 'S'))
+    return std::nullopt;
+  auto [end, error] = std::from_chars(descr.data() + 2, descr.data() + descr.size(), width);
+  if (error != std::errc() || end != descr.data() + descr.size() || width > (size_t(1) << 30))
+    return std::nullopt;
+  return width;
+}
+
+std::string utf8Of(std::string_view bytes, bool bigEndian, const std::string &what) {
+  std::vector<llvm::UTF32> points(bytes.size() / 4);
+  std::memcpy(points.data(), bytes.data(), points.size() * 4);
+  if (bigEndian)
+    for (llvm::UTF32 &point : points)
+      point = __builtin_bswap32(point);
+  while (!points.empty() && points.back() == 0)
+    points.pop_back();
+  std::string text;
+  if (!points.empty() && !llvm::convertUTF32ToUTF8String(llvm::ArrayRef(points), text))
+    throw InputError(what + ": a string holds a number that is no character");
+  return text;
+}
+
+Tensor readStrings(std::string_view descr, size_t width, std::string_view data, const std::vector<int64_t> &dims,
+                   const std::string &what) {
+  Tensor tensor(TENON_STRING, dims);
+  bool isUnicode = descr[1] == 'U';
+  size_t elementBytes = width * (isUnicode ? 4 : 1);
+  if (elementBytes != 0 && data.size() / elementBytes < tensor.numElements())
+    throw InputError(what + ": " + std::to_string(data.size()) + " bytes of elements but " +
+                     std::to_string(tensor.numElements()) + " strings of " + std::to_string(elementBytes) +
+                     " are expected");
+  for (size_t i = 0; i < tensor.numElements(); ++i) {
+    std::string_view element = data.substr(i * elementBytes, elementBytes);
+    if (isUnicode)
+      tensor.setText(i, utf8Of(element, descr[0] == '>', what));
+    else
+      tensor.setText(i, element.substr(0, element.find_last_not_of('\0') + 1));
+  }
+  return tensor;
+}
+
+/// The elements as U, and the width that they need.
+std::string unicodeBytes(const Tensor &tensor, size_t &width) {
+  std::vector<std::vector<llvm::UTF32>> all;
+  width = 1;
+  for (size_t i = 0; i < tensor.numElements(); ++i) {
+    std::string_view text = tensor.text(i);
+    std::vector<llvm::UTF32> points(text.size());
+    const auto *from = reinterpret_cast<const llvm::UTF8 *>(text.data());
+    llvm::UTF32 *to = points.data();
+    llvm::ConvertUTF8toUTF32(&from, from + text.size(), &to, points.data() + points.size(), llvm::lenientConversion);
+    points.resize(static_cast<size_t>(to - points.data()));
+    width = std::max(width, points.size());
+    all.push_back(std::move(points));
+  }
+  std::string bytes;
+  for (std::vector<llvm::UTF32> &points : all) {
+    points.resize(width);
+    bytes.append(reinterpret_cast<const char *>(points.data()), width * 4);
+  }
+  return bytes;
 }
 
 void swapBytes(Tensor &tensor) {
@@ -123,6 +197,10 @@ Tensor readNpy(std::string_view bytes, const std::string &what) {
     throw InputError(what + ": rank is " + std::to_string(dims.size()) + " but at most " +
                      std::to_string(TENON_MAX_RANK) + " is supported");
 
+  if (std::optional<size_t> width = stringWidth(descr)) {
+    Tensor strings = readStrings(descr, *width, data, dims, what);
+    return header.truth("fortran_order") ? fromColumnMajor(strings) : std::move(strings);
+  }
   Tensor tensor(dtypeFromDescr(descr, what), dims);
   if (data.size() < tensor.sizeBytes())
     throw InputError(what + ": " + std::to_string(data.size()) + " bytes of elements but " +
@@ -136,13 +214,16 @@ Tensor readNpy(std::string_view bytes, const std::string &what) {
 std::string npyBytes(const Tensor &tensor) {
   const TypeRow *row =
       std::find_if(std::begin(types), std::end(types), [&](const TypeRow &row) { return row.dtype == tensor.dtype; });
-  std::string shape;
+  size_t width = 0;
+  std::string texts = tensor.dtype == TENON_STRING ? unicodeBytes(tensor, width) : "", shape;
+  std::string descr = tensor.dtype == TENON_STRING
+                          ? "<U" + std::to_string(width)
+                          : (row->bytes == 1 ? '|' : '<') + (row->kind + std::to_string(row->bytes));
   for (int64_t dim : tensor.dims)
     shape += std::to_string(dim) + ", ";
   if (!shape.empty())
     shape.erase(shape.size() - (tensor.dims.size() == 1 ? 1 : 2));
-  std::string header = std::string("{'descr': '") + (row->bytes == 1 ? '|' : '<') + row->kind +
-                       std::to_string(row->bytes) + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+  std::string header = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + shape + "), }";
   // The elements start at a multiple of 64 bytes.
   header.append(63 - (10 + header.size()) % 64, ' ');
   header += '\n';
@@ -150,6 +231,8 @@ std::string npyBytes(const Tensor &tensor) {
   bytes += static_cast<char>(header.size() & 0xff);
   bytes += static_cast<char>(header.size() >> 8);
   bytes += header;
+  if (tensor.dtype == TENON_STRING)
+    return bytes + texts;
   bytes.append(reinterpret_cast<const char *>(tensor.data()), tensor.sizeBytes());
   return bytes;
 }

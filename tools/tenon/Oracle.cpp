@@ -66,6 +66,8 @@ names = [output.name for output in session.get_outputs()]
 files = []
 for index, value in enumerate(session.run(names, feeds)):
     files.append("output_%d.npy" % index)
+    if getattr(value, "dtype", None) == object:
+        value = value.astype(str)
     numpy.save(folder + "/" + files[-1], numpy.ascontiguousarray(value).reshape(numpy.shape(value)))
 json.dump([{"name": name, "file": file} for name, file in zip(names, files)], open(folder + "/answer.json", "w"))
 )";

@@ -37,7 +37,8 @@ nlohmann::json summarize(const Tensor &tensor) {
   nlohmann::json summary = {{"dtype", tenon_dtype_name(tensor.dtype)}, {"dims", tensor.dims}};
   double low = INFINITY, high = -INFINITY, sum = 0;
   size_t nans = 0;
-  for (size_t i = 0; i < tensor.numElements(); ++i) {
+  bool areNumbers = tensor.dtype != TENON_STRING;
+  for (size_t i = 0; areNumbers && i < tensor.numElements(); ++i) {
     double value = tensor.at(i);
     if (std::isnan(value)) {
       ++nans;
@@ -47,7 +48,7 @@ nlohmann::json summarize(const Tensor &tensor) {
     high = std::max(high, value);
     sum += value;
   }
-  if (size_t count = tensor.numElements() - nans; count != 0) {
+  if (size_t count = tensor.numElements() - nans; areNumbers && count != 0) {
     summary["min"] = low;
     summary["max"] = high;
     summary["mean"] = sum / static_cast<double>(count);

@@ -90,7 +90,12 @@ Tensor Tensor::copyOf(const tenon_tensor &source) {
     int64_t from = 0;
     for (uint32_t d = 0; d < source.rank; ++d)
       from += index[d] * source.byte_strides[d];
-    std::memcpy(result.data() + i * elementBytes, static_cast<const std::byte *>(source.data) + from, elementBytes);
+    if (source.dtype == TENON_STRING) {
+      auto text = read<tenon_string>(static_cast<const std::byte *>(source.data) + from, 0);
+      result.setText(i, {text.data, text.bytes});
+    } else {
+      std::memcpy(result.data() + i * elementBytes, static_cast<const std::byte *>(source.data) + from, elementBytes);
+    }
     for (size_t d = source.rank; d-- > 0;) {
       if (++index[d] < source.dims[d])
         break;
@@ -98,6 +103,17 @@ Tensor Tensor::copyOf(const tenon_tensor &source) {
     }
   }
   return result;
+}
+
+std::string_view Tensor::text(size_t index) const {
+  auto text = read<tenon_string>(data(), index);
+  return {text.data, text.bytes};
+}
+
+void Tensor::setText(size_t index, std::string_view text) {
+  const std::string &kept = texts.emplace_back(text);
+  tenon_string element = {kept.data(), kept.size()};
+  std::memcpy(data() + index * sizeof element, &element, sizeof element);
 }
 
 double Tensor::at(size_t index) const {
@@ -125,12 +141,16 @@ double Tensor::at(size_t index) const {
     return read<uint32_t>(from, index);
   case TENON_U64:
     return static_cast<double>(read<uint64_t>(from, index));
+  case TENON_STRING:
+    return 0;
   default:
     return read<uint8_t>(from, index);
   }
 }
 
 std::string Tensor::textAt(size_t index) const {
+  if (dtype == TENON_STRING)
+    return std::string(text(index));
   if (dtype == TENON_I64)
     return numberText(read<int64_t>(data(), index));
   if (dtype == TENON_U64)
@@ -172,7 +192,7 @@ uint32_t dtypeOf(const std::string &name) {
   for (uint32_t dtype = TENON_F32; dtype <= TENON_BOOL; ++dtype)
     if (name == tenon_dtype_name(dtype))
       return dtype;
-  return 0;
+  return name == tenon_dtype_name(TENON_STRING) ? TENON_STRING : 0;
 }
 
 void fillRandom(Tensor &tensor, uint64_t seed) {
@@ -181,7 +201,9 @@ void fillRandom(Tensor &tensor, uint64_t seed) {
   for (size_t i = 0; i < tensor.numElements(); ++i) {
     std::byte *to = tensor.data() + i * elementBytes;
     double number = isFloat(tensor.dtype) ? generator.uniform() : 0;
-    if (tensor.dtype == TENON_F32) {
+    if (tensor.dtype == TENON_STRING) {
+      tensor.setText(i, "text" + std::to_string(generator.next() >> 61));
+    } else if (tensor.dtype == TENON_F32) {
       float value = static_cast<float>(number);
       std::memcpy(to, &value, sizeof(value));
     } else if (tensor.dtype == TENON_F64) {

@@ -6,8 +6,10 @@
 #include "tenon/tenon.h"
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tenon::cli {
@@ -33,13 +35,18 @@ struct Tensor {
   /// A dense copy of what the runtime returned.
   static Tensor copyOf(const tenon_tensor &tensor);
 
-  /// Element `index` as a number; 64-bit integers may be rounded.
+  /// Element `index` of strings.
+  std::string_view text(size_t index) const;
+  void setText(size_t index, std::string_view text);
+
+  /// Element `index` as a number; 64-bit integers may be rounded, strings are 0.
   double at(size_t index) const;
   /// Element `index` in full, as JSON and people write it.
   std::string textAt(size_t index) const;
 
 private:
   std::vector<std::byte> storage;
+  std::deque<std::string> texts; // what elements of strings point to
   size_t offset = 0, elements = 0, bytes = 0;
 };
 
@@ -59,7 +66,8 @@ std::optional<std::vector<int64_t>> parseDims(const std::string &text);
 uint32_t dtypeOf(const std::string &name);
 
 /// Fills with numbers that most models take: floats in [-1, 1), 8-bit integers of the whole range, wider integers
-/// (which are often indices) and booleans 0 or 1. The same seed gives the same numbers everywhere.
+/// (which are often indices) and booleans 0 or 1, strings text0 to text7. The same seed gives the same numbers
+/// everywhere.
 void fillRandom(Tensor &tensor, uint64_t seed);
 
 } // namespace tenon::cli

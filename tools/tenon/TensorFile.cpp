@@ -70,6 +70,8 @@ uint32_t dtypeFromOnnx(int32_t type) {
     return TENON_U64;
   case onnx::TensorProto::BOOL:
     return TENON_BOOL;
+  case onnx::TensorProto::STRING:
+    return TENON_STRING;
   default:
     return 0;
   }
@@ -99,6 +101,14 @@ NamedTensor readTensorProto(const std::string &path) {
 
   Tensor tensor(dtype, {proto.dims().begin(), proto.dims().end()});
   bool complete = tensor.sizeBytes() == 0;
+  if (dtype == TENON_STRING) {
+    if (static_cast<size_t>(proto.string_data_size()) != tensor.numElements())
+      throw InputError(path + ": " + std::to_string(proto.string_data_size()) + " texts but " +
+                       std::to_string(tensor.numElements()) + " are expected");
+    for (size_t i = 0; i < tensor.numElements(); ++i)
+      tensor.setText(i, proto.string_data(static_cast<int>(i)));
+    return {proto.name(), std::move(tensor)};
+  }
   if (proto.has_raw_data()) {
     complete = proto.raw_data().size() == tensor.sizeBytes();
     if (complete)

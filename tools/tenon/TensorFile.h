@@ -12,8 +12,9 @@ namespace tenon::cli {
 /// name) in .pb. Throws InputError.
 std::vector<NamedTensor> readTensorFile(const std::string &path);
 
-/// NumPy's format, versions 1 to 3: all types of the runtime, any byte order, row- or column-major. bfloat16 is what
-/// ml_dtypes writes: two raw bytes. `what` stands for the file in messages.
+/// NumPy's format, versions 1 to 3: all types of the runtime, any byte order, row- or column-major. Strings are arrays
+/// of str or bytes, which cannot hold NUL at the end of a text. bfloat16 is what ml_dtypes writes: two raw bytes.
+/// `what` stands for the file in messages.
 Tensor readNpy(std::string_view bytes, const std::string &what);
 
 /// Writes version 1, row-major, little-endian.

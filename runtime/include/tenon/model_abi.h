@@ -33,7 +33,8 @@ extern "C" {
 /* The highest tensor rank. */
 #define TENON_MAX_RANK 16u
 
-/* Element types. bool takes one byte that is 0 or 1. */
+/* Element types. bool takes one byte that is 0 or 1. What a string is depends on who holds it: outside of a model a
+ * tenon_string, inside the number of a text (see tenon_host.intern). */
 enum tenon_dtype {
   TENON_F32 = 1,
   TENON_F64 = 2,
@@ -47,8 +48,15 @@ enum tenon_dtype {
   TENON_U16 = 10,
   TENON_U32 = 11,
   TENON_U64 = 12,
-  TENON_BOOL = 13
+  TENON_BOOL = 13,
+  TENON_STRING = 64 /* apart from the numbers */
 };
+
+/* A text: UTF-8, not terminated, NUL is a character like any other. `data` may be NULL if `bytes` is 0. */
+typedef struct tenon_string {
+  const char *data;
+  uint64_t bytes;
+} tenon_string;
 
 /* Status codes: what plan, run and task functions return, and what the C API returns. */
 enum tenon_status {
@@ -133,6 +141,15 @@ struct tenon_host {
   /* NULL unless a profile is taken. Tells at the start of each launch of a kernel what it amounts to: twice the number
    * of multiply-adds of its contractions by their definition, and the bytes of the tensors that it reads and writes. */
   void (*account)(tenon_host *host, uint32_t kernel, int64_t flops, int64_t bytes);
+
+  /* Inside a model a string is a number, an int64_t: equal texts have equal numbers during a run. 0 is the empty text,
+   * 1 to num_strings are the model's constants; the texts of inputs get theirs before run is called. Returns the number
+   * of a text, which is copied if it is new; -1 means failure (recorded): there is no memory. From run only, not from
+   * task functions. */
+  int64_t (*intern)(tenon_host *host, const char *data, int64_t bytes);
+
+  /* The text of a number and its length, valid until run returns; the empty text for a number that stands for none. */
+  const char *(*text)(tenon_host *host, int64_t number, int64_t *bytes);
 };
 
 /* A kernel, for profiles and `tenon inspect`. */
@@ -180,6 +197,12 @@ typedef struct tenon_model {
   const char *weights_file;
   uint64_t weights_digest;
 
+  /* Texts that the model's constants hold, none empty and none twice: number i + 1 is the text [string_ends[i - 1],
+   * string_ends[i]) of string_bytes, the first one from 0. NULL where there are none. */
+  uint64_t num_strings;
+  const char *string_bytes;
+  const uint64_t *string_ends;
+
   /* What `tenon inspect` shows, as JSON text. */
   const char *manifest;
 
@@ -187,7 +210,7 @@ typedef struct tenon_model {
    * Returns a tenon_status; a shape the model cannot take is reported through host->fail. */
   int32_t (*plan)(tenon_host *host, const int64_t *input_dims, int64_t *table);
 
-  /* Computes the outputs. `inputs`: one dense row-major buffer per input, never written. */
+  /* Computes the outputs. `inputs`: one dense row-major buffer per input, never written. Strings are numbers here. */
   int32_t (*run)(tenon_host *host, const void *const *inputs, const int64_t *table, void *arena, const void *weights);
 
   /* Inputs and outputs that are more than one tensor; NULL if there are none. */

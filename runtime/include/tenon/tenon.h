@@ -87,7 +87,7 @@ typedef struct tenon_memory {
   uint64_t scratch_bytes; /* private memory of all threads together */
   uint64_t staging_bytes; /* dense copies of strided inputs and of aliased outputs */
   uint64_t output_bytes;  /* outputs that the session owns */
-  uint64_t dynamic_bytes; /* values whose size depends on data */
+  uint64_t dynamic_bytes; /* values whose size depends on data, texts among them */
   uint64_t plan_bytes;    /* cached plans */
 } tenon_memory;
 
@@ -107,7 +107,7 @@ const char *tenon_status_name(int32_t status);
 /* "f32", "i64", "bool", ...; "unknown type" for any other number. */
 const char *tenon_dtype_name(uint32_t dtype);
 
-/* Bytes per element; 0 for a number that is no enum tenon_dtype. */
+/* Bytes per element; 0 for a number that is no enum tenon_dtype. An element of type TENON_STRING is a tenon_string. */
 uint32_t tenon_dtype_bytes(uint32_t dtype);
 
 /* ---- Modules ---- */
@@ -168,6 +168,10 @@ void tenon_session_destroy(tenon_session *session);
  * the next tenon_run or tenon_session_destroy;
  *   - data NULL with an allocator: memory of the allocator, see tenon_set_output_allocator;
  *   - data not NULL: the caller's buffer of capacity_bytes, aligned to the element size, apart from every input.
+ * Strings: the elements of inputs are read during the call, texts included, and have to be UTF-8. Those of outputs are
+ * written to wherever the result goes, but the texts that they point to belong to the session: they are valid until the
+ * next tenon_run or tenon_session_destroy.
+ *
  * On return all fields are filled in; outputs are dense and row-major (except aliased ones). After a failure they hold
  * nothing useful, except that an output whose buffer was too small says its dimensions.
  *
@@ -194,7 +198,8 @@ void tenon_set_output_allocator(tenon_session *session, tenon_output_fn allocate
  * buffer holds capacity_bytes; its strides may leave room for larger extents, and the result is laid out with the same
  * strides. After a run the output tensor shows the input's memory with the new extents. The input's buffer is written
  * when everything else is computed. `input` -1 takes the alias back. Fails with TENON_INVALID_ARGUMENT: no such index,
- * types or ranks differ, the input has an alias already; tenon_run fails so when the result does not fit. One thread.
+ * strings, types or ranks differ, the input has an alias already; tenon_run fails so when the result does not fit. One
+ * thread.
  */
 int32_t tenon_alias(tenon_session *session, uint32_t output, int32_t input);
 

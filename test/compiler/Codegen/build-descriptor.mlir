@@ -14,8 +14,8 @@
 // CHECK-DAG: @model_outputs_symbols0(dense<0> : tensor<1xi32>)
 // CHECK-DAG: @model_symbol_ranges(dense<[1, 8]> : tensor<2xi64>)
 // CHECK: llvm.mlir.global external constant @tenon_weights() {{.*}}alignment = 64 : i64{{.*}} : !llvm.array<64 x i8>
-// CHECK: llvm.mlir.global external constant @my_model() {{.*}} : !llvm.struct<(i32, i32, ptr, ptr, ptr, ptr, ptr, i32, i32, ptr, i32, i32, ptr, ptr, ptr, i32, i32, ptr, ptr, i64, ptr, i64, ptr, ptr, ptr)>
-// CHECK: llvm.mlir.constant(168 : i32)
+// CHECK: llvm.mlir.global external constant @my_model() {{.*}} : !llvm.struct<(i32, i32, ptr, ptr, ptr, ptr, ptr, i32, i32, ptr, i32, i32, ptr, ptr, ptr, i32, i32, ptr, ptr, i64, ptr, i64, i64, ptr, ptr, ptr, ptr, ptr)>
+// CHECK: llvm.mlir.constant(192 : i32)
 // CHECK: llvm.mlir.addressof @[[MANIFEST]]
 // CHECK: llvm.mlir.addressof @tenon_plan
 // CHECK: llvm.mlir.addressof @tenon_run
@@ -33,4 +33,24 @@ module attributes {
 
 // expected-error @below {{expected a module whose main is lowered}}
 module {
+}
+
+// -----
+
+// Texts of constants are bytes one behind the other, and where each ends; a string's type has a number of its own.
+
+// CHECK-NOT: nn.strings
+// CHECK: llvm.mlir.global internal constant @model_inputs()
+// CHECK: llvm.mlir.constant(64 : i32)
+// CHECK: @model_string_bytes("caf\C3\A9a\00b")
+// CHECK: @model_string_ends(dense<[5, 8]> : tensor<2xi64>)
+// CHECK: llvm.mlir.global external constant @my_model()
+// CHECK: llvm.mlir.constant(2 : i64)
+// CHECK: llvm.mlir.addressof @model_string_bytes
+// CHECK: llvm.mlir.addressof @model_string_ends
+module attributes {
+  tenon.inputs = [{name = "x", dims = [""], type = tensor<?xsi64>}], tenon.outputs = [], tenon.kernels = [], tenon.buffers = [],
+  tenon.table_slots = 2 : i64, nn.strings = ["caf\C3\A9", "a\00b"], tenon.weights = []} {
+  llvm.func @tenon_plan(!llvm.ptr, !llvm.ptr, !llvm.ptr) -> i32
+  llvm.func @tenon_run(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr) -> i32
 }

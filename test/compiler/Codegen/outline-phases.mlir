@@ -173,3 +173,22 @@ func.func private @k(%n: index) attributes {nn.kernel, nn.results = 0 : i64} {
   }
   return
 }
+
+// -----
+
+// A call of a function that is compiled ahead: the host, whose failures it records itself, the node, pointers, numbers.
+
+// CHECK: llvm.func internal @join_kernel(%[[HOST:.*]]: !llvm.ptr, %[[ARGS:.*]]: !llvm.ptr) -> i32
+// CHECK: %[[N:.*]] = arith.index_cast {{.*}} : i64 to index
+// CHECK: %[[NODE:.*]] = llvm.mlir.addressof @text_
+// CHECK: %[[X:.*]] = llvm.load %[[ARGS]]
+// CHECK: %[[AGAIN:.*]] = llvm.load %[[ARGS]]
+// CHECK: %[[Y:.*]] = llvm.load
+// CHECK: %[[COUNT:.*]] = arith.index_cast %[[N]] : index to i64
+// CHECK: %[[STATUS:.*]] = llvm.call @tenon_text_concat(%[[HOST]], %[[NODE]], %[[X]], %[[AGAIN]], %[[Y]], %[[COUNT]])
+// CHECK: llvm.icmp "ne" %[[STATUS]]
+// CHECK: llvm.func @tenon_text_concat(!llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr, !llvm.ptr, i64) -> i32
+func.func private @join(%x: memref<?xi64>, %y: memref<?xi64>, %n: index) attributes {nn.kernel, nn.results = 1 : i64} {
+  ukernel.call "tenon_text_concat"(%x, %x, %y) scalars(%n) : memref<?xi64>, memref<?xi64>, memref<?xi64>
+  return
+}

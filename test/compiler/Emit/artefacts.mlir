@@ -72,7 +72,7 @@
 // NOFOLDER: error: cannot write '{{.*}}model.so': '{{.*}}.missing' is not a folder
 
 !spec = !llvm.struct<(ptr, i32, i32, ptr, ptr)>
-!model = !llvm.struct<(i32, i32, ptr, ptr, ptr, ptr, ptr, i32, i32, ptr, i32, i32, ptr, ptr, ptr, i32, i32, ptr, ptr, i64, ptr, i64, ptr, ptr, ptr, ptr, i32)>
+!model = !llvm.struct<(i32, i32, ptr, ptr, ptr, ptr, ptr, i32, i32, ptr, i32, i32, ptr, ptr, ptr, i32, i32, ptr, ptr, i64, ptr, i64, i64, ptr, ptr, ptr, ptr, ptr, ptr, i32)>
 
 module attributes {tenon.weights = [
     {offset = 0 : i64, value = dense<[1.0, 2.0, 3.0, 4.0]> : tensor<4xf32>},
@@ -195,7 +195,7 @@ module attributes {tenon.weights = [
     llvm.return %5 : !llvm.array<1 x !spec>
   }
   llvm.mlir.global external constant @tenon_model() : !model {
-    %size = llvm.mlir.constant(184 : i32) : i32
+    %size = llvm.mlir.constant(208 : i32) : i32
     %zero = llvm.mlir.constant(0 : i32) : i32
     %one = llvm.mlir.constant(1 : i32) : i32
     %three = llvm.mlir.constant(3 : i32) : i32
@@ -233,11 +233,14 @@ module attributes {tenon.weights = [
     %19 = llvm.insertvalue %long, %18[19] : !model
     %20 = llvm.insertvalue %null, %19[20] : !model
     %21 = llvm.insertvalue %long, %20[21] : !model
-    %22 = llvm.insertvalue %manifest, %21[22] : !model
-    %23 = llvm.insertvalue %plan, %22[23] : !model
-    %24 = llvm.insertvalue %run, %23[24] : !model
-    %25 = llvm.insertvalue %null, %24[25] : !model
-    %26 = llvm.insertvalue %zero, %25[26] : !model
-    llvm.return %26 : !model
+    %22 = llvm.insertvalue %long, %21[22] : !model
+    %23 = llvm.insertvalue %null, %22[23] : !model
+    %24 = llvm.insertvalue %null, %23[24] : !model
+    %25 = llvm.insertvalue %manifest, %24[25] : !model
+    %26 = llvm.insertvalue %plan, %25[26] : !model
+    %27 = llvm.insertvalue %run, %26[27] : !model
+    %28 = llvm.insertvalue %null, %27[28] : !model
+    %29 = llvm.insertvalue %zero, %28[29] : !model
+    llvm.return %29 : !model
   }
 }

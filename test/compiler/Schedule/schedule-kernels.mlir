@@ -191,3 +191,18 @@ func.func private @attention(%q: tensor<40x8xf32>, %k: tensor<8x30xf32>, %v: ten
   %6 = nn.matmul %5, %v : (tensor<40x30xf32>, tensor<30x8xf32>) -> tensor<40x8xf32>
   return %6 : tensor<40x8xf32>
 }
+
+// -----
+
+// A text op is one call of its function: operands and the result as buffers, the number of elements, and what the op says.
+
+// CHECK-LABEL: func.func private @split(
+// CHECK-SAME: %[[X:.*]]: memref<?xi64>, %[[D:.*]]: memref<?xi64>, %[[OUT:.*]]: memref<?xi64>, %[[WIDTH:.*]]: index, %[[N:.*]]: index)
+// CHECK-SAME: nn.path = "call"
+// CHECK-NOT: ukernel.phase
+// CHECK: ukernel.call "tenon_text_split"(%[[X]], %[[D]], %[[OUT]]) scalars(%[[N]], %[[WIDTH]], %{{.*}}) : memref<?xi64>, memref<?xi64>, memref<?xi64>
+func.func private @split(%x: tensor<?xsi64>, %d: tensor<si64>, %width: index, %n: index) -> tensor<?x?xsi64>
+    attributes {nn.kernel, nn.extents = [array<i64: 1>, array<i64>]} {
+  %0 = nn.string_split %x, %d, %width {most = 3 : i64} : (tensor<?xsi64>, tensor<si64>, index) -> tensor<?x?xsi64>
+  return %0 : tensor<?x?xsi64>
+}
