@@ -119,7 +119,8 @@ public:
   bool isForked() const { return forked.has_value(); }
   std::optional<NodeFork> takeFork() { return std::exchange(forked, std::nullopt); }
 
-  mlir::Type elementType(int64_t dataType) const;
+  /// `small` allows those that can only be moved and cast.
+  mlir::Type elementType(int64_t dataType, bool small = false) const;
 
 private:
   const onnx::AttributeProto *attributeOf(llvm::StringRef name, onnx::AttributeProto::AttributeType type) const;

@@ -125,10 +125,10 @@ void Model::bindInput(Runner &runner, size_t index, PyObject *array) const {
   const Port &port = inputPorts[index];
   if (!isArray(array))
     raiseRunError("input '%U' is a %U but a numpy array is expected", port.name.ptr(), describeType(array).ptr());
-  nb::object bits; // keeps the view of a bf16 array
+  nb::object bits; // keeps the view of an array of ml_dtypes
   PyObject *source = array;
-  if (port.spec->dtype == TENON_BF16) {
-    bits = nb::steal(bfloat16AsBits(array));
+  if (isForeign(port.spec->dtype)) {
+    bits = nb::steal(asBits(array, port.spec->dtype));
     source = bits.ptr();
   }
   Py_buffer view;
@@ -136,7 +136,7 @@ void Model::bindInput(Runner &runner, size_t index, PyObject *array) const {
   if (source) {
     if (PyObject_GetBuffer(source, &view, PyBUF_STRIDES | PyBUF_FORMAT) == 0) {
       runner.views.push_back(view);
-      dtype = bits.is_valid() ? static_cast<uint32_t>(TENON_BF16) : dtypeOfFormat(view.format, view.itemsize);
+      dtype = bits.is_valid() ? port.spec->dtype : dtypeOfFormat(view.format, view.itemsize);
     } else {
       PyErr_Clear(); // no buffer of that dtype: reported as a wrong type
     }

@@ -12,6 +12,6 @@ class TensorSpec(NamedTuple):
 
     name: str
     dtype: numpy.dtype
-    """bf16 is ml_dtypes.bfloat16."""
+    """bf16, floats of at most 8 bits and integers below a byte are the types of ml_dtypes."""
     shape: tuple[Union[int, str, None], ...]
     """An extent where it is fixed, the name of a symbolic dimension (equal names are equal extents), or None."""
