@@ -7,57 +7,15 @@
 
 #include "compiler/Codegen/HalfConversion.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "compiler/Support/BitArithmetic.h"
 
 using namespace mlir;
 
 namespace tenon::codegen {
 namespace {
 
-/// Scalar or vector arithmetic with constants of the operands' shape.
-class Bits {
-public:
-  Bits(OpBuilder &builder, Location loc, Type like) : b(loc, builder), like(like) {}
-
-  Type type(Type element) {
-    auto shaped = dyn_cast<ShapedType>(like);
-    return shaped ? Type(shaped.clone(element)) : element;
-  }
-  Type i(unsigned width) { return type(b.getIntegerType(width)); }
-  Value constant(Type type, int64_t value) {
-    Type element = getElementTypeOrSelf(type);
-    TypedAttr attribute = b.getIntegerAttr(element, APInt(element.getIntOrFloatBitWidth(), value, /*isSigned=*/false,
-                                                          /*implicitTrunc=*/true));
-    if (auto shaped = dyn_cast<ShapedType>(type))
-      attribute = DenseElementsAttr::get(shaped, Attribute(attribute));
-    return arith::ConstantOp::create(b, type, attribute);
-  }
-  Value constant(Value likeValue, int64_t value) { return constant(likeValue.getType(), value); }
-  Value bits(Value value) {
-    return arith::BitcastOp::create(b, i(getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth()), value);
-  }
-  Value bitcast(Value value, Type element) { return arith::BitcastOp::create(b, type(element), value); }
-  Value andBits(Value value, int64_t mask) { return arith::AndIOp::create(b, value, constant(value, mask)); }
-  Value orBits(Value a, Value c) { return arith::OrIOp::create(b, a, c); }
-  Value add(Value a, Value c) { return arith::AddIOp::create(b, a, c); }
-  Value add(Value a, int64_t c) { return add(a, constant(a, c)); }
-  Value sub(Value a, Value c) { return arith::SubIOp::create(b, a, c); }
-  Value shiftRight(Value a, int64_t by) { return arith::ShRUIOp::create(b, a, constant(a, by)); }
-  Value shiftLeft(Value a, int64_t by) { return arith::ShLIOp::create(b, a, constant(a, by)); }
-  Value compare(arith::CmpIPredicate predicate, Value a, int64_t c) {
-    return arith::CmpIOp::create(b, predicate, a, constant(a, c));
-  }
-  Value select(Value condition, Value a, Value c) { return arith::SelectOp::create(b, condition, a, c); }
-
-  ImplicitLocOpBuilder b;
-
-private:
-  Type like;
-};
-
 Value singleToHalf(OpBuilder &builder, Location loc, Value value) {
-  Bits x(builder, loc, value.getType());
+  BitArithmetic x(builder, loc, value.getType());
   Value all = x.bits(value);
   Value sign = x.andBits(all, 0x80000000), magnitude = x.andBits(all, 0x7fffffff);
   // 65536 and above, infinity, NaN.
@@ -78,7 +36,7 @@ Value singleToHalf(OpBuilder &builder, Location loc, Value value) {
 }
 
 Value halfToSingle(OpBuilder &builder, Location loc, Value value) {
-  Bits x(builder, loc, value.getType());
+  BitArithmetic x(builder, loc, value.getType());
   Value all = arith::ExtUIOp::create(x.b, x.i(32), x.bits(value));
   Value shifted = x.shiftLeft(x.andBits(all, 0x7fff), 13);
   Value exponent = x.andBits(shifted, 0x7c00 << 13);
@@ -92,23 +50,6 @@ Value halfToSingle(OpBuilder &builder, Location loc, Value value) {
   result = x.select(x.compare(arith::CmpIPredicate::eq, exponent, 0), subnormal, result);
   result = x.orBits(result, x.shiftLeft(x.andBits(all, 0x8000), 16));
   return x.bitcast(result, x.b.getF32Type());
-}
-
-/// f64 to f32 rounded to odd: a further rounding to fewer bits then gives what one rounding would have given (Boldo and
-/// Melquiond, "Emulation of FMA and correctly rounded sums", 2008, theorem 3).
-Value doubleToSingleOdd(OpBuilder &builder, Location loc, Value value) {
-  Bits x(builder, loc, value.getType());
-  Value single = arith::TruncFOp::create(x.b, x.type(x.b.getF32Type()), value);
-  Value back = arith::ExtFOp::create(x.b, value.getType(), single);
-  Value bits = x.bits(single);
-  Value inexact = arith::CmpFOp::create(x.b, arith::CmpFPredicate::ONE, back, value);
-  Value even = x.compare(arith::CmpIPredicate::eq, x.andBits(bits, 1), 0);
-  Value adjust = arith::AndIOp::create(x.b, inexact, even);
-  // Numbers of one sign are ordered like their bits.
-  Value magnitude = x.andBits(x.bits(value), INT64_MAX), rounded = x.andBits(x.bits(back), INT64_MAX);
-  Value tooLarge = arith::CmpIOp::create(x.b, arith::CmpIPredicate::ugt, rounded, magnitude);
-  Value odd = x.select(tooLarge, x.add(bits, -1), x.add(bits, 1));
-  return x.bitcast(x.select(adjust, odd, bits), x.b.getF32Type());
 }
 
 struct ExpandTruncFToHalf : OpRewritePattern<arith::TruncFOp> {

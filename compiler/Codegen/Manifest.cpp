@@ -26,7 +26,8 @@ std::string elementName(Type element) {
     stream << "u" << integer.getWidth();
   else
     stream << element;
-  return text;
+  // f8E4M3FN: the model ABI has small letters.
+  return StringRef(text).lower();
 }
 
 /// "f32[4,?]"

@@ -348,14 +348,16 @@ static FailureOr<ElementsAttr> evaluateIn(Operation *op, ArrayRef<ConstantData> 
 }
 
 // Conversion by way of T, which holds every value of the operand's type.
-template <typename T> static ElementsAttr evaluateCast(const ConstantData &operand, RankedTensorType type) {
+template <typename T>
+static ElementsAttr evaluateCast(nn::CastOp op, const ConstantData &operand, RankedTensorType type) {
+  SmallFloatRounding rounding{op.getSaturate(), static_cast<ScaleRounding>(op.getScaleRounding())};
   std::vector<T> numbers(chunkElements);
   NewConstant result(type);
   int64_t resultBytes = elementBytes(type.getElementType());
   (void)Runs(type, operand)
       .forEach([&](ArrayRef<int64_t> offsets, ArrayRef<int64_t> steps, int64_t first, int64_t count) {
         loadElements(operand.type.getElementType(), elementAt(operand, offsets[0]), steps[0], count, numbers.data());
-        storeElements(type.getElementType(), numbers.data(), count, result.data() + first * resultBytes);
+        storeElements(type.getElementType(), numbers.data(), count, result.data() + first * resultBytes, rounding);
         return success();
       });
   return std::move(result).take();
@@ -401,10 +403,10 @@ FailureOr<ElementsAttr> evaluateElementwise(Operation *op, ArrayRef<ConstantData
   }
   if (isa<nn::SelectOp>(op))
     return evaluateSelect(operands, type);
-  if (isa<nn::CastOp>(op))
-    return kind == NumberKind::i64   ? evaluateCast<int64_t>(operands.front(), type)
-           : kind == NumberKind::u64 ? evaluateCast<uint64_t>(operands.front(), type)
-                                     : evaluateCast<double>(operands.front(), type);
+  if (auto cast = dyn_cast<nn::CastOp>(op))
+    return kind == NumberKind::i64   ? evaluateCast<int64_t>(cast, operands.front(), type)
+           : kind == NumberKind::u64 ? evaluateCast<uint64_t>(cast, operands.front(), type)
+                                     : evaluateCast<double>(cast, operands.front(), type);
   switch (kind) {
   case NumberKind::f32:
     return evaluateIn<float>(op, operands, type);

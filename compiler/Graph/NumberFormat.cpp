@@ -90,8 +90,21 @@ template <typename T> void loadElements(Type element, const char *source, int64_
   if (element.isBF16())
     return loadAs<uint16_t>(source, stride, count, numbers,
                             [](uint16_t bits) { return llvm::bit_cast<float>(static_cast<uint32_t>(bits) << 16); });
+  if (std::optional<SmallFloatFormat> format = smallFloatFormat(element)) {
+    SmallFloatNumbers codec({}, *format);
+    uint32_t mask = 2 * format->signBit() - 1;
+    return loadAs<uint8_t>(source, stride, count, numbers,
+                           [&](uint8_t code) { return llvm::bit_cast<float>(codec.decode(code & mask)); });
+  }
   bool isUnsigned = numberKind(element) == NumberKind::u64;
-  switch (element.getIntOrFloatBitWidth()) {
+  unsigned width = element.getIntOrFloatBitWidth(), above = 8 - std::min(width, 8u);
+  switch (width) {
+  case 2:
+  case 4:
+    return isUnsigned ? loadAs<uint8_t>(source, stride, count, numbers,
+                                        [&](uint8_t byte) { return static_cast<uint8_t>(byte << above) >> above; })
+                      : loadAs<int8_t>(source, stride, count, numbers,
+                                       [&](int8_t byte) { return static_cast<int8_t>(byte << above) >> above; });
   case 1:
   case 8:
     return isUnsigned ? loadAs<uint8_t>(source, stride, count, numbers, same)
@@ -143,7 +156,16 @@ template <typename Stored, typename T> static void storeInteger(const T *numbers
   });
 }
 
-template <typename T> void storeElements(Type element, const T *numbers, int64_t count, char *target) {
+// The f32 whose rounding to a float of at most 8 bits is that of the number.
+template <typename T> static uint32_t singleBits(T number) {
+  if constexpr (std::is_integral_v<T>)
+    return singleBitsRoundedToOdd(roundedToOdd(number));
+  else
+    return singleBitsRoundedToOdd(number);
+}
+
+template <typename T>
+void storeElements(Type element, const T *numbers, int64_t count, char *target, SmallFloatRounding rounding) {
   if (element.isF32())
     return storeAs<float>(numbers, count, target, [](T number) { return static_cast<float>(number); });
   if (element.isF64())
@@ -153,8 +175,23 @@ template <typename T> void storeElements(Type element, const T *numbers, int64_t
   if (element.isBF16())
     return storeAs<uint16_t>(numbers, count, target,
                              [](T number) { return roundToBfloat(static_cast<double>(number)); });
+  if (std::optional<SmallFloatFormat> format = smallFloatFormat(element)) {
+    SmallFloatNumbers codec({}, *format);
+    return storeAs<uint8_t>(numbers, count, target, [&](T number) {
+      return static_cast<uint8_t>(codec.encode(singleBits(number), rounding.saturate, rounding.scale));
+    });
+  }
   bool isUnsigned = numberKind(element) == NumberKind::u64;
-  switch (element.getIntOrFloatBitWidth()) {
+  unsigned width = element.getIntOrFloatBitWidth();
+  switch (width) {
+  case 2:
+  case 4:
+    return storeAs<uint8_t>(numbers, count, target, [&](T number) {
+      if constexpr (std::is_floating_point_v<T>)
+        return saturate<int32_t>(number) & ((1 << width) - 1);
+      else
+        return number & ((1 << width) - 1);
+    });
   case 1:
     return storeAs<uint8_t>(numbers, count, target, [](T number) { return number != 0; });
   case 8:
@@ -173,9 +210,9 @@ template void loadElements(Type, const char *, int64_t, int64_t, float *);
 template void loadElements(Type, const char *, int64_t, int64_t, double *);
 template void loadElements(Type, const char *, int64_t, int64_t, int64_t *);
 template void loadElements(Type, const char *, int64_t, int64_t, uint64_t *);
-template void storeElements(Type, const float *, int64_t, char *);
-template void storeElements(Type, const double *, int64_t, char *);
-template void storeElements(Type, const int64_t *, int64_t, char *);
-template void storeElements(Type, const uint64_t *, int64_t, char *);
+template void storeElements(Type, const float *, int64_t, char *, SmallFloatRounding);
+template void storeElements(Type, const double *, int64_t, char *, SmallFloatRounding);
+template void storeElements(Type, const int64_t *, int64_t, char *, SmallFloatRounding);
+template void storeElements(Type, const uint64_t *, int64_t, char *, SmallFloatRounding);
 
 } // namespace tenon::graph

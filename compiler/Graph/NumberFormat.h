@@ -9,12 +9,13 @@
 #ifndef TENON_COMPILER_GRAPH_NUMBERFORMAT_H
 #define TENON_COMPILER_GRAPH_NUMBERFORMAT_H
 
+#include "compiler/Support/SmallFloat.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include <cstdint>
 
 namespace tenon::graph {
 
-/// What elements of a type are computed in: f16, bf16 and f32 in float; f64 in double; signless integers in int64_t;
+/// What elements of a type are computed in: floats up to f32 in float; f64 in double; signless integers in int64_t;
 /// booleans and unsigned integers in uint64_t.
 enum class NumberKind { f32, f64, i64, u64 };
 NumberKind numberKind(mlir::Type element);
@@ -25,8 +26,15 @@ NumberKind numberKind(mlir::Type element);
 template <typename T>
 void loadElements(mlir::Type element, const char *source, int64_t stride, int64_t count, T *numbers);
 
+/// What nn.cast says of floats of at most 8 bits.
+struct SmallFloatRounding {
+  bool saturate = true;
+  ScaleRounding scale = ScaleRounding::up;
+};
+
 /// Stores `count` numbers as adjacent elements at `target`.
-template <typename T> void storeElements(mlir::Type element, const T *numbers, int64_t count, char *target);
+template <typename T>
+void storeElements(mlir::Type element, const T *numbers, int64_t count, char *target, SmallFloatRounding rounding = {});
 
 /// The value rounded to f16 or bf16, as bits. Rounds once.
 uint16_t roundToHalf(double value);

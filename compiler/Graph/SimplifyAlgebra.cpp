@@ -8,6 +8,7 @@
 #include "compiler/Graph/ConstantData.h"
 #include "compiler/Graph/Matching.h"
 #include "compiler/Graph/Passes.h"
+#include "compiler/Support/SmallFloat.h"
 #include "dialects/nn/Nn.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include <cmath>
@@ -227,6 +228,10 @@ template <typename Op, bool max> struct FoldBounds : OpRewritePattern<Op> {
 bool holdsEveryValue(Type to, Type from) {
   if (from == to)
     return true;
+  if (smallFloatFormat(to))
+    return false;
+  if (smallFloatFormat(from))
+    return to.isF32() || to.isF64();
   unsigned fromBits = from.getIntOrFloatBitWidth(), toBits = to.getIntOrFloatBitWidth();
   if (auto target = dyn_cast<FloatType>(to)) {
     if (auto source = dyn_cast<FloatType>(from))
@@ -256,7 +261,8 @@ struct FoldCastOfCast : OpRewritePattern<nn::CastOp> {
       return failure();
     if (from == to)
       return replaceIfSameType(rewriter, op, inner.getInput());
-    rewriter.replaceOpWithNewOp<nn::CastOp>(op, op.getType(), inner.getInput(), to);
+    rewriter.replaceOpWithNewOp<nn::CastOp>(op, op.getType(), inner.getInput(), to, op.getSaturate(),
+                                            op.getScaleRounding());
     return success();
   }
 };

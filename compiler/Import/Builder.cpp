@@ -7,6 +7,7 @@
 #include "compiler/Import/Builder.h"
 
 #include "compiler/Import/Elements.h"
+#include "compiler/Support/SmallFloat.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 
@@ -267,6 +268,11 @@ mlir::Value Builder::constantOf(mlir::ElementsAttr elements) {
 
 mlir::Value Builder::constant(double number, mlir::Type elementType) {
   auto type = mlir::RankedTensorType::get({}, elementType);
+  if (std::optional<SmallFloatFormat> format = smallFloatFormat(elementType)) {
+    uint32_t code =
+        SmallFloatNumbers({}, *format).encode(singleBitsRoundedToOdd(number), /*saturate=*/true, ScaleRounding::up);
+    return constantOf(mlir::DenseElementsAttr::getFromRawBuffer(type, static_cast<char>(code)));
+  }
   mlir::Attribute element;
   if (llvm::isa<mlir::FloatType>(elementType))
     element = mlir::FloatAttr::get(elementType, number);

@@ -2,7 +2,7 @@
 //
 // nn has tensors only. What else an ONNX name may stand for is taken apart here: a sequence of known length is a list
 // of tensors; any other one is three tensors, in which elements of different shapes and ranks lie one after the other
-// (docs/decisions/0010-sequences-are-taken-apart.md).
+// (docs/decisions/0011-sequences-are-taken-apart.md).
 //
 //===---------------------------------------------------------------------------------------===//
 

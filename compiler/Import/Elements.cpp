@@ -8,8 +8,10 @@
 
 #include "compiler/Import/Builder.h"
 #include "compiler/Import/Error.h"
+#include "dialects/nn/Nn.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cstring>
@@ -29,8 +31,10 @@ struct Bytes {
   std::shared_ptr<const void> owner;
 };
 
-template <typename T, typename Field> Bytes narrowed(const Field &field) {
+template <typename T, typename Field> Bytes narrowed(const Field &field, T mask = static_cast<T>(-1)) {
   auto buffer = std::make_shared<std::vector<T>>(field.begin(), field.end());
+  for (T &element : *buffer)
+    element &= mask;
   llvm::ArrayRef<char> bytes(reinterpret_cast<const char *>(buffer->data()), buffer->size() * sizeof(T));
   return {bytes, buffer};
 }
@@ -64,7 +68,21 @@ Bytes typedBytes(const Data &tensor, const std::shared_ptr<const void> &owner) {
   case Data::INT8:
   case Data::UINT8:
   case Data::BOOL:
+  case Data::FLOAT8E4M3FN:
+  case Data::FLOAT8E4M3FNUZ:
+  case Data::FLOAT8E5M2:
+  case Data::FLOAT8E5M2FNUZ:
+  case Data::FLOAT8E8M0:
+  // Each entry is a byte of the packed elements.
+  case Data::FLOAT4E2M1:
+  case Data::INT4:
+  case Data::UINT4:
+  case Data::INT2:
+  case Data::UINT2:
     return narrowed<uint8_t>(tensor.int32_data());
+  case Data::FLOAT6E2M3:
+  case Data::FLOAT6E3M2:
+    return narrowed<uint8_t>(tensor.int32_data(), 0x3f);
   default:
     fail("tensor of type " + dataTypeName(tensor.data_type()) + " has no typed data");
   }
@@ -100,11 +118,49 @@ Bytes externalBytes(const Data &tensor, DataFolder &folder, int64_t expected) {
   return {file->bytes().slice(static_cast<size_t>(offset), static_cast<size_t>(expected)), file};
 }
 
+/// Elements below a byte lie in a stream of bits, from the lowest bit of each byte up; in memory each takes a byte with
+/// zeros above.
+Bytes unpacked(llvm::ArrayRef<char> packed, int64_t count, unsigned width) {
+  auto buffer = std::make_shared<std::vector<uint8_t>>(static_cast<size_t>(count));
+  unsigned mask = (1u << width) - 1;
+  for (size_t i = 0; i < buffer->size(); ++i) {
+    size_t byte = i * width / 8;
+    unsigned shift = i * width % 8, bits = static_cast<uint8_t>(packed[byte]);
+    if (shift + width > 8)
+      bits |= unsigned(static_cast<uint8_t>(packed[byte + 1])) << 8;
+    (*buffer)[i] = bits >> shift & mask;
+  }
+  return inPlace(*buffer, buffer);
+}
+
 bool isNormalBoolean(llvm::ArrayRef<char> bytes) {
   return llvm::all_of(bytes, [](char byte) { return byte == 0 || byte == 1; });
 }
 
 } // namespace
+
+static mlir::Type smallFloatTypeOf(mlir::MLIRContext *context, int32_t dataType) {
+  switch (dataType) {
+  case Data::FLOAT8E4M3FN:
+    return mlir::Float8E4M3FNType::get(context);
+  case Data::FLOAT8E4M3FNUZ:
+    return mlir::Float8E4M3FNUZType::get(context);
+  case Data::FLOAT8E5M2:
+    return mlir::Float8E5M2Type::get(context);
+  case Data::FLOAT8E5M2FNUZ:
+    return mlir::Float8E5M2FNUZType::get(context);
+  case Data::FLOAT8E8M0:
+    return mlir::Float8E8M0FNUType::get(context);
+  case Data::FLOAT6E2M3:
+    return mlir::Float6E2M3FNType::get(context);
+  case Data::FLOAT6E3M2:
+    return mlir::Float6E3M2FNType::get(context);
+  case Data::FLOAT4E2M1:
+    return mlir::Float4E2M1FNType::get(context);
+  default:
+    return {};
+  }
+}
 
 mlir::Type elementTypeOf(mlir::MLIRContext *context, int32_t dataType) {
   auto integer = [&](unsigned width, mlir::IntegerType::SignednessSemantics signedness) -> mlir::Type {
@@ -139,8 +195,16 @@ mlir::Type elementTypeOf(mlir::MLIRContext *context, int32_t dataType) {
     return integer(64, mlir::IntegerType::Unsigned);
   case Data::STRING:
     return nn::getStringType(context);
+  case Data::INT4:
+    return integer(4, mlir::IntegerType::Signless);
+  case Data::INT2:
+    return integer(2, mlir::IntegerType::Signless);
+  case Data::UINT4:
+    return integer(4, mlir::IntegerType::Unsigned);
+  case Data::UINT2:
+    return integer(2, mlir::IntegerType::Unsigned);
   default:
-    return {};
+    return smallFloatTypeOf(context, dataType);
   }
 }
 
@@ -155,10 +219,24 @@ int32_t dataTypeOf(mlir::Type type) {
     return Data::BFLOAT16;
   if (nn::isStringType(type))
     return Data::STRING;
+  if (llvm::isa<mlir::FloatType>(type))
+    return llvm::TypeSwitch<mlir::Type, int32_t>(type)
+        .Case([](mlir::Float8E4M3FNType) { return Data::FLOAT8E4M3FN; })
+        .Case([](mlir::Float8E4M3FNUZType) { return Data::FLOAT8E4M3FNUZ; })
+        .Case([](mlir::Float8E5M2Type) { return Data::FLOAT8E5M2; })
+        .Case([](mlir::Float8E5M2FNUZType) { return Data::FLOAT8E5M2FNUZ; })
+        .Case([](mlir::Float8E8M0FNUType) { return Data::FLOAT8E8M0; })
+        .Case([](mlir::Float6E2M3FNType) { return Data::FLOAT6E2M3; })
+        .Case([](mlir::Float6E3M2FNType) { return Data::FLOAT6E3M2; })
+        .Case([](mlir::Float4E2M1FNType) { return Data::FLOAT4E2M1; });
   bool isUnsigned = type.isUnsignedInteger();
   switch (type.getIntOrFloatBitWidth()) {
   case 1:
     return Data::BOOL;
+  case 2:
+    return isUnsigned ? Data::UINT2 : Data::INT2;
+  case 4:
+    return isUnsigned ? Data::UINT4 : Data::INT4;
   case 8:
     return isUnsigned ? Data::UINT8 : Data::INT8;
   case 16:
@@ -265,10 +343,14 @@ mlir::ElementsAttr elementsOf(const onnx::TensorProto &tensor, std::shared_ptr<c
       fail("tensor '" + tensor.name() + "' has the negative extent " + std::to_string(extent));
   llvm::SmallVector<int64_t> shape(tensor.dims().begin(), tensor.dims().end());
   mlir::RankedTensorType type = checkedTensorType(shape, elementType, limits);
-  int64_t expected = type.getNumElements() * bytesOf(elementType);
+  unsigned width = elementType.getIntOrFloatBitWidth();
+  bool external = tensor.data_location() == onnx::TensorProto::EXTERNAL;
+  bool isPacked = nn::isSmall(elementType) && width < 8 && (width != 6 || external || tensor.has_raw_data());
+  int64_t count = type.getNumElements();
+  int64_t expected = isPacked ? llvm::divideCeil(count * width, 8) : count * bytesOf(elementType);
 
   Bytes source;
-  if (tensor.data_location() == onnx::TensorProto::EXTERNAL)
+  if (external)
     source = externalBytes(tensor, folder, expected);
   else if (tensor.has_raw_data())
     source = {llvm::ArrayRef<char>(tensor.raw_data().data(), tensor.raw_data().size()), owner};
@@ -277,6 +359,8 @@ mlir::ElementsAttr elementsOf(const onnx::TensorProto &tensor, std::shared_ptr<c
   if (static_cast<int64_t>(source.bytes.size()) != expected)
     fail("tensor '" + tensor.name() + "' holds " + std::to_string(source.bytes.size()) +
          " bytes, but its shape and type need " + std::to_string(expected));
+  if (isPacked)
+    source = unpacked(source.bytes, count, width);
   return elementsFromBytes(type, source.bytes, tensor.name(), std::move(source.owner));
 }
 

@@ -20,7 +20,7 @@ namespace tenon::importer {
 
 class StringPool;
 
-/// The element type of an ONNX data type, or null if nn has none (complex, 8-bit floats, 4-bit integers).
+/// The element type of an ONNX data type, or null if nn has none (complex).
 mlir::Type elementTypeOf(mlir::MLIRContext *context, int32_t dataType);
 
 /// The ONNX data type of an element type of nn.
@@ -29,7 +29,7 @@ int32_t dataTypeOf(mlir::Type elementType);
 /// ONNX's name of a data type: "FLOAT"; the number for an unknown one.
 std::string dataTypeName(int32_t dataType);
 
-/// Bytes of one element in memory (booleans take one).
+/// Bytes of one element in memory (booleans and what is below a byte take one).
 int64_t bytesOf(mlir::Type elementType);
 
 /// Checks that dimensions are not negative and that the tensor's bytes are within the limits.

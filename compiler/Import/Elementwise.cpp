@@ -85,8 +85,16 @@ void importReciprocal(NodeContext &c) {
   c.result(c.b.make<nn::DivOp>(c.b.constant(1, elementOf(x)), x));
 }
 
-void importIsInf(NodeContext &c) {
+/// The input as a float to compute with.
+mlir::Value computable(NodeContext &c) {
   mlir::Value x = c.input(0);
+  return nn::isSmall(elementOf(x)) ? c.b.cast(x, c.b.raw().getF32Type()) : x;
+}
+
+void importIsNaN(NodeContext &c) { c.result(c.b.make<nn::IsNanOp>(computable(c))); }
+
+void importIsInf(NodeContext &c) {
+  mlir::Value x = computable(c);
   c.result(c.b.make<nn::IsInfOp>(x, c.integer("detect_positive", 1) != 0, c.integer("detect_negative", 1) != 0));
 }
 
@@ -96,10 +104,22 @@ void importWhere(NodeContext &c) { c.result(c.b.make<nn::SelectOp>(c.input(0), c
 // Conversion
 //===----------------------------------------------------------------------===//
 
+/// The input with elements of another type, as the node's attributes say.
+mlir::Value converted(NodeContext &c, mlir::Type type) {
+  mlir::Value x = c.input(0);
+  if (elementOf(x) == type)
+    return x;
+  std::string mode = c.string("round_mode", "up");
+  std::optional<nn::ScaleRounding> rounding = nn::symbolizeScaleRounding(mode);
+  if (!rounding)
+    fail("attribute 'round_mode' is '" + mode + "', expected up, down or nearest");
+  return c.b.make<nn::CastOp>(x, type, c.integer("saturate", 1) != 0, *rounding);
+}
+
 void importCast(NodeContext &c) {
   mlir::Type type;
   if (c.opset >= 6) {
-    type = c.elementType(c.integer("to", 0));
+    type = c.elementType(c.integer("to", 0), /*small=*/true);
   } else {
     std::string name = llvm::StringRef(c.string("to", "")).upper();
     onnx::TensorProto::DataType dataType;
@@ -107,13 +127,13 @@ void importCast(NodeContext &c) {
       fail("attribute 'to' is '" + name + "', expected the name of an element type");
     type = c.elementType(dataType);
   }
-  c.result(c.b.cast(c.input(0), type));
+  c.result(converted(c, type));
 }
 
-void importCastLike(NodeContext &c) { c.result(c.b.cast(c.input(0), elementOf(c.input(1)))); }
+void importCastLike(NodeContext &c) { c.result(converted(c, elementOf(c.input(1)))); }
 
 void importBitCast(NodeContext &c) {
-  mlir::Type type = c.elementType(c.integer("to", 0));
+  mlir::Type type = c.elementType(c.integer("to", 0), /*small=*/true);
   mlir::Value x = c.input(0);
   // A boolean is one byte, 0 or 1.
   bool boolean = elementOf(x).isInteger(1) || type.isInteger(1);
@@ -202,7 +222,7 @@ void addElementwise(ImporterTable &table) {
   table.add("Greater", importCompare<nn::ComparePredicate::gt>);
   table.add("GreaterOrEqual", importCompare<nn::ComparePredicate::ge>);
   table.add("IsInf", importIsInf);
-  table.add("IsNaN", importUnary<nn::IsNanOp>);
+  table.add("IsNaN", importIsNaN);
   table.add("Less", importCompare<nn::ComparePredicate::lt>);
   table.add("LessOrEqual", importCompare<nn::ComparePredicate::le>);
   table.add("Log", importUnary<nn::LogOp>);

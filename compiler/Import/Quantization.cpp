@@ -9,6 +9,7 @@
 
 #include "compiler/Import/Registry.h"
 #include "compiler/Import/Window.h"
+#include "compiler/Support/SmallFloat.h"
 
 namespace tenon::importer {
 
@@ -40,23 +41,28 @@ mlir::Value spreadParameter(NodeContext &c, mlir::Value parameter, mlir::Value x
   return b.sliceDimension(spread, axis, b.index(0), b.extent(x, axis));
 }
 
+/// The type itself, or f32 for floats of at most 8 bits.
+mlir::Type computable(Builder &b, mlir::Type type) {
+  return llvm::isa<mlir::FloatType>(type) && nn::isSmall(type) ? mlir::Type(b.raw().getF32Type()) : type;
+}
+
 void importQuantizeLinear(NodeContext &c) {
   Builder &b = c.b;
   mlir::Value x = c.input(0);
   int64_t axis = c.integer("axis", 1), blockSize = c.integer("block_size", 0);
   mlir::Type type = b.raw().getIntegerType(8, false);
   if (int64_t requested = c.integer("output_dtype", 0))
-    type = c.elementType(requested);
+    type = c.elementType(requested, /*small=*/true);
   if (c.hasInput(2))
     type = elementOf(c.input(2));
   mlir::Value scale = spreadParameter(c, c.input(1), x, axis, blockSize), zeroPoint;
   if (c.hasInput(2))
     zeroPoint = spreadParameter(c, c.input(2), x, axis, blockSize);
-  mlir::Type precision = elementOf(scale);
+  mlir::Type precision = computable(b, elementOf(scale));
   if (int64_t requested = c.integer("precision", 0))
     precision = c.elementType(requested);
   mlir::Value ratio = b.make<nn::DivOp>(b.cast(x, precision), b.cast(scale, precision));
-  c.result(quantized(b, ratio, zeroPoint, type));
+  c.result(quantized(b, ratio, zeroPoint, type, c.integer("saturate", 1) != 0));
 }
 
 void importDequantizeLinear(NodeContext &c) {
@@ -69,8 +75,12 @@ void importDequantizeLinear(NodeContext &c) {
   mlir::Type type = elementOf(scale);
   if (int64_t requested = c.integer("output_dtype", 0))
     type = c.elementType(requested);
+  if (nn::isSmall(type))
+    fail("the scale is a float of 8 bits, which the result cannot be", "set attribute 'output_dtype'");
   // The product is formed in the wider of the two types.
-  mlir::Type wide = type.getIntOrFloatBitWidth() > elementOf(scale).getIntOrFloatBitWidth() ? type : elementOf(scale);
+  mlir::Type wide = computable(b, elementOf(scale));
+  if (type.getIntOrFloatBitWidth() > wide.getIntOrFloatBitWidth())
+    wide = type;
   mlir::Value difference = b.cast(centered(b, x, zeroPoint), wide);
   c.result(b.cast(b.make<nn::MulOp>(difference, b.cast(scale, wide)), type));
 }
@@ -85,8 +95,14 @@ mlir::Value integerProduct(NodeContext &c, int64_t lhsIndex, int64_t lhsZero, in
   auto zero = [&](int64_t i, mlir::Value matrix, bool rows) {
     return c.hasInput(i) ? matrixParameter(b, c.input(i), matrix, rows) : mlir::Value();
   };
-  return importMatrixProduct(b, centered(b, lhs, zero(lhsZero, lhs, true)),
-                             centered(b, rhs, zero(rhsZero, rhs, false)));
+  lhs = centered(b, lhs, zero(lhsZero, lhs, true));
+  rhs = centered(b, rhs, zero(rhsZero, rhs, false));
+  // A float of 8 bits may meet an integer.
+  if (elementOf(lhs) != elementOf(rhs)) {
+    lhs = b.cast(lhs, b.raw().getF32Type());
+    rhs = b.cast(rhs, b.raw().getF32Type());
+  }
+  return importMatrixProduct(b, lhs, rhs);
 }
 
 void importMatMulInteger(NodeContext &c) { c.result(integerProduct(c, 0, 2, 1, 3)); }
@@ -172,7 +188,7 @@ static mlir::Value clamped(Builder &b, mlir::Value x, mlir::Type type) {
   mlir::Type wide = b.raw().getF32Type();
   unsigned width = type.getIntOrFloatBitWidth();
   if (!llvm::isa<mlir::IntegerType>(type) || width > 16)
-    fail("the quantized type must be an integer of 8 or 16 bits");
+    fail("the quantized type must be an integer of at most 16 bits or a float of at most 8");
   double low = type.isUnsignedInteger() ? 0 : -std::ldexp(1.0, width - 1);
   double high = std::ldexp(1.0, type.isUnsignedInteger() ? width : width - 1) - 1;
   x = b.make<nn::MinOp>(b.make<nn::MaxOp>(x, b.constant(low, wide)), b.constant(high, wide));
@@ -182,16 +198,24 @@ static mlir::Value clamped(Builder &b, mlir::Value x, mlir::Type type) {
 mlir::Value saturated(Builder &b, mlir::Value x, mlir::Type type) { return clamped(b, b.make<nn::RoundOp>(x), type); }
 
 // All in f32, which holds every value of 16 bits.
-mlir::Value quantized(Builder &b, mlir::Value x, mlir::Value zeroPoint, mlir::Type type) {
+mlir::Value quantized(Builder &b, mlir::Value x, mlir::Value zeroPoint, mlir::Type type, bool saturate) {
   mlir::Type wide = b.raw().getF32Type();
-  x = b.make<nn::RoundOp>(b.cast(x, wide));
+  bool isInteger = llvm::isa<mlir::IntegerType>(type);
+  x = b.cast(x, wide);
+  if (isInteger)
+    x = b.make<nn::RoundOp>(x);
   if (zeroPoint)
     x = b.make<nn::AddOp>(x, b.cast(zeroPoint, wide));
+  std::optional<SmallFloatFormat> format = smallFloatFormat(type);
+  if (format && !format->isScale)
+    return b.make<nn::CastOp>(x, type, saturate, nn::ScaleRounding::up);
   return clamped(b, x, type);
 }
 
 mlir::Value centered(Builder &b, mlir::Value x, mlir::Value zeroPoint) {
   mlir::Type wide = b.raw().getI32Type();
+  if (llvm::isa<mlir::FloatType>(elementOf(x)))
+    wide = b.raw().getF32Type();
   x = b.cast(x, wide);
   return zeroPoint ? b.make<nn::SubOp>(x, b.cast(zeroPoint, wide)) : x;
 }

@@ -12,13 +12,14 @@
 
 namespace tenon::importer {
 
-/// Rounds `x` (f32) and saturates it to `type`, an integer of 8 or 16 bits.
+/// Rounds `x` (f32) and saturates it to `type`, an integer of at most 16 bits.
 mlir::Value saturated(Builder &b, mlir::Value x, mlir::Type type);
 
-/// The same for `x` rounded plus the zero point, which may be null.
-mlir::Value quantized(Builder &b, mlir::Value x, mlir::Value zeroPoint, mlir::Type type);
+/// The same for `x` rounded plus the zero point, which may be null. `type` may be a float of at most 8 bits too: there
+/// the sum is rounded, and `saturate` is that of nn.cast.
+mlir::Value quantized(Builder &b, mlir::Value x, mlir::Value zeroPoint, mlir::Type type, bool saturate = true);
 
-/// x - zeroPoint as i32; the zero point may be null.
+/// x - zeroPoint as i32, or as f32 where `x` is a float of at most 8 bits; the zero point may be null.
 mlir::Value centered(Builder &b, mlir::Value x, mlir::Value zeroPoint);
 
 /// A scale or zero point of a matrix: one value, or one per row (`rows`) or column.

@@ -368,6 +368,12 @@ static mlir::Attribute elementAttribute(Scalar item, mlir::Type elementType) {
 }
 
 mlir::Value Builder::tensorOf(const ScalarTensor &scalars) {
+  if (nn::isSmall(scalars.elementType)) {
+    mlir::Type wide = ir.getI64Type();
+    if (llvm::isa<mlir::FloatType>(scalars.elementType))
+      wide = ir.getF32Type();
+    return cast(tensorOf({wide, scalars.shape, scalars.items}), scalars.elementType);
+  }
   auto type = mlir::RankedTensorType::get(scalars.shape, scalars.elementType);
   if (llvm::all_of(scalars.items, [](Scalar item) { return llvm::isa<mlir::Attribute>(item); })) {
     llvm::SmallVector<mlir::Attribute> elements;
@@ -408,7 +414,7 @@ std::optional<ScalarTensor> Builder::scalarsOfConstant(mlir::ElementsAttr elemen
       result.items.push_back(mlir::FloatAttr::get(type, number));
     return result;
   }
-  if (!llvm::isa<mlir::IntegerType>(type) || nn::isStringType(type))
+  if (!llvm::isa<mlir::IntegerType>(type) || nn::isStringType(type) || nn::isSmall(type))
     return std::nullopt;
   for (const llvm::APInt &number : dense.getValues<llvm::APInt>()) {
     if (type.isInteger(1)) {
@@ -431,7 +437,7 @@ std::optional<ScalarTensor> Builder::extract(mlir::Value tensor) {
   mlir::Type element = type.getElementType();
   if (llvm::isa<mlir::FloatType>(element))
     tensor = cast(tensor, ir.getF32Type());
-  else if (!element.isSignlessInteger())
+  else if (!element.isSignlessInteger() || nn::isSmall(element))
     tensor = cast(tensor, ir.getI64Type());
   for (int64_t i = 0, count = type.getNumElements(); i < count; ++i) {
     ScalarVector position(type.getRank(), index(0));

@@ -192,10 +192,10 @@ bool convert(NodeContext &c) {
   Builder &b = c.b;
   if (c.opset < 6 || !c.knownScalars(0))
     return false;
-  mlir::Type from = elementOf(c.input(0)), to = c.elementType(c.integer("to", 0));
+  mlir::Type from = elementOf(c.input(0)), to = c.elementType(c.integer("to", 0), /*small=*/true);
   const ScalarVector &items = c.knownScalars(0)->items;
   bool whole = llvm::all_of(items, isWhole);
-  if (nn::isStringType(to))
+  if (nn::isStringType(to) || nn::isSmall(to))
     return false;
   // Other floats than f32 are only carried as whole numbers.
   if (isFloat(to) && !to.isF32() && !whole)

@@ -7,6 +7,7 @@
 
 #include "compiler/Schedule/ApproximateMath.h"
 #include "compiler/Schedule/Elements.h"
+#include "compiler/Schedule/SmallFloats.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
@@ -267,6 +268,10 @@ Value emitMath(ImplicitLocOpBuilder &b, Operation *op, Value x) {
 
 bool isHalf(Type type) { return type.isF16() || type.isBF16(); }
 
+static_assert(static_cast<int>(ScaleRounding::up) == static_cast<int>(nn::ScaleRounding::up) &&
+              static_cast<int>(ScaleRounding::down) == static_cast<int>(nn::ScaleRounding::down) &&
+              static_cast<int>(ScaleRounding::nearest) == static_cast<int>(nn::ScaleRounding::nearest));
+
 } // namespace
 
 Value ElementEmitter::widen(Value value) {
@@ -292,9 +297,11 @@ Value ElementEmitter::elementwise(Operation *op, ArrayRef<Value> given) {
   Type operandElement = getElementTypeOrSelf(op->getOperand(0).getType());
   Type resultElement = getElementTypeOrSelf(op->getResult(0).getType());
   if (auto cast = dyn_cast<nn::CastOp>(op))
-    return convert(given[0], operandElement, resultElement);
-  if (isa<nn::BitcastOp>(op))
-    return arith::BitcastOp::create(b, laneType(resultElement), given[0]);
+    return convert(given[0], operandElement, resultElement, cast.getSaturate(), cast.getScaleRounding());
+  if (isa<nn::BitcastOp>(op)) {
+    Type result = laneType(resultElement);
+    return result == given[0].getType() ? given[0] : Value(arith::BitcastOp::create(b, result, given[0]));
+  }
   if (isa<nn::SelectOp>(op))
     return arith::SelectOp::create(b, given[0], given[1], given[2]);
 
@@ -378,9 +385,17 @@ static Value floatToInteger(ImplicitLocOpBuilder &b, Value value, IntegerType to
   return result == converted.getType() ? converted : Value(arith::TruncIOp::create(b, result, converted));
 }
 
-Value ElementEmitter::convert(Value value, Type from, Type to) {
+Value ElementEmitter::convert(Value value, Type from, Type to, bool saturate, nn::ScaleRounding rounding) {
   if (from == to)
     return value;
+  if (std::optional<SmallFloatFormat> format = smallFloatFormat(from))
+    return convert(smallFloatToSingle(b, value, *format), b.getF32Type(), to, saturate, rounding);
+  bool fromUnsigned = from.isUnsignedInteger() || from.isInteger(1);
+  if (std::optional<SmallFloatFormat> format = smallFloatFormat(to)) {
+    auto direction = static_cast<ScaleRounding>(rounding);
+    return isa<FloatType>(from) ? floatToSmallFloat(b, widen(value), *format, saturate, direction)
+                                : integerToSmallFloat(b, value, fromUnsigned, *format, saturate, direction);
+  }
   Type result = laneType(to);
   if (to.isInteger(1)) {
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(value.getType()));
@@ -388,7 +403,6 @@ Value ElementEmitter::convert(Value value, Type from, Type to) {
       return arith::CmpFOp::create(b, arith::CmpFPredicate::UNE, value, zero);
     return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, value, zero);
   }
-  bool fromUnsigned = from.isUnsignedInteger() || from.isInteger(1);
   if (isa<FloatType>(from) && isa<FloatType>(to)) {
     unsigned fromWidth = from.getIntOrFloatBitWidth(), toWidth = to.getIntOrFloatBitWidth();
     if (fromWidth == toWidth) // f16 and bf16
@@ -397,8 +411,12 @@ Value ElementEmitter::convert(Value value, Type from, Type to) {
       return arith::ExtFOp::create(b, result, value);
     return arith::TruncFOp::create(b, result, value);
   }
-  if (isa<FloatType>(from))
-    return floatToInteger(b, widen(value), cast<IntegerType>(to), to.isUnsignedInteger());
+  if (isa<FloatType>(from)) {
+    Value number = widen(value);
+    if (!nn::isSmall(to))
+      return floatToInteger(b, number, cast<IntegerType>(to), to.isUnsignedInteger());
+    return arith::TruncIOp::create(b, result, floatToInteger(b, number, b.getI32Type(), /*isUnsigned=*/false));
+  }
   if (isa<FloatType>(to)) {
     // To f16 and bf16 through f32: exact up to 24 bits, and beyond f16's range of 16 bits anyway.
     Type exact = isHalf(to) ? laneType(b.getF32Type()) : result;

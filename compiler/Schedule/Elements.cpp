@@ -16,15 +16,15 @@ using namespace mlir;
 namespace tenon::schedule {
 
 Type registerType(Type element) {
-  if (auto integer = dyn_cast<IntegerType>(element))
-    return IntegerType::get(element.getContext(), integer.getWidth());
+  if (isa<IntegerType>(element) || nn::isSmall(element))
+    return IntegerType::get(element.getContext(), element.getIntOrFloatBitWidth());
   return element;
 }
 
-Type storageType(Type element) {
-  if (element.isInteger(1))
-    return IntegerType::get(element.getContext(), 8);
-  return registerType(element);
+/// `value` (a scalar or a vector) with elements of `element`.
+static Type likeWith(Value value, Type element) {
+  auto vector = dyn_cast<VectorType>(value.getType());
+  return vector ? Type(vector.clone(element)) : element;
 }
 
 ElementEmitter::ElementEmitter(const ElementEmitter &other, int64_t lanes)
@@ -277,18 +277,17 @@ Value ElementEmitter::load(Type elementType, Buffer buffer, ArrayRef<Value> exte
   if (elementType.isInteger(1)) {
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(loaded.getType()));
     loaded = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, loaded, zero);
+  } else if (Type inRegister = registerType(elementType); inRegister != stored) {
+    loaded = arith::TruncIOp::create(b, likeWith(loaded, inRegister), loaded);
   }
   return splat(loaded);
 }
 
 void ElementEmitter::store(Value element, Type elementType, Buffer buffer, ArrayRef<Value> extents,
                            ArrayRef<LaneIndex> indices) {
-  if (elementType.isInteger(1)) {
-    Type bytes = storageType(elementType);
-    if (auto vectorType = dyn_cast<VectorType>(element.getType()))
-      bytes = vectorType.clone(bytes);
-    element = arith::ExtUIOp::create(b, bytes, element);
-  }
+  // What is below a byte is stored with zeros above.
+  if (Type stored = storageType(elementType); registerType(elementType) != stored)
+    element = arith::ExtUIOp::create(b, likeWith(element, stored), element);
   Address address = linearize(*this, buffer, extents, indices);
   if (laneCount == 1) {
     memref::StoreOp::create(b, element, buffer.memref, address.base);
@@ -400,7 +399,9 @@ Value ElementEmitter::emitConstant(nn::ConstantOp op, ArrayRef<LaneIndex>) {
   assert(value.isSplat() && "only splat constants stay inside kernels");
   auto attribute = value.getSplatValue<Attribute>();
   Type type = registerType(value.getElementType());
+  auto number = dyn_cast<FloatAttr>(attribute);
   TypedAttr scalar = isa<FloatType>(type) ? cast<TypedAttr>(attribute)
+                     : number             ? IntegerAttr::get(type, number.getValue().bitcastToAPInt())
                                           : IntegerAttr::get(type, cast<IntegerAttr>(attribute).getValue());
   if (laneCount == 1)
     return arith::ConstantOp::create(b, scalar);

@@ -44,9 +44,10 @@ struct Buffer {
   Value offset = {};
 };
 
-/// The type of an element in a register (iN for uiN) and in memory (i8 for i1).
+using nn::storageType;
+
+/// The type of an element in a register: iN for uiN and for floats of at most 8 bits, which are their code.
 Type registerType(Type element);
-Type storageType(Type element);
 
 /// Emits elements of the tensors of one kernel body.
 class ElementEmitter {
@@ -142,7 +143,8 @@ public:
   /// The result of an empty reduction, one register (no lanes if `scalar`).
   Value neutral(nn::ReduceKind kind, Type elementType, bool scalar = false);
   /// Conversion of registers from one tensor element type to another (nn.cast).
-  Value convert(Value value, Type from, Type to);
+  Value convert(Value value, Type from, Type to, bool saturate = true,
+                nn::ScaleRounding rounding = nn::ScaleRounding::up);
   /// An index tensor's element, made non-negative with `extent`; outside it the failure is noted and 0 taken.
   LaneIndex checkedIndex(Value value, Value extent);
   /// Notes a failure if `condition` (i1 or a vector of it) holds for a wanted lane.

@@ -82,6 +82,13 @@ ElementEmitter Kernel::emitter(int64_t lanes) {
   return emitter;
 }
 
+/// Conversions of floats of at most 8 bits are arithmetic on 32 bits.
+static bool convertsSmallFloat(Operation *op) {
+  auto isSmallFloat = [](Type element) { return isa<FloatType>(element) && nn::isSmall(element); };
+  auto cast = dyn_cast<nn::CastOp>(op);
+  return cast && (isSmallFloat(cast.getElementType()) || isSmallFloat(getElementTypeOrSelf(cast.getInput().getType())));
+}
+
 int64_t Kernel::lanes(Value inner) const {
   if (reference)
     return 1;
@@ -93,8 +100,11 @@ int64_t Kernel::lanes(Value inner) const {
     if (isa<FloatType>(element))
       floatBytes = std::max(floatBytes, std::max<int64_t>(size, 4));
   };
-  for (Operation *op : bodyOps)
+  for (Operation *op : bodyOps) {
     llvm::for_each(op->getResults(), visit);
+    if (convertsSmallFloat(op))
+      floatBytes = std::max<int64_t>(floatBytes, 4);
+  }
   for (Value tensor : resultTensors)
     visit(tensor);
   int64_t lanes = machine.lanes(floatBytes ? floatBytes : bytes);
@@ -138,6 +148,8 @@ static double elementCycles(Operation *op) {
     return 40;
   if (isa<nn::DivOp, nn::SqrtOp>(op))
     return 4;
+  if (convertsSmallFloat(op))
+    return 10;
   // Each place of a window is a load and an operation.
   if (auto pool = dyn_cast<nn::PoolOp>(op))
     return 2.0 * std::accumulate(pool.getKernel().begin(), pool.getKernel().end(), int64_t(1), std::multiplies<>());

@@ -44,7 +44,8 @@ public:
   Interleave(Kernel &kernel, nn::TransposeOp op, const Permutation &moves, bool joins)
       : kernel(kernel), b(kernel.builder), e(kernel.emitter(1)), joins(joins), permutation(moves.dims),
         source(kernel.argumentBuffer(cast<BlockArgument>(op.getInput()))), target(kernel.resultBuffer(0)),
-        from(moves.from), to(moves.to), element(cast<RankedTensorType>(op.getInput().getType()).getElementType()) {
+        from(moves.from), to(moves.to),
+        element(storageType(cast<RankedTensorType>(op.getInput().getType()).getElementType())) {
     last = from.size() - 1;
     int64_t channelDim = joins ? permutation[last] : last; // of the input
     channels = *getConstantIntValue(OpFoldResult(from[channelDim]));

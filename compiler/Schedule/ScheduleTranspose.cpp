@@ -128,7 +128,8 @@ bool scheduleTranspose(Kernel &kernel) {
   if (!op || !isa<BlockArgument>(op.getInput()))
     return false;
   Type elementType = cast<RankedTensorType>(op.getInput().getType()).getElementType();
-  TilePlan plan{withoutUnitDimensions(kernel, op), elementType, {}, {}, 0, {}};
+  // What is moved only stays as it lies in memory.
+  TilePlan plan{withoutUnitDimensions(kernel, op), storageType(elementType), {}, {}, 0, {}};
   ArrayRef<Value> extents = plan.permutation.to;
   int64_t last = extents.size() - 1;
   plan.down = llvm::find(plan.permutation.dims, last) - plan.permutation.dims.begin();

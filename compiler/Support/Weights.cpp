@@ -94,7 +94,7 @@ LogicalResult readWeight(ElementsAttr value, llvm::function_ref<void(ArrayRef<ch
   auto dense = dyn_cast<DenseElementsAttr>(value);
   if (!dense || isa<ComplexType>(value.getElementType()))
     return failure();
-  bool whole = value.getElementType().getIntOrFloatBitWidth() == bytes * 8;
+  bool whole = !value.getElementType().isInteger(1);
   ArrayRef<char> raw = dense.getRawData();
   if (whole && !dense.isSplat()) {
     sink(raw);

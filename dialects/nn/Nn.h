@@ -45,6 +45,13 @@ bool areCompatibleTypes(mlir::TypeRange lhs, mlir::TypeRange rhs);
 /// clash. A dimension that is dynamic in one operand and static but not 1 in another is static.
 mlir::RankedTensorType inferBroadcast(mlir::ValueRange operands, mlir::Type element);
 
+/// Whether elements of the type are moved and cast only: floats of at most 8 bits, integers below a byte.
+bool isSmall(mlir::Type element);
+
+/// The type of an element in memory: integers without sign, one byte for booleans and whatever else is below a byte,
+/// the code of a float of at most 8 bits.
+mlir::Type storageType(mlir::Type element);
+
 /// The extents of `value` as attributes or `index` values, by tensor.dim where dynamic.
 llvm::SmallVector<mlir::OpFoldResult> getExtents(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value value);
 

@@ -26,7 +26,8 @@ def Nn_Dialect : Dialect {
 
     - Element types: f16, bf16, f32, f64, signless iN for signed integers, uiN for unsigned ones, i1 for booleans, and si64 for
       strings: the number of a text in the table of the run, 0 the empty one. Equal texts have equal numbers, so what only moves or compares
-      elements needs to know nothing of texts. The module's `nn.strings` lists the texts 1, 2, ... of its constants.
+      elements needs to know nothing of texts. The module's `nn.strings` lists the texts 1, 2, ... of its constants. The floats
+      of 4 to 8 bits and the integers of 2 and 4 bits are moved and cast, never computed with.
     - Extents are `index` values. An op whose result extents do not follow from its operands' extents takes them as
       operands, one per dimension (`sizes`); constants among them make the result type static.
     - Elementwise ops broadcast their operands as numpy does: shapes are aligned at the last dimension and an
@@ -45,11 +46,16 @@ def Nn_Dialect : Dialect {
 
 def NN_Float : AnyTypeOf<[F16, BF16, F32, F64], "floating point">;
 def NN_Int : AnyTypeOf<[I8, I16, I32, I64, UI8, UI16, UI32, UI64], "integer">;
-def NN_Element : AnyTypeOf<[NN_Float, NN_Int, I1], "number or boolean">;
+def NN_SmallFloat : AnyTypeOf<[F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0FNU, F6E2M3FN, F6E3M2FN, F4E2M1FN],
+                              "floating point of at most 8 bits">;
+def NN_SmallInt : AnyTypeOf<[I<2>, I<4>, UI<2>, UI<4>], "integer below a byte">;
+def NN_Element : AnyTypeOf<[NN_Float, NN_Int, I1, NN_SmallFloat, NN_SmallInt], "number or boolean">;
 def NN_String : TypeAlias<SI64, "string">;
 def NN_Tensor : RankedTensorOf<[NN_Element, NN_String]>;
 def NN_ValueTensor : RankedTensorOf<[NN_Element]>;
 def NN_StringTensor : RankedTensorOf<[NN_String]>;
+def NN_ComparableTensor : RankedTensorOf<[NN_Float, NN_Int, I1, NN_String]>;
+def NN_NumberOrBoolTensor : RankedTensorOf<[NN_Float, NN_Int, I1]>;
 def NN_FloatTensor : RankedTensorOf<[NN_Float]>;
 def NN_NumberTensor : RankedTensorOf<[NN_Float, NN_Int]>;
 def NN_IntTensor : RankedTensorOf<[NN_Int]>;
@@ -86,6 +92,10 @@ def NN_PadMode : NN_Enum<"PadMode", "padding", [
   I32EnumAttrCase<"constant", 0>, I32EnumAttrCase<"edge", 1>, I32EnumAttrCase<"reflect", 2>,
   I32EnumAttrCase<"wrap", 3>]>;
 def NN_PadModeAttr : EnumAttr<Nn_Dialect, NN_PadMode, "pad_mode">;
+
+def NN_ScaleRounding : NN_Enum<"ScaleRounding", "rounding to f8E8M0FNU", [
+  I32EnumAttrCase<"up", 0>, I32EnumAttrCase<"down", 1>, I32EnumAttrCase<"nearest", 2>]>;
+def NN_ScaleRoundingAttr : EnumAttr<Nn_Dialect, NN_ScaleRounding, "scale_rounding">;
 
 def NN_ScatterKind : NN_Enum<"ScatterKind", "what a scatter does with the old value", [
   I32EnumAttrCase<"assign", 0>, I32EnumAttrCase<"add", 1>, I32EnumAttrCase<"mul", 2>,

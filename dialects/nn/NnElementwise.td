@@ -93,13 +93,21 @@ def NN_CastOp : NN_ElementwiseOp<"cast", [], "adaptor.getElementType()"> {
 
     Float to integer truncates towards zero; values out of range saturate and NaN gives 0, in the reference and in fast code alike
     (ONNX leaves them undefined). Integer to narrower integer wraps. Anything to i1 is `x != 0` (NaN is true). Integers and wider
-    floats to a float round to nearest even; f64 to f16 and bf16 in one rounding.
+    floats to a float round to nearest even; f64 to f16 and bf16 in one rounding. Float to an integer below a byte is the low bits of the i32 that it
+    would be, as in ONNX's tests.
 
-    From ONNX Cast (1, 6, 9, 13, 19, 21, 23; without the 8-bit and 4-bit floats) and CastLike (15, 19, 21).
-    - Valid: `nn.cast %x to i8 : (tensor<?xf32>) -> tensor<?xi8>`
+    To a float of at most 8 bits there is one rounding, to nearest even, from every type. With `saturate` (true by default) what is
+    above the largest number becomes that number, infinity too; without it infinity, or NaN where there is no infinity. Floats
+    without NaN saturate always; NaN becomes a zero. The power of two f8E8M0FNU is rounded as `scale_rounding` says (up by default): `up`,
+    `down` or `nearest` (halves up); with `saturate` 0 becomes 2^-127, without it NaN, and so does, rounded down, anything below 2^-127. Its sign is
+    dropped.
+
+    From ONNX Cast (1, 6, 9, 13, 19, 21, 23, 24, 25, 28) and CastLike (15, 19, 21, 23, 24, 25).
+    - Valid: `nn.cast %x to f8E4M3FN {saturate = false} : (tensor<?xf32>) -> tensor<?xf8E4M3FN>`
     - Invalid: `nn.cast %x to i8 : (tensor<?xf32>) -> tensor<?xi16>` (the result has another element type)
   }];
-  let arguments = (ins NN_ValueTensor:$input, TypeAttr:$element_type);
+  let arguments = (ins NN_ValueTensor:$input, TypeAttr:$element_type, DefaultValuedAttr<BoolAttr, "true">:$saturate,
+                       DefaultValuedAttr<NN_ScaleRoundingAttr, "::tenon::nn::ScaleRounding::up">:$scale_rounding);
   let results = (outs NN_ValueTensor:$result);
   let assemblyFormat = "$input `to` $element_type attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
@@ -184,7 +192,7 @@ def NN_CompareOp : NN_ElementwiseOp<"compare", [], "extents.boolean()"> {
     - Valid: `nn.compare lt, %x, %y : (tensor<?x4xf32>, tensor<f32>) -> tensor<?x4xi1>`
     - Invalid: `nn.compare lt, %x, %y : (tensor<4xf32>, tensor<4xi32>) -> tensor<4xi1>` (C1)
   }];
-  let arguments = (ins NN_ComparePredicateAttr:$predicate, NN_Tensor:$lhs, NN_Tensor:$rhs);
+  let arguments = (ins NN_ComparePredicateAttr:$predicate, NN_ComparableTensor:$lhs, NN_ComparableTensor:$rhs);
   let results = (outs NN_BoolTensor:$result);
   let assemblyFormat = "$predicate `,` $lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
 }

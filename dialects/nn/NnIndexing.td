@@ -78,9 +78,9 @@ def NN_ScatterElementsOp : NN_InferredOp<"scatter_elements"> {
     - Valid: `nn.scatter_elements add, %x, %i, %u {axis = 0 : i64} : (tensor<4x5xf32>, tensor<2x5xi64>, tensor<2x5xf32>) -> tensor<4x5xf32>`
     - Invalid: the same with updates of `tensor<3x5xf32>` (C3)
   }];
-  let arguments = (ins NN_ScatterKindAttr:$kind, NN_Tensor:$input, NN_IndexTensor:$indices, NN_Tensor:$updates,
+  let arguments = (ins NN_ScatterKindAttr:$kind, NN_ComparableTensor:$input, NN_IndexTensor:$indices, NN_ComparableTensor:$updates,
                        I64Attr:$axis);
-  let results = (outs NN_Tensor:$result);
+  let results = (outs NN_ComparableTensor:$result);
   let assemblyFormat = "$kind `,` $input `,` $indices `,` $updates attr-dict `:` functional-type(operands, results)";
 }
 
@@ -97,8 +97,8 @@ def NN_ScatterNdOp : NN_InferredOp<"scatter_nd"> {
     - Valid: `nn.scatter_nd assign, %x, %i, %u : (tensor<4x5xf32>, tensor<3x1xi64>, tensor<3x5xf32>) -> tensor<4x5xf32>`
     - Invalid: the same with updates of `tensor<3x4xf32>` (C3)
   }];
-  let arguments = (ins NN_ScatterKindAttr:$kind, NN_Tensor:$input, NN_IndexTensor:$indices, NN_Tensor:$updates);
-  let results = (outs NN_Tensor:$result);
+  let arguments = (ins NN_ScatterKindAttr:$kind, NN_ComparableTensor:$input, NN_IndexTensor:$indices, NN_ComparableTensor:$updates);
+  let results = (outs NN_ComparableTensor:$result);
   let assemblyFormat = "$kind `,` $input `,` $indices `,` $updates attr-dict `:` functional-type(operands, results)";
 }
 
@@ -114,7 +114,7 @@ def NN_NonZeroOp : NN_InferredOp<"non_zero"> {
     - Valid: `nn.non_zero %x, %n : (tensor<2x3xf32>, index) -> tensor<2x?xi64>`
     - Invalid: `nn.non_zero %x, %n : (tensor<2x3xf32>, index) -> tensor<3x?xi64>` (the rank of the input is 2)
   }];
-  let arguments = (ins NN_Tensor:$input, Index:$count);
+  let arguments = (ins NN_ComparableTensor:$input, Index:$count);
   let results = (outs RankedTensorOf<[I64]>:$result);
   let assemblyFormat = "$input `,` $count attr-dict `:` functional-type(operands, results)";
 }

@@ -21,8 +21,8 @@ def NN_ReduceOp : NN_InferredOp<"reduce"> {
     - Valid: `nn.reduce sum, %x {axes = array<i64: 1>, keep_dims} : (tensor<?x5x7xf32>) -> tensor<?x1x7xf32>`
     - Invalid: the same with `array<i64: 1, 0>` (C1)
   }];
-  let arguments = (ins NN_ReduceKindAttr:$kind, NN_ValueTensor:$input, DenseI64ArrayAttr:$axes, UnitAttr:$keep_dims);
-  let results = (outs NN_ValueTensor:$result);
+  let arguments = (ins NN_ReduceKindAttr:$kind, NN_NumberOrBoolTensor:$input, DenseI64ArrayAttr:$axes, UnitAttr:$keep_dims);
+  let results = (outs NN_NumberOrBoolTensor:$result);
   let assemblyFormat = "$kind `,` $input attr-dict `:` functional-type(operands, results)";
 }
 

@@ -13,10 +13,15 @@
 using namespace mlir;
 using namespace tenon::nn;
 
-// The element type a buffer has in memory: booleans take a byte, signedness is gone.
-static Type storageType(Type element) {
-  auto integer = dyn_cast<IntegerType>(element);
-  return integer ? IntegerType::get(element.getContext(), std::max(8u, integer.getWidth())) : element;
+bool tenon::nn::isSmall(Type element) {
+  unsigned width = element.getIntOrFloatBitWidth();
+  return isa<FloatType>(element) ? width <= 8 : width < 8 && width != 1;
+}
+
+Type tenon::nn::storageType(Type element) {
+  if (isa<FloatType>(element) && !isSmall(element))
+    return element;
+  return IntegerType::get(element.getContext(), std::max(8u, element.getIntOrFloatBitWidth()));
 }
 
 // Whether a kernel's argument or result can stand for a tensor of type `tensor`.

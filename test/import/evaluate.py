@@ -9,6 +9,7 @@ import re
 
 import ml_dtypes
 import numpy as np
+import onnx.numpy_helper
 
 import texts
 from suppression import non_max_suppression
@@ -16,7 +17,10 @@ from trees import tree_ensemble
 
 TYPES = {"f16": np.float16, "bf16": ml_dtypes.bfloat16, "f32": np.float32, "f64": np.float64, "i1": np.bool_, "i8": np.int8,
          "i16": np.int16, "i32": np.int32, "i64": np.int64, "ui8": np.uint8, "ui16": np.uint16, "ui32": np.uint32,
-         "ui64": np.uint64, "si64": np.int64, "index": np.int64}
+         "ui64": np.uint64, "si64": np.int64, "index": np.int64, "i2": ml_dtypes.int2, "i4": ml_dtypes.int4, "ui2": ml_dtypes.uint2,
+         "ui4": ml_dtypes.uint4, "f4E2M1FN": ml_dtypes.float4_e2m1fn, "f6E2M3FN": ml_dtypes.float6_e2m3fn,
+         "f6E3M2FN": ml_dtypes.float6_e3m2fn, "f8E4M3FN": ml_dtypes.float8_e4m3fn, "f8E4M3FNUZ": ml_dtypes.float8_e4m3fnuz,
+         "f8E5M2": ml_dtypes.float8_e5m2, "f8E5M2FNUZ": ml_dtypes.float8_e5m2fnuz, "f8E8M0FNU": ml_dtypes.float8_e8m0fnu}
 INT64_MIN = -(2**63)
 
 
@@ -64,7 +68,7 @@ def checked(op, text, result):
 
 def element_type(op):
     """The element type of the first result."""
-    return TYPES[re.search(r"(?:x|<|^)([a-z]+\d*)>?$", op["types"][0]).group(1)]
+    return TYPES[re.search(r"(?:x|<|^)([a-z]\w*)>?$", op["types"][0]).group(1)]
 
 
 def execute(op, operands, environment):
@@ -202,6 +206,11 @@ def cast(attributes, operands, op):
     x, target = operands[0], np.dtype(element_type(op))
     if target == np.bool_:
         return x != 0
+    if target == ml_dtypes.float8_e8m0fnu:
+        mode = word(attributes["scale_rounding"])
+        return onnx.numpy_helper.to_float8e8m0(x, attributes["saturate"], mode)
+    if target.name.startswith("float8") and attributes["saturate"]:
+        return onnx.numpy_helper.saturate_cast(x, target)
     if target.kind in "iu" and x.dtype.kind not in "iub":
         info = np.iinfo(target)
         wide = np.trunc(np.nan_to_num(x.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf))

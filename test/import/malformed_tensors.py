@@ -15,6 +15,11 @@ def with_tensor(tensor):
     return model_of([helper.make_node("Add", ["x", "w"], ["y"])], initializers=[tensor])
 
 
+def identity_of(tensor):
+    tensor.name = "w"
+    return model_of([helper.make_node("Identity", ["w"], ["y"])], initializers=[tensor])
+
+
 @case
 def tensor_with_too_few_bytes(folder):
     tensor = numpy_helper.from_array(np.ones((2, 3), np.float32))
@@ -94,6 +99,37 @@ def tensor_of_strings_of_negative_size(folder):
 @case
 def tensor_with_the_wrong_field(folder):
     return write(folder, with_tensor(TensorProto(data_type=FLOAT, dims=[1], int64_data=[5])))
+
+
+@case
+def packed_tensor_with_too_few_bytes(folder):
+    return write(folder, identity_of(TensorProto(data_type=TensorProto.INT4, dims=[5], raw_data=b"12")))
+
+
+@case
+def packed_tensor_with_one_byte_per_element(folder):
+    return write(folder, identity_of(TensorProto(data_type=TensorProto.UINT2, dims=[5], raw_data=b"12345")))
+
+
+@case
+def packed_tensor_with_entries_for_elements(folder):
+    return write(folder, identity_of(TensorProto(data_type=TensorProto.FLOAT4E2M1, dims=[4], int32_data=[1, 2, 3, 4])))
+
+
+@case
+def tensor_of_six_bits_with_packed_entries(folder):
+    return write(folder, identity_of(TensorProto(data_type=TensorProto.FLOAT6E2M3, dims=[4], int32_data=[1, 2, 3])))
+
+
+@case
+def packed_tensor_whose_size_overflows(folder):
+    return write(folder, identity_of(TensorProto(data_type=TensorProto.INT4, dims=[2**32, 2**33], raw_data=b"")))
+
+
+@case
+def sum_of_integers_below_a_byte(folder):
+    tensor = TensorProto(name="w", data_type=TensorProto.INT4, dims=[2], raw_data=b"1")
+    return write(folder, model_of([helper.make_node("Add", ["w", "w"], ["y"])], initializers=[tensor]))
 
 
 @case

@@ -28,8 +28,6 @@ MISSING_OPERATORS = """
 """.split()
 
 MISSING_FEATURES = [
-    r"input '.*' has the unsupported element type (FLOAT8|FLOAT4|FLOAT6|INT4|INT2|UINT4|UINT2).*",
-    r"unsupported element type (FLOAT8|FLOAT4|FLOAT6|INT4|INT2|UINT4|UINT2).*",
     # AffineGrid's rank follows from the values of an input.
     r"without axes, the rank of the result depends on extents known only at run time",
     r"an output has rank \d+ or \d+",

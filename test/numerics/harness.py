@@ -171,7 +171,8 @@ def difference(actual: numpy.ndarray, expected: numpy.ndarray, bound=0) -> str:
     if actual.shape != expected.shape:
         return f"shape {actual.shape}, expected {expected.shape}"
     if not is_float(expected.dtype):
-        wrong = actual != expected
+        small = is_small(expected.dtype)
+        wrong = actual.view("uint8") != expected.view("uint8") if small else actual != expected
         return _place(wrong, actual, expected) if wrong.any() else ""
     got, want = actual.astype(numpy.float64), expected.astype(numpy.float64)
     with numpy.errstate(invalid="ignore"):
@@ -188,8 +189,13 @@ def _place(wrong: numpy.ndarray, actual: numpy.ndarray, expected: numpy.ndarray,
             f"expected {expected[place]!r}{f' within {limit:.3g}' if limit else ''}")
 
 
+def is_small(dtype: numpy.dtype) -> bool:
+    """Floats of at most 8 bits and integers below a byte: types of ml_dtypes with one byte, whose bits are exact."""
+    return numpy.dtype(dtype).itemsize == 1 and numpy.dtype(dtype).kind not in "iub"
+
+
 def is_float(dtype: numpy.dtype) -> bool:
-    return numpy.dtype(dtype).kind == "f" or numpy.dtype(dtype).name == "bfloat16"
+    return not is_small(dtype) and (numpy.dtype(dtype).kind == "f" or numpy.dtype(dtype).name == "bfloat16")
 
 
 def epsilon(dtype) -> float:

@@ -2,7 +2,7 @@
  * negated[m,k] = -matrix[m,k], and "scalar" (f64, rank 0) is doubled; a negative scalar is an index out of range. */
 #include "tenon/model_abi.h"
 
-enum { NUM_TYPES = 13, MATRIX = NUM_TYPES, SCALAR, NUM_TENSORS };
+enum { NUM_TYPES = 25, MATRIX = NUM_TYPES, SCALAR, NUM_TENSORS };
 
 static const int64_t any[] = {-1, -1};
 static const int32_t n[] = {0, -1}, mk[] = {1, -1};
@@ -22,12 +22,24 @@ static const char *const symbolNames[] = {"n", "m"};
    {prefix ":u32", TENON_U32, 1, any, n},                                                                              \
    {prefix ":u64", TENON_U64, 1, any, n},                                                                              \
    {prefix ":bool", TENON_BOOL, 1, any, n},                                                                            \
+   {prefix ":f8e4m3fn", TENON_F8E4M3FN, 1, any, n},                                                                    \
+   {prefix ":f8e4m3fnuz", TENON_F8E4M3FNUZ, 1, any, n},                                                                \
+   {prefix ":f8e5m2", TENON_F8E5M2, 1, any, n},                                                                        \
+   {prefix ":f8e5m2fnuz", TENON_F8E5M2FNUZ, 1, any, n},                                                                \
+   {prefix ":f8e8m0fnu", TENON_F8E8M0FNU, 1, any, n},                                                                  \
+   {prefix ":f6e2m3fn", TENON_F6E2M3FN, 1, any, n},                                                                    \
+   {prefix ":f6e3m2fn", TENON_F6E3M2FN, 1, any, n},                                                                    \
+   {prefix ":f4e2m1fn", TENON_F4E2M1FN, 1, any, n},                                                                    \
+   {prefix ":i4", TENON_I4, 1, any, n},                                                                                \
+   {prefix ":u4", TENON_U4, 1, any, n},                                                                                \
+   {prefix ":i2", TENON_I2, 1, any, n},                                                                                \
+   {prefix ":u2", TENON_U2, 1, any, n},                                                                                \
    {matrix, TENON_F32, 2, any, mk},                                                                                    \
    {scalar, TENON_F64, 0, 0, 0}}
 
 static const tenon_tensor_spec inputs[] = SPECS("in", "matrix", "scalar");
 static const tenon_tensor_spec outputs[] = SPECS("out", "negated", "doubled \xc3\xa4");
-static const int64_t typeBytes[] = {4, 8, 2, 2, 1, 2, 4, 8, 1, 2, 4, 8, 1};
+static const int64_t typeBytes[] = {4, 8, 2, 2, 1, 2, 4, 8, 1, 2, 4, 8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
 
 static int32_t plan(tenon_host *host, const int64_t *inputDims, int64_t *table) {
   (void)host;

@@ -2,6 +2,7 @@
 
 import json
 
+import ml_dtypes
 import numpy
 import onnx
 import pytest
@@ -211,3 +212,38 @@ def test_strings_that_cannot_be_read(tenon, tmp_path):
     data[-1] = 0x7F
     (tmp_path / "x.npy").write_bytes(data)
     assert "no character" in tenon("run", tmp_path / "m.so", "-i", f"x={tmp_path}/x.npy").stderr
+
+
+@pytest.mark.parametrize("name, dtype", [("FLOAT8E4M3FN", ml_dtypes.float8_e4m3fn), ("FLOAT8E5M2", ml_dtypes.float8_e5m2),
+                                         ("FLOAT8E8M0", ml_dtypes.float8_e8m0fnu), ("FLOAT4E2M1", ml_dtypes.float4_e2m1fn),
+                                         ("FLOAT6E3M2", ml_dtypes.float6_e3m2fn), ("INT4", ml_dtypes.int4), ("UINT2", ml_dtypes.uint2)])
+def test_bytes_of_ml_dtypes(tenon, tmp_path, name, dtype):
+    """Such a file does not name its type, so it has that of the input; ONNX's files are packed."""
+    kind = getattr(TensorProto, name)
+    nodes = [helper.make_node("Transpose", ["x"], ["y"]), helper.make_node("Cast", ["x"], ["z"], to=TensorProto.FLOAT)]
+    model = make_model(nodes, [("x", ["m", "n"], kind)], [("y", ["n", "m"], kind), ("z", ["m", "n"])], opset=28)
+    model.ir_version = 13
+    onnx.save(model, tmp_path / "m.onnx")
+    assert tenon("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.so").returncode == 0
+    x = (numpy.arange(15, dtype=numpy.uint8) & (3 if name == "UINT2" else 15)).view(dtype).reshape(3, 5)
+    numpy.save(tmp_path / "x.npy", x)
+    numpy.save(tmp_path / "columns.npy", numpy.asfortranarray(x))
+    (tmp_path / "x.pb").write_bytes(numpy_helper.from_array(x, "x").SerializeToString())
+    listed = helper.make_tensor("x", kind, x.shape, x.reshape(-1))
+    assert not listed.HasField("raw_data")
+    (tmp_path / "listed.pb").write_bytes(listed.SerializeToString())
+    for file in ("x.npy", "columns.npy", "x.pb", "listed.pb"):
+        finished = tenon("run", tmp_path / "m.so", "-i", tmp_path / file, "-o", tmp_path / "out")
+        assert finished.returncode == 0, finished.stderr
+        y = numpy.load(tmp_path / "out/y.npy").view(dtype)
+        assert y.tobytes() == numpy.ascontiguousarray(x.T).tobytes(), file
+        numpy.testing.assert_array_equal(numpy.load(tmp_path / "out/z.npy"), x.astype(numpy.float32))
+    finished = tenon("run", tmp_path / "m.so", "-i", "x=random", "--dim", "m=2", "--dim", "n=3")
+    assert finished.returncode == 0 and "nan" not in finished.stdout.lower(), finished.stdout
+
+
+def test_bytes_without_a_type_are_no_numbers(tenon, add_relu, tmp_path):
+    numpy.save(tmp_path / "x.npy", numpy.zeros((2, 3), ml_dtypes.int4))
+    finished = tenon("run", add_relu.library, "-i", f"x:0={tmp_path}/x.npy", "-i", "w=random")
+    assert finished.returncode == 1
+    assert "input 'x:0': the file holds bytes of one of ml_dtypes' types, but f32 is expected" in finished.stderr

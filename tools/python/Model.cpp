@@ -128,10 +128,10 @@ void Model::bindInput(Runner &runner, size_t index, PyObject *array) const {
     raiseRunError("input '%U' is a %U but a numpy array is expected", port.name.ptr(), describeType(array).ptr());
   if (port.spec->dtype == TENON_STRING)
     return bindStrings(runner, index, array);
-  nb::object bits; // keeps the view of a bf16 array
+  nb::object bits; // keeps the view of an array of ml_dtypes
   PyObject *source = array;
-  if (port.spec->dtype == TENON_BF16) {
-    bits = nb::steal(bfloat16AsBits(array));
+  if (isForeign(port.spec->dtype)) {
+    bits = nb::steal(asBits(array, port.spec->dtype));
     source = bits.ptr();
   }
   Py_buffer view;
@@ -139,7 +139,7 @@ void Model::bindInput(Runner &runner, size_t index, PyObject *array) const {
   if (source) {
     if (PyObject_GetBuffer(source, &view, PyBUF_STRIDES | PyBUF_FORMAT) == 0) {
       runner.views.push_back(view);
-      dtype = bits.is_valid() ? static_cast<uint32_t>(TENON_BF16) : dtypeOfFormat(view.format, view.itemsize);
+      dtype = bits.is_valid() ? port.spec->dtype : dtypeOfFormat(view.format, view.itemsize);
     } else {
       PyErr_Clear(); // no buffer of that dtype: reported as a wrong type
     }

@@ -18,23 +18,25 @@ Numpy &Numpy::get() {
   return *numpy;
 }
 
-static nb::object bfloat16Dtype() {
-  nb::object &dtype = Numpy::get().bfloat16;
-  if (!dtype.is_valid())
-    dtype = nb::module_::import_("numpy").attr("dtype")(nb::module_::import_("ml_dtypes").attr("bfloat16"));
-  return dtype;
-}
+bool isForeign(uint32_t dtype) { return dtype == TENON_BF16 || (dtype > TENON_BOOL && dtype <= TENON_U2); }
 
 nb::object numpyDtype(uint32_t dtype) {
-  if (dtype == TENON_BF16)
-    return bfloat16Dtype();
   if (dtype == TENON_STRING)
     return nb::module_::import_("numpy").attr("dtype")("object");
   // Indexed by enum tenon_dtype.
-  static const char *const names[] = {nullptr, "float32", "float64", "float16", nullptr,  "int8",   "int16",
-                                      "int32", "int64",   "uint8",   "uint16",  "uint32", "uint64", "bool"};
-  static_assert(sizeof names / sizeof names[0] == TENON_BOOL + 1);
-  return nb::module_::import_("numpy").attr("dtype")(names[dtype]);
+  static const char *const names[] = {
+      nullptr,          "float32",       "float64",       "float16",         "bfloat16",    "int8",
+      "int16",          "int32",         "int64",         "uint8",           "uint16",      "uint32",
+      "uint64",         "bool",          "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz",
+      "float8_e8m0fnu", "float6_e2m3fn", "float6_e3m2fn", "float4_e2m1fn",   "int4",        "uint4",
+      "int2",           "uint2"};
+  static_assert(sizeof names / sizeof names[0] == TENON_U2 + 1);
+  nb::object &known = Numpy::get().dtypes[dtype];
+  if (!known.is_valid()) {
+    nb::object make = nb::module_::import_("numpy").attr("dtype");
+    known = isForeign(dtype) ? make(nb::module_::import_("ml_dtypes").attr(names[dtype])) : make(names[dtype]);
+  }
+  return known;
 }
 
 uint32_t dtypeOfFormat(const char *format, Py_ssize_t itemBytes) {
@@ -80,11 +82,11 @@ bool isArray(PyObject *object) {
          PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject *>(numpy.generic.ptr()));
 }
 
-PyObject *bfloat16AsBits(PyObject *object) {
+PyObject *asBits(PyObject *object, uint32_t dtype) {
   nb::object array = Numpy::get().asarray(nb::handle(object));
-  if (!array.attr("dtype").equal(bfloat16Dtype()))
+  if (!array.attr("dtype").equal(numpyDtype(dtype)))
     return nullptr;
-  return array.attr("view")("uint16").release().ptr();
+  return array.attr("view")(dtype == TENON_BF16 ? "uint16" : "uint8").release().ptr();
 }
 
 namespace {

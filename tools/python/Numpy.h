@@ -6,6 +6,8 @@
 #ifndef TENON_TOOLS_PYTHON_NUMPY_H
 #define TENON_TOOLS_PYTHON_NUMPY_H
 
+#include "tenon/model_abi.h"
+
 #include <nanobind/nanobind.h>
 
 #include <cstdint>
@@ -14,15 +16,19 @@ namespace tenon::python {
 
 /// The objects of numpy that every run needs, looked up once per process.
 struct Numpy {
-  nanobind::object ndarray;  // numpy.ndarray
-  nanobind::object generic;  // numpy.generic: the scalars
-  nanobind::object asarray;  // numpy.asarray
-  nanobind::object bfloat16; // the dtype of ml_dtypes.bfloat16; empty until a model needs it
+  nanobind::object ndarray; // numpy.ndarray
+  nanobind::object generic; // numpy.generic: the scalars
+  nanobind::object asarray; // numpy.asarray
+  // Dtypes by enum tenon_dtype; each empty until a model needs it.
+  nanobind::object dtypes[TENON_U2 + 1];
   static Numpy &get();
 };
 
-/// The numpy dtype of an element type. Imports ml_dtypes for bf16.
+/// The numpy dtype of an element type. Imports ml_dtypes for those that numpy lacks.
 nanobind::object numpyDtype(uint32_t dtype);
+
+/// Whether the dtype is one of ml_dtypes', which the buffer protocol cannot show.
+bool isForeign(uint32_t dtype);
 
 /// The element type (enum tenon_dtype) of a buffer's format; 0 for one that models do not have, such as complex numbers
 /// or the other byte order.
@@ -31,9 +37,9 @@ uint32_t dtypeOfFormat(const char *format, Py_ssize_t itemBytes);
 /// Whether the object is an array or a scalar of numpy.
 bool isArray(PyObject *object);
 
-/// A new reference to an array with the bytes of a bf16 array or scalar as u16, which the buffer protocol can show;
-/// null, with no Python error set, when the object is not of that type.
-PyObject *bfloat16AsBits(PyObject *object);
+/// A new reference to an array with the elements of a foreign array or scalar as unsigned integers, which the buffer
+/// protocol can show; null, with no Python error set, when the object is not of that type.
+PyObject *asBits(PyObject *object, uint32_t dtype);
 
 /// Adds the type of memory blocks to the process; at import.
 void registerMemoryType();

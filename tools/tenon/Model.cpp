@@ -114,6 +114,7 @@ public:
       const tenon_tensor_spec &spec = model.input(tensorOf[i]);
       auto given = tensors.find(names[i]);
       if (given != tensors.end()) {
+        giveType(given->second, i);
         result.push_back(std::move(given->second));
         continue;
       }
@@ -136,6 +137,17 @@ private:
       throw InputError(file + ": holds " + std::to_string(entries.size()) + " tensors, none of which is called '" +
                        name + "'");
     return std::move(entries.front().tensor);
+  }
+
+  void giveType(Tensor &tensor, uint32_t index) {
+    uint32_t dtype = model.input(index).dtype;
+    if (!tensor.isUntyped)
+      return;
+    if (!tensor.mayBe(dtype))
+      throw InputError("input '" + names[index] + "': the file holds bytes of one of ml_dtypes' types, but " +
+                       tenon_dtype_name(dtype) + " is expected");
+    tensor.dtype = dtype;
+    tensor.isUntyped = false;
   }
 
   std::vector<int64_t> randomDims(uint32_t index) {

@@ -23,11 +23,14 @@ struct TypeRow {
   uint32_t bytes;
 };
 
-/// numpy's letters. 'V' with two bytes is what bfloat16 of ml_dtypes becomes.
-constexpr TypeRow types[] = {{TENON_F32, 'f', 4}, {TENON_F64, 'f', 8}, {TENON_F16, 'f', 2}, {TENON_BF16, 'V', 2},
-                             {TENON_I8, 'i', 1},  {TENON_I16, 'i', 2}, {TENON_I32, 'i', 4}, {TENON_I64, 'i', 8},
-                             {TENON_U8, 'u', 1},  {TENON_U16, 'u', 2}, {TENON_U32, 'u', 4}, {TENON_U64, 'u', 8},
-                             {TENON_BOOL, 'b', 1}};
+/// numpy's letters. 'V' is what types of ml_dtypes become: with two bytes bfloat16, with one byte any of several, but
+/// for one that says 'f'.
+constexpr TypeRow types[] = {{TENON_F32, 'f', 4},  {TENON_F64, 'f', 8},   {TENON_F16, 'f', 2}, {TENON_BF16, 'V', 2},
+                             {TENON_I8, 'i', 1},   {TENON_I16, 'i', 2},   {TENON_I32, 'i', 4}, {TENON_I64, 'i', 8},
+                             {TENON_U8, 'u', 1},   {TENON_U16, 'u', 2},   {TENON_U32, 'u', 4}, {TENON_U64, 'u', 8},
+                             {TENON_BOOL, 'b', 1}, {TENON_F8E5M2, 'f', 1}};
+
+bool isByteOfMlDtypes(std::string_view descr) { return descr == "|V1" || descr == "<V1"; }
 
 /// Reads the header's literal, which numpy writes in one way only.
 class HeaderReader {
@@ -201,19 +204,26 @@ Tensor readNpy(std::string_view bytes, const std::string &what) {
     Tensor strings = readStrings(descr, *width, data, dims, what);
     return header.truth("fortran_order") ? fromColumnMajor(strings) : std::move(strings);
   }
-  Tensor tensor(dtypeFromDescr(descr, what), dims);
+  Tensor tensor(isByteOfMlDtypes(descr) ? static_cast<uint32_t>(TENON_U8) : dtypeFromDescr(descr, what), dims);
   if (data.size() < tensor.sizeBytes())
     throw InputError(what + ": " + std::to_string(data.size()) + " bytes of elements but " +
                      std::to_string(tensor.sizeBytes()) + " are expected");
   std::memcpy(tensor.data(), data.data(), tensor.sizeBytes());
   if (descr[0] == '>')
     swapBytes(tensor);
-  return header.truth("fortran_order") ? fromColumnMajor(tensor) : std::move(tensor);
+  if (header.truth("fortran_order"))
+    tensor = fromColumnMajor(tensor);
+  tensor.isUntyped = isByteOfMlDtypes(descr);
+  return tensor;
 }
 
 std::string npyBytes(const Tensor &tensor) {
   const TypeRow *row =
       std::find_if(std::begin(types), std::end(types), [&](const TypeRow &row) { return row.dtype == tensor.dtype; });
+  // numpy alone cannot read 'f1'.
+  TypeRow raw = {tensor.dtype, 'V', 1};
+  if (tensor.dtype > TENON_BOOL)
+    row = &raw;
   size_t width = 0;
   std::string texts = tensor.dtype == TENON_STRING ? unicodeBytes(tensor, width) : "", shape;
   std::string descr = tensor.dtype == TENON_STRING

@@ -28,7 +28,14 @@ int64_t elementBits(int32_t type) {
     return 64;
   case onnx::TensorProto::INT4:
   case onnx::TensorProto::UINT4:
+  case onnx::TensorProto::FLOAT4E2M1:
     return 4;
+  case onnx::TensorProto::INT2:
+  case onnx::TensorProto::UINT2:
+    return 2;
+  case onnx::TensorProto::FLOAT6E2M3:
+  case onnx::TensorProto::FLOAT6E3M2:
+    return 6;
   default:
     return 8;
   }

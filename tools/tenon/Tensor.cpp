@@ -18,22 +18,67 @@ template <typename T> T read(const std::byte *data, size_t index) {
   return value;
 }
 
-double readHalf(const std::byte *data, size_t index, const llvm::fltSemantics &semantics) {
-  llvm::APFloat value(semantics, llvm::APInt(16, read<uint16_t>(data, index)));
+/// The number with these bits.
+double decode(uint64_t bits, const llvm::fltSemantics &semantics) {
+  unsigned width = llvm::APFloat::getSizeInBits(semantics);
+  llvm::APFloat value(semantics, llvm::APInt(width, bits, /*isSigned=*/false, /*implicitTrunc=*/true));
   bool lost;
   value.convert(llvm::APFloat::IEEEdouble(), llvm::APFloat::rmNearestTiesToEven, &lost);
   return value.convertToDouble();
 }
 
-uint16_t toHalf(double number, const llvm::fltSemantics &semantics) {
+uint16_t encode(double number, const llvm::fltSemantics &semantics) {
   llvm::APFloat value(number);
   bool lost;
   value.convert(semantics, llvm::APFloat::rmNearestTiesToEven, &lost);
   return static_cast<uint16_t>(value.bitcastToAPInt().getZExtValue());
 }
 
-bool isFloat(uint32_t dtype) {
-  return dtype == TENON_F32 || dtype == TENON_F64 || dtype == TENON_F16 || dtype == TENON_BF16;
+/// The format of floats of at most 16 bits; null for other types.
+const llvm::fltSemantics *semanticsOf(uint32_t dtype) {
+  using llvm::APFloat;
+  switch (dtype) {
+  case TENON_F16:
+    return &APFloat::IEEEhalf();
+  case TENON_BF16:
+    return &APFloat::BFloat();
+  case TENON_F8E4M3FN:
+    return &APFloat::Float8E4M3FN();
+  case TENON_F8E4M3FNUZ:
+    return &APFloat::Float8E4M3FNUZ();
+  case TENON_F8E5M2:
+    return &APFloat::Float8E5M2();
+  case TENON_F8E5M2FNUZ:
+    return &APFloat::Float8E5M2FNUZ();
+  case TENON_F8E8M0FNU:
+    return &APFloat::Float8E8M0FNU();
+  case TENON_F6E2M3FN:
+    return &APFloat::Float6E2M3FN();
+  case TENON_F6E3M2FN:
+    return &APFloat::Float6E3M2FN();
+  case TENON_F4E2M1FN:
+    return &APFloat::Float4E2M1FN();
+  default:
+    return nullptr;
+  }
+}
+
+bool isFloat(uint32_t dtype) { return dtype == TENON_F32 || dtype == TENON_F64 || semanticsOf(dtype); }
+
+/// Bits of an integer or boolean type.
+unsigned integerBits(uint32_t dtype) {
+  switch (dtype) {
+  case TENON_BOOL:
+    return 1;
+  case TENON_I2:
+  case TENON_U2:
+    return 2;
+  case TENON_I4:
+  case TENON_U4:
+    return 4;
+  default:
+    return 8 * tenon_dtype_bytes(dtype);
+  }
 }
 
 template <typename T> std::string numberText(T value) {
@@ -118,15 +163,20 @@ void Tensor::setText(size_t index, std::string_view text) {
 
 double Tensor::at(size_t index) const {
   const std::byte *from = data();
+  if (const llvm::fltSemantics *semantics = semanticsOf(dtype))
+    return decode(tenon_dtype_bytes(dtype) == 1 ? read<uint8_t>(from, index) : read<uint16_t>(from, index), *semantics);
+  unsigned above = 8 - std::min(integerBits(dtype), 8u);
   switch (dtype) {
   case TENON_F32:
     return read<float>(from, index);
   case TENON_F64:
     return read<double>(from, index);
-  case TENON_F16:
-    return readHalf(from, index, llvm::APFloat::IEEEhalf());
-  case TENON_BF16:
-    return readHalf(from, index, llvm::APFloat::BFloat());
+  case TENON_I2:
+  case TENON_I4:
+    return static_cast<int8_t>(read<uint8_t>(from, index) << above) >> above;
+  case TENON_U2:
+  case TENON_U4:
+    return static_cast<uint8_t>(read<uint8_t>(from, index) << above) >> above;
   case TENON_I8:
     return read<int8_t>(from, index);
   case TENON_I16:
@@ -189,7 +239,7 @@ std::optional<std::vector<int64_t>> parseDims(const std::string &text) {
 }
 
 uint32_t dtypeOf(const std::string &name) {
-  for (uint32_t dtype = TENON_F32; dtype <= TENON_BOOL; ++dtype)
+  for (uint32_t dtype = TENON_F32; dtype <= TENON_U2; ++dtype)
     if (name == tenon_dtype_name(dtype))
       return dtype;
   return name == tenon_dtype_name(TENON_STRING) ? TENON_STRING : 0;
@@ -203,17 +253,20 @@ void fillRandom(Tensor &tensor, uint64_t seed) {
     double number = isFloat(tensor.dtype) ? generator.uniform() : 0;
     if (tensor.dtype == TENON_STRING) {
       tensor.setText(i, "text" + std::to_string(generator.next() >> 61));
+    } else if (tensor.dtype == TENON_F8E8M0FNU) {
+      // Neither a sign nor a zero: the exponent alone.
+      *to = static_cast<std::byte>(127 + std::max(std::ilogb(number), -8));
     } else if (tensor.dtype == TENON_F32) {
       float value = static_cast<float>(number);
       std::memcpy(to, &value, sizeof(value));
     } else if (tensor.dtype == TENON_F64) {
       std::memcpy(to, &number, sizeof(number));
-    } else if (isFloat(tensor.dtype)) {
-      uint16_t value = toHalf(number, tensor.dtype == TENON_F16 ? llvm::APFloat::IEEEhalf() : llvm::APFloat::BFloat());
-      std::memcpy(to, &value, sizeof(value));
+    } else if (const llvm::fltSemantics *semantics = semanticsOf(tensor.dtype)) {
+      uint16_t value = encode(number, *semantics);
+      std::memcpy(to, &value, elementBytes);
     } else {
-      bool wholeRange = tensor.dtype == TENON_I8 || tensor.dtype == TENON_U8;
-      uint64_t value = generator.next() >> (wholeRange ? 56 : 63);
+      unsigned bits = integerBits(tensor.dtype);
+      uint64_t value = generator.next() >> (64 - (bits <= 8 ? bits : 1));
       std::memcpy(to, &value, elementBytes);
     }
   }

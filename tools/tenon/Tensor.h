@@ -17,6 +17,10 @@ namespace tenon::cli {
 /// Dense, row-major, aligned to TENON_ALIGNMENT.
 struct Tensor {
   uint32_t dtype = TENON_F32;
+  /// The elements are single bytes whose type the file does not say; `dtype` is u8.
+  bool isUntyped = false;
+  /// Whether the elements may be of that type: untyped ones are of one that numpy's files cannot name.
+  bool mayBe(uint32_t type) const { return isUntyped ? type > TENON_BOOL : type == dtype; }
   std::vector<int64_t> dims;
 
   Tensor() = default;
@@ -65,9 +69,9 @@ std::optional<std::vector<int64_t>> parseDims(const std::string &text);
 /// The enum tenon_dtype of a name like "f32", 0 if there is none.
 uint32_t dtypeOf(const std::string &name);
 
-/// Fills with numbers that most models take: floats in [-1, 1), 8-bit integers of the whole range, wider integers
-/// (which are often indices) and booleans 0 or 1, strings text0 to text7. The same seed gives the same numbers
-/// everywhere.
+/// Fills with numbers that most models take: floats in [-1, 1), powers of two of f8e8m0fnu in (0, 1], integers of up to
+/// 8 bits of the whole range, wider integers (which are often indices) and booleans 0 or 1, strings text0 to text7. The same seed gives the same
+/// numbers everywhere.
 void fillRandom(Tensor &tensor, uint64_t seed);
 
 } // namespace tenon::cli

@@ -72,9 +72,65 @@ uint32_t dtypeFromOnnx(int32_t type) {
     return TENON_BOOL;
   case onnx::TensorProto::STRING:
     return TENON_STRING;
+  case onnx::TensorProto::FLOAT8E4M3FN:
+    return TENON_F8E4M3FN;
+  case onnx::TensorProto::FLOAT8E4M3FNUZ:
+    return TENON_F8E4M3FNUZ;
+  case onnx::TensorProto::FLOAT8E5M2:
+    return TENON_F8E5M2;
+  case onnx::TensorProto::FLOAT8E5M2FNUZ:
+    return TENON_F8E5M2FNUZ;
+  case onnx::TensorProto::FLOAT8E8M0:
+    return TENON_F8E8M0FNU;
+  case onnx::TensorProto::FLOAT6E2M3:
+    return TENON_F6E2M3FN;
+  case onnx::TensorProto::FLOAT6E3M2:
+    return TENON_F6E3M2FN;
+  case onnx::TensorProto::FLOAT4E2M1:
+    return TENON_F4E2M1FN;
+  case onnx::TensorProto::INT4:
+    return TENON_I4;
+  case onnx::TensorProto::UINT4:
+    return TENON_U4;
+  case onnx::TensorProto::INT2:
+    return TENON_I2;
+  case onnx::TensorProto::UINT2:
+    return TENON_U2;
   default:
     return 0;
   }
+}
+
+/// Bits of an element in ONNX's stream of packed elements; 0 where elements are whole bytes.
+unsigned packedBits(uint32_t dtype) {
+  switch (dtype) {
+  case TENON_I2:
+  case TENON_U2:
+    return 2;
+  case TENON_I4:
+  case TENON_U4:
+  case TENON_F4E2M1FN:
+    return 4;
+  case TENON_F6E2M3FN:
+  case TENON_F6E3M2FN:
+    return 6;
+  default:
+    return 0;
+  }
+}
+
+/// Spreads a stream of bits, from the lowest bit of each byte up, to one element a byte.
+bool unpackElements(std::string_view packed, unsigned bits, Tensor &tensor) {
+  if (packed.size() != (tensor.numElements() * bits + 7) / 8)
+    return false;
+  for (size_t i = 0; i < tensor.numElements(); ++i) {
+    size_t byte = i * bits / 8;
+    unsigned shift = i * bits % 8, value = static_cast<uint8_t>(packed[byte]);
+    if (shift + bits > 8)
+      value |= unsigned(static_cast<uint8_t>(packed[byte + 1])) << 8;
+    tensor.data()[i] = static_cast<std::byte>(value >> shift & ((1u << bits) - 1));
+  }
+  return true;
 }
 
 /// Copies a repeated field whose elements are at least as wide as the tensor's; both sides are little-endian.
@@ -109,7 +165,13 @@ NamedTensor readTensorProto(const std::string &path) {
       tensor.setText(i, proto.string_data(static_cast<int>(i)));
     return {proto.name(), std::move(tensor)};
   }
-  if (proto.has_raw_data()) {
+  unsigned bits = packedBits(dtype);
+  // Entries of int32_data are bytes of the stream, but of 6 bits whole elements.
+  std::string stream =
+      proto.has_raw_data() ? proto.raw_data() : std::string(proto.int32_data().begin(), proto.int32_data().end());
+  if (bits != 0 && !complete && (bits != 6 || proto.has_raw_data())) {
+    complete = unpackElements(stream, bits, tensor);
+  } else if (proto.has_raw_data()) {
     complete = proto.raw_data().size() == tensor.sizeBytes();
     if (complete)
       std::memcpy(tensor.data(), proto.raw_data().data(), tensor.sizeBytes());

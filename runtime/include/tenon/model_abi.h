@@ -33,7 +33,9 @@ extern "C" {
 /* The highest tensor rank. */
 #define TENON_MAX_RANK 16u
 
-/* Element types. bool takes one byte that is 0 or 1. What a string is depends on who holds it: outside of a model a
+/* Element types. bool takes one byte that is 0 or 1. What is below a byte takes the low bits of one, two's complement
+ * for signed integers: outputs have zeros above them, what is above them in inputs is ignored. The small floats are
+ * OCP's and, with FNUZ, their variants without infinity and negative zero. What a string is depends on who holds it: outside of a model a
  * tenon_string, inside the number of a text (see tenon_host.intern). */
 enum tenon_dtype {
   TENON_F32 = 1,
@@ -49,6 +51,18 @@ enum tenon_dtype {
   TENON_U32 = 11,
   TENON_U64 = 12,
   TENON_BOOL = 13,
+  TENON_F8E4M3FN = 14,
+  TENON_F8E4M3FNUZ = 15,
+  TENON_F8E5M2 = 16,
+  TENON_F8E5M2FNUZ = 17,
+  TENON_F8E8M0FNU = 18, /* the power of two code - 127; 255 is NaN */
+  TENON_F6E2M3FN = 19,
+  TENON_F6E3M2FN = 20,
+  TENON_F4E2M1FN = 21,
+  TENON_I4 = 22,
+  TENON_U4 = 23,
+  TENON_I2 = 24,
+  TENON_U2 = 25,
   TENON_STRING = 64 /* apart from the numbers */
 };
 

@@ -61,6 +61,39 @@ func.func @conversions() -> (tensor<4xi8>, tensor<4xi1>, tensor<2xui8>) {
 
 // -----
 
+// Floats of at most 8 bits round to even and saturate unless told otherwise; scales round up to a power of two.
+// CHECK-LABEL: @small_floats
+//   CHECK-DAG:   nn.constant dense<[4.480000e+02, -4.480000e+02, 1.000000e+00, 1.250000e+00]> : tensor<4xf8E4M3FN>
+//   CHECK-DAG:   nn.constant dense<[124, -4, 60, 61]> : tensor<4xi8>
+//   CHECK-DAG:   nn.constant dense<[5.120000e+02, 1.024000e+03, 2.000000e+00, 2.000000e+00]> : tensor<4xf8E8M0FNU>
+//   CHECK-DAG:   nn.constant dense<[4.480000e+02, -4.480000e+02, 1.000000e+00, 1.250000e+00]> : tensor<4xf32>
+func.func @small_floats() -> (tensor<4xf8E4M3FN>, tensor<4xi8>, tensor<4xf8E8M0FNU>, tensor<4xf32>) {
+  %0 = nn.constant dense<[500.0, -1.0e3, 1.0625, 1.1875]> : tensor<4xf32>
+  %1 = nn.cast %0 to f8E4M3FN : (tensor<4xf32>) -> tensor<4xf8E4M3FN>
+  %2 = nn.constant dense<[1.0e9, -1.0e9, 1.0, 1.2]> : tensor<4xf32>
+  %3 = nn.cast %2 to f8E5M2 {saturate = false} : (tensor<4xf32>) -> tensor<4xf8E5M2>
+  %4 = nn.bitcast %3 to i8 : (tensor<4xf8E5M2>) -> tensor<4xi8>
+  %5 = nn.cast %0 to f8E8M0FNU : (tensor<4xf32>) -> tensor<4xf8E8M0FNU>
+  %6 = nn.cast %1 to f32 : (tensor<4xf8E4M3FN>) -> tensor<4xf32>
+  return %1, %4, %5, %6 : tensor<4xf8E4M3FN>, tensor<4xi8>, tensor<4xf8E8M0FNU>, tensor<4xf32>
+}
+
+// -----
+
+// Integers wrap, floats as far as i32 go and then wrap.
+// CHECK-LABEL: @small_integers
+//   CHECK-DAG:   nn.constant dense<[7, -8, 1, 0]> : tensor<4xi4>
+//   CHECK-DAG:   nn.constant dense<[1, 0, 1, 0]> : tensor<4xui2>
+func.func @small_integers() -> (tensor<4xi4>, tensor<4xui2>) {
+  %0 = nn.constant dense<[-9.0, 8.5, 1.9, 0x7FC00000]> : tensor<4xf32>
+  %1 = nn.cast %0 to i4 : (tensor<4xf32>) -> tensor<4xi4>
+  %2 = nn.constant dense<[5, -4, 1, 256]> : tensor<4xi32>
+  %3 = nn.cast %2 to ui2 : (tensor<4xi32>) -> tensor<4xui2>
+  return %1, %3 : tensor<4xi4>, tensor<4xui2>
+}
+
+// -----
+
 // f64 to f16 and bf16 rounds once: 1 + 2^-11 + 2^-40 is above the middle of two f16 values, though f32 cannot tell.
 // CHECK-LABEL: @single_rounding
 //   CHECK-DAG:   nn.constant dense<1.000980e+00> : tensor<1xf16>

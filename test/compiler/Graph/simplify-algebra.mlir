@@ -91,6 +91,21 @@ func.func @casts(%x: tensor<?xi8>, %y: tensor<?xi16>) -> (tensor<?xi8>, tensor<?
   return %1, %3 : tensor<?xi8>, tensor<?xi8>
 }
 
+// f32 holds every float of 8 bits; those hold few numbers, and one that saturates is not left out.
+// CHECK-LABEL: @casts_of_small_floats
+//  CHECK-SAME: (%[[X:.*]]: tensor<?xf8E5M2>, %[[Y:.*]]: tensor<?xf32>)
+//       CHECK:   %[[A:.*]] = nn.cast %[[X]] to f8E4M3FN {saturate = false} : (tensor<?xf8E5M2>) -> tensor<?xf8E4M3FN>
+//       CHECK:   %[[B:.*]] = nn.cast %[[Y]] to f8E4M3FN
+//       CHECK:   %[[C:.*]] = nn.cast %[[B]] to f32
+//       CHECK:   return %[[A]], %[[C]]
+func.func @casts_of_small_floats(%x: tensor<?xf8E5M2>, %y: tensor<?xf32>) -> (tensor<?xf8E4M3FN>, tensor<?xf32>) {
+  %0 = nn.cast %x to f32 : (tensor<?xf8E5M2>) -> tensor<?xf32>
+  %1 = nn.cast %0 to f8E4M3FN {saturate = false} : (tensor<?xf32>) -> tensor<?xf8E4M3FN>
+  %2 = nn.cast %y to f8E4M3FN : (tensor<?xf32>) -> tensor<?xf8E4M3FN>
+  %3 = nn.cast %2 to f32 : (tensor<?xf8E4M3FN>) -> tensor<?xf32>
+  return %1, %3 : tensor<?xf8E4M3FN>, tensor<?xf32>
+}
+
 // CHECK-LABEL: @choices
 //  CHECK-SAME: (%[[C:.*]]: tensor<?xi1>, %[[X:.*]]: tensor<?xf32>, %[[Y:.*]]: tensor<?xf32>)
 //       CHECK:   %[[S:.*]] = nn.select %[[C]], %[[Y]], %[[X]]

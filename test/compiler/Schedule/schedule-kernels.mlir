@@ -110,6 +110,18 @@ func.func private @repeats_perhaps(%x: tensor<4x?xf32>, %y: tensor<4x?xf32>, %n:
   return %0 : tensor<4x?xf32>
 }
 
+// What is below a byte lies in one: the low bits are taken out of it, and zeros are put above. The code of a small float is an integer.
+// CHECK-LABEL: func.func private @small_types(%{{.*}}: memref<?xi8>, %{{.*}}: memref<?xi8>
+// CHECK-SAME: nn.path = "vector"
+// CHECK: arith.trunci %{{.*}} : vector<8xi8> to vector<8xi4>
+// CHECK: arith.sitofp %{{.*}} : vector<8xi4> to vector<8xf32>
+// CHECK: arith.trunci %{{.*}} : vector<8xi32> to vector<8xi6>
+// CHECK: arith.extui %{{.*}} : vector<8xi6> to vector<8xi8>
+func.func private @small_types(%x: tensor<64xi4>) -> tensor<64xf6E2M3FN> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.cast %x to f6E2M3FN : (tensor<64xi4>) -> tensor<64xf6E2M3FN>
+  return %0 : tensor<64xf6E2M3FN>
+}
+
 // An index out of range is a status of the phase.
 // CHECK-LABEL: func.func private @gather(
 // CHECK: memref.alloca() : memref<1xi32>

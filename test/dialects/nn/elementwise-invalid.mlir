@@ -59,3 +59,19 @@ func.func @integer_exp(%x: tensor<3xi32>) {
   %0 = nn.exp %x : (tensor<3xi32>) -> tensor<3xi32>
   return
 }
+
+// -----
+
+func.func @arithmetic_of_small_floats(%x: tensor<3xf8E4M3FN>) {
+  // expected-error @below {{operand #0 must be ranked tensor of}}
+  %0 = nn.add %x, %x : (tensor<3xf8E4M3FN>, tensor<3xf8E4M3FN>) -> tensor<3xf8E4M3FN>
+  return
+}
+
+// -----
+
+func.func @comparison_of_small_integers(%x: tensor<3xi4>) {
+  // expected-error @below {{operand #0 must be ranked tensor of}}
+  %0 = nn.compare eq, %x, %x : (tensor<3xi4>, tensor<3xi4>) -> tensor<3xi1>
+  return
+}

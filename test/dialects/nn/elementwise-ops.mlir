@@ -119,6 +119,22 @@ func.func @conversions(%x: tensor<2xf32>) -> (tensor<2xui8>, tensor<2xi32>) {
   return %0, %1 : tensor<2xui8>, tensor<2xi32>
 }
 
+// Floats of at most 8 bits and integers below a byte are cast, chosen and moved; the defaults of a cast are not written.
+// CHECK-LABEL: @small_types
+func.func @small_types(%x: tensor<2xf32>, %c: tensor<2xi1>) -> (tensor<2xf8E4M3FN>, tensor<2xf8E8M0FNU>, tensor<2xui4>) {
+  // CHECK: nn.cast %{{.*}} to f8E4M3FN {saturate = false} : (tensor<2xf32>) -> tensor<2xf8E4M3FN>
+  %0 = nn.cast %x to f8E4M3FN {saturate = false} : (tensor<2xf32>) -> tensor<2xf8E4M3FN>
+  // CHECK: nn.cast %{{.*}} to f8E8M0FNU {scale_rounding = {{.*}}nearest{{.*}}} : (tensor<2xf32>) -> tensor<2xf8E8M0FNU>
+  %1 = nn.cast %x to f8E8M0FNU {scale_rounding = #nn<scale_rounding nearest>} : (tensor<2xf32>) -> tensor<2xf8E8M0FNU>
+  // CHECK: nn.cast %{{.*}} to ui4 : (tensor<2xf32>) -> tensor<2xui4>
+  %2 = nn.cast %x to ui4 {saturate = true} : (tensor<2xf32>) -> tensor<2xui4>
+  // CHECK: nn.bitcast %{{.*}} to f4E2M1FN : (tensor<2xui4>) -> tensor<2xf4E2M1FN>
+  %3 = nn.bitcast %2 to f4E2M1FN : (tensor<2xui4>) -> tensor<2xf4E2M1FN>
+  // CHECK: nn.select %{{.*}}, %{{.*}}, %{{.*}} : (tensor<2xi1>, tensor<2xui4>, tensor<2xui4>) -> tensor<2xui4>
+  %4 = nn.select %c, %2, %2 : (tensor<2xi1>, tensor<2xui4>, tensor<2xui4>) -> tensor<2xui4>
+  return %0, %1, %4 : tensor<2xf8E4M3FN>, tensor<2xf8E8M0FNU>, tensor<2xui4>
+}
+
 // A written type may say less than what can be inferred, and more.
 // CHECK-LABEL: @less_and_more_static
 func.func @less_and_more_static(%x: tensor<4xf32>, %y: tensor<?xf32>) -> (tensor<?xf32>, tensor<7xf32>) {

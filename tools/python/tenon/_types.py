@@ -12,7 +12,8 @@ class TensorSpec(NamedTuple):
 
     name: str
     dtype: numpy.dtype
-    """bf16 is ml_dtypes.bfloat16. Strings are object arrays of str; inputs may be arrays of str or bytes (UTF-8) as well."""
+    """bf16, floats of at most 8 bits and integers below a byte are the types of ml_dtypes. Strings are object arrays of str; inputs
+    may be arrays of str or bytes (UTF-8) as well."""
     shape: tuple[Union[int, str, None], ...]
     """An extent where it is fixed, the name of a symbolic dimension (equal names are equal extents), or None."""
 
