@@ -139,7 +139,7 @@ def test_what_is_no_compiled_model(tenon, add_relu):
 
 @pytest.mark.parametrize("name, dtype", [("FLOAT8E4M3FN", ml_dtypes.float8_e4m3fn), ("FLOAT8E5M2", ml_dtypes.float8_e5m2),
                                          ("FLOAT8E8M0", ml_dtypes.float8_e8m0fnu), ("FLOAT4E2M1", ml_dtypes.float4_e2m1fn),
-                                         ("FLOAT6E3M2", ml_dtypes.float6_e3m2fn), ("INT4", ml_dtypes.int4), ("UINT2", ml_dtypes.uint2)])
+                                         ("INT4", ml_dtypes.int4), ("UINT2", ml_dtypes.uint2)])
 def test_bytes_of_ml_dtypes(tenon, tmp_path, name, dtype):
     """Such a file does not name its type, so it has that of the input; ONNX's files are packed."""
     kind = getattr(TensorProto, name)
