@@ -19,16 +19,22 @@ Expression intVector(NodeContext &c, llvm::ArrayRef<int64_t> values) {
   return constantTensor<int64_t>(c, values.vec(), {static_cast<int64_t>(values.size())}, c.b.raw().getI64Type());
 }
 
-std::optional<Expression> classLabels(NodeContext &c) {
+std::optional<Expression> classLabels(NodeContext &c, llvm::StringRef numbers) {
   std::vector<std::string> texts = c.strings("classlabels_strings");
-  IntVector numbers = c.integers("classlabels_ints");
-  if (!texts.empty() && !numbers.empty())
-    fail("attributes 'classlabels_strings' and 'classlabels_ints' are both given, expected one");
+  IntVector values = c.integers(numbers);
+  if (!texts.empty() && !values.empty())
+    fail("attributes 'classlabels_strings' and '" + numbers + "' are both given, expected one");
   if (!texts.empty())
     return Expression(c.b, stringVector(c.b, texts));
-  if (!numbers.empty())
-    return intVector(c, numbers);
+  if (!values.empty())
+    return intVector(c, values);
   return std::nullopt;
+}
+
+void refuseStrings(NodeContext &c, std::initializer_list<const char *> names) {
+  for (const char *name : names)
+    if (!c.strings(name).empty())
+      fail(llvm::Twine("attribute '") + name + "' has strings, which keys of maps cannot be");
 }
 
 int64_t classLabelCount(NodeContext &c) {

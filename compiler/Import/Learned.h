@@ -25,13 +25,16 @@ Expression constantTensor(NodeContext &c, std::vector<T> values, IntVector shape
 Expression floatTensor(NodeContext &c, llvm::ArrayRef<float> values, IntVector shape);
 Expression intVector(NodeContext &c, llvm::ArrayRef<int64_t> values);
 
-/// What a classifier's classes are called: attribute classlabels_strings or classlabels_ints as a vector; none if both
-/// are empty.
-std::optional<Expression> classLabels(NodeContext &c);
+/// What a classifier's classes are called: attribute classlabels_strings or `numbers` as a vector; none if both are
+/// empty.
+std::optional<Expression> classLabels(NodeContext &c, llvm::StringRef numbers = "classlabels_ints");
 /// How many there are.
 int64_t classLabelCount(NodeContext &c);
 /// One of two labels of an only class: the first entry where `isClass` holds, else 0 or "0".
 Expression onlyLabel(NodeContext &c, Expression isClass);
+
+/// Fails where one of these attributes has strings: of maps, whose keys are numbers.
+void refuseStrings(NodeContext &c, std::initializer_list<const char *> names);
 
 /// Input 0 as [rows, features] of f64 if it is that, else of f32.
 Expression featureRows(NodeContext &c);

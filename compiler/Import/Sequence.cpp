@@ -16,9 +16,7 @@ namespace tenon::importer {
 namespace arith = mlir::arith;
 using Kind = Structure::Kind;
 
-void require(NodeContext &c, Scalar condition, const llvm::Twine &message) {
-  c.b.require(condition, message, {});
-}
+void require(NodeContext &c, Scalar condition, const llvm::Twine &message) { c.b.require(condition, message, {}); }
 
 Scalar lengthOf(Builder &b, const Binding &sequence) {
   const Container &container = *sequence.container;

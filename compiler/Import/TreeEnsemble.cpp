@@ -107,21 +107,12 @@ mlir::Type scoreType(NodeContext &c, const NumberList &weights) {
 // Classes
 //===----------------------------------------------------------------------===//
 
-IntVector classLabels(NodeContext &c) {
-  refuseStrings(c, {"classlabels_strings"});
-  IntVector labels = c.integers("classlabels_int64s");
-  if (labels.empty())
-    fail("attribute 'classlabels_int64s' is missing");
-  return labels;
-}
-
 /// One score decides between two classes.
-void classifyByOne(NodeContext &c, llvm::ArrayRef<int64_t> labels, Expression score, int64_t ofClass, bool isPositive) {
+void classifyByOne(NodeContext &c, Expression labels, Expression score, int64_t ofClass, bool isPositive) {
   Builder &b = c.b;
-  mlir::Type wide = b.raw().getI64Type();
   std::string transform = c.string("post_transform", "NONE");
   Expression isSecond = score.reshape({b.extent(score, 0)}) > (isPositive ? 0.5 : 0.0);
-  auto label = [&](int64_t i) { return Expression(b, b.index(labels[i]), wide); };
+  auto label = [&](int64_t i) { return labels.with(b.sliceDimension(labels, 0, b.index(i), b.index(1))); };
   c.result(0, select(isSecond, label(1), label(0)));
   Expression other = ofClass == 1 ? score * 0 : isPositive && transform != "LOGISTIC" ? 1 - score : negate(score);
   Expression both = score.with(b.concat({other, score}, 1));
@@ -130,15 +121,14 @@ void classifyByOne(NodeContext &c, llvm::ArrayRef<int64_t> labels, Expression sc
 }
 
 /// The greatest score decides. Without base values, a class that no leaf knows is not chosen.
-void classifyByAll(NodeContext &c, llvm::ArrayRef<int64_t> labels, Expression scores, const Forest &forest,
-                   bool hasBase) {
-  std::vector<double> handicap(labels.size(), -std::numeric_limits<double>::infinity());
+void classifyByAll(NodeContext &c, Expression labels, Expression scores, const Forest &forest, bool hasBase) {
+  std::vector<double> handicap(typeOf(labels).getDimSize(0), -std::numeric_limits<double>::infinity());
   for (int32_t target : forest.targets)
     handicap[target] = 0;
   Expression ballot = scores;
   if (!hasBase && llvm::is_contained(handicap, -std::numeric_limits<double>::infinity()))
     ballot = ballot + floats(c, handicap, scores.type());
-  c.result(0, gather(intVector(c, labels), largestClass(ballot)));
+  c.result(0, gather(labels, largestClass(ballot)));
   c.result(1, transformedScores(c, scores).cast(c.b.raw().getF32Type()));
 }
 
@@ -146,8 +136,10 @@ void classifyByAll(NodeContext &c, llvm::ArrayRef<int64_t> labels, Expression sc
 
 void importTreeEnsembleClassifier(NodeContext &c) {
   Builder &b = c.b;
-  IntVector labels = classLabels(c);
-  auto classes = static_cast<int64_t>(labels.size());
+  std::optional<Expression> labels = classLabels(c, "classlabels_int64s");
+  if (!labels)
+    fail("attributes 'classlabels_int64s' and 'classlabels_strings' are missing, expected one");
+  int64_t classes = typeOf(*labels).getDimSize(0);
   Expression x = comparedRows(c);
   NumberList weights = numberAttribute(c, "class_weights", "class_weights_as_tensor");
   std::vector<double> base = numberAttribute(c, "base_values", "base_values_as_tensor").numbers;
@@ -162,11 +154,13 @@ void importTreeEnsembleClassifier(NodeContext &c) {
   Expression scores = withBase(c, treeScores(c, x, forest, Aggregate::sum, targets, type), base, targets);
   if (byOne) {
     bool isPositive = llvm::none_of(weights.numbers, [](double weight) { return weight < 0; });
-    return classifyByOne(c, labels, scores, first, isPositive);
+    return classifyByOne(c, *labels, scores, first, isPositive);
   }
   if (classes > 1)
-    return classifyByAll(c, labels, scores, forest, !base.empty());
-  // A single class: whether a row belongs to it.
+    return classifyByAll(c, *labels, scores, forest, !base.empty());
+  // A single class: whether a row belongs to it, a number.
+  if (nn::isStringType(labels->type()))
+    fail("attribute 'classlabels_strings' has one entry, expected two or more");
   c.result(0, (scores.reshape({b.extent(scores, 0)}) > 0).cast(b.raw().getI64Type()));
   bool changes = c.string("post_transform", "NONE") == "PROBIT";
   c.result(1, (changes ? transformedScores(c, scores) : scores).cast(b.raw().getF32Type()));

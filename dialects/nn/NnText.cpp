@@ -14,7 +14,7 @@ LogicalResult StringConcatOp::resultShapes(Adaptor adaptor, Extents &extents, Sm
     return extents.fail("C1: lhs ", lhs.getType(), " and rhs ", rhs.getType(), " differ in shape");
   TensorShape shape{stringElement(lhs), {}};
   for (auto [left, right] : llvm::zip_equal(extents.of(lhs), extents.of(rhs)))
-    shape.extents.push_back(*extents.same(left, right));
+    shape.extents.push_back(*extents.same(left, right, "extents of the texts"));
   results.push_back(shape);
   return success();
 }

@@ -115,8 +115,8 @@ private:
   }
 };
 
-/// The names of main's arguments and results, which of them belong together, the results' types, its body, and the texts
-/// of constants.
+/// The names of main's arguments and results, which of them belong together, the results' types, its body, and the
+/// texts of constants.
 static llvm::json::Value moduleJson(mlir::ModuleOp module) {
   auto main = module.lookupSymbol<mlir::func::FuncOp>("main");
   llvm::json::Array inputs, inputTypes, outputs, types, strings, values;

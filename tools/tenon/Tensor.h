@@ -70,8 +70,8 @@ std::optional<std::vector<int64_t>> parseDims(const std::string &text);
 uint32_t dtypeOf(const std::string &name);
 
 /// Fills with numbers that most models take: floats in [-1, 1), powers of two of f8e8m0fnu in (0, 1], integers of up to
-/// 8 bits of the whole range, wider integers (which are often indices) and booleans 0 or 1, strings text0 to text7. The same seed gives the same
-/// numbers everywhere.
+/// 8 bits of the whole range, wider integers (which are often indices) and booleans 0 or 1, strings text0 to text7. The
+/// same seed gives the same numbers everywhere.
 void fillRandom(Tensor &tensor, uint64_t seed);
 
 } // namespace tenon::cli

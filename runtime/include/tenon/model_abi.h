@@ -35,8 +35,8 @@ extern "C" {
 
 /* Element types. bool takes one byte that is 0 or 1. What is below a byte takes the low bits of one, two's complement
  * for signed integers: outputs have zeros above them, what is above them in inputs is ignored. The small floats are
- * OCP's and, with FNUZ, their variants without infinity and negative zero. What a string is depends on who holds it: outside of a model a
- * tenon_string, inside the number of a text (see tenon_host.intern). */
+ * OCP's and, with FNUZ, their variants without infinity and negative zero. What a string is depends on who holds it:
+ * outside of a model a tenon_string, inside the number of a text (see tenon_host.intern). */
 enum tenon_dtype {
   TENON_F32 = 1,
   TENON_F64 = 2,

@@ -14,8 +14,8 @@
 // CHECK-DAG: @model_outputs_symbols0(dense<0> : tensor<1xi32>)
 // CHECK-DAG: @model_symbol_ranges(dense<[1, 8]> : tensor<2xi64>)
 // CHECK: llvm.mlir.global external constant @tenon_weights() {{.*}}alignment = 64 : i64{{.*}} : !llvm.array<64 x i8>
-// CHECK: llvm.mlir.global external constant @my_model() {{.*}} : !llvm.struct<(i32, i32, ptr, ptr, ptr, ptr, ptr, i32, i32, ptr, i32, i32, ptr, ptr, ptr, i32, i32, ptr, ptr, i64, ptr, i64, i64, ptr, ptr, ptr, ptr, ptr)>
-// CHECK: llvm.mlir.constant(192 : i32)
+// CHECK: llvm.mlir.global external constant @my_model() {{.*}} : !llvm.struct<(i32, i32, ptr, ptr, ptr, ptr, ptr, i32, i32, ptr, i32, i32, ptr, ptr, ptr, i32, i32, ptr, ptr, i64, ptr, i64, i64, ptr, ptr, ptr, ptr, ptr, ptr, i32)>
+// CHECK: llvm.mlir.constant(208 : i32)
 // CHECK: llvm.mlir.addressof @[[MANIFEST]]
 // CHECK: llvm.mlir.addressof @tenon_plan
 // CHECK: llvm.mlir.addressof @tenon_run
