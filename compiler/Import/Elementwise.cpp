@@ -109,6 +109,8 @@ mlir::Value converted(NodeContext &c, mlir::Type type) {
   mlir::Value x = c.input(0);
   if (elementOf(x) == type)
     return x;
+  if (nn::isStringType(type) || nn::isStringType(elementOf(x)))
+    return c.b.cast(x, type);
   std::string mode = c.string("round_mode", "up");
   std::optional<nn::ScaleRounding> rounding = nn::symbolizeScaleRounding(mode);
   if (!rounding)
