@@ -557,6 +557,7 @@ def fail(attributes, operands, op):
 
 def require(attributes, operands, op):
     assert operands[0], attributes["message"]
+    return ()
 
 
 def extract(attributes, operands, op):

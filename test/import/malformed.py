@@ -190,9 +190,9 @@ def sum_of_strings(folder):
 
 
 @case
-def sequence_input(folder):
+def sequence_where_a_tensor_is_expected(folder):
     sequence = helper.make_tensor_sequence_value_info("x", FLOAT, None)
-    return write(folder, model_of([helper.make_node("SequenceLength", ["x"], ["y"])], [sequence]))
+    return write(folder, model_of([helper.make_node("Relu", ["x"], ["y"])], [sequence]))
 
 
 @case
@@ -455,7 +455,7 @@ def reshape_with_two_unknowns(folder):
 @case
 def reshape_to_a_rank_known_at_run_time(folder):
     inputs = [value("x"), value("s", ("n",), TensorProto.INT64)]
-    return write(folder, model_of([helper.make_node("Reshape", ["x", "s"], ["y"], name="r")], inputs))
+    return write(folder, model_of([helper.make_node("Reshape", ["x", "s"], ["y"], name="r")], inputs, [value("y", None)]))
 
 
 @case

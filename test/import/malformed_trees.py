@@ -49,7 +49,7 @@ MODELS = [
     ("tree_of_another_transform", "TreeEnsembleRegressor", {"post_transform": "SQUARE"}),
     ("tree_of_other_bases", "TreeEnsembleRegressor", {"base_values": [1.0, 2.0]}),
     ("classes_without_labels", "TreeEnsembleClassifier", {"classlabels_int64s": None}),
-    ("classes_of_text", "TreeEnsembleClassifier", {"classlabels_int64s": None, "classlabels_strings": ["a", "b", "c"]}),
+    ("classes_of_text_and_numbers", "TreeEnsembleClassifier", {"classlabels_strings": ["a", "b", "c"]}),
     ("classes_of_another_id", "TreeEnsembleClassifier", {"class_ids": [0, 3]}),
     ("classes_of_other_bases", "TreeEnsembleClassifier", {"base_values": [1.0, 2.0]}),
     ("classes_with_a_cycle", "TreeEnsembleClassifier", CYCLE),

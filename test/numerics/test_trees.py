@@ -6,6 +6,7 @@ import itertools
 import numpy
 import onnxruntime
 import pytest
+import tenon
 from onnx import TensorProto, helper
 
 import forests
@@ -261,3 +262,21 @@ def test_definition():
         x = forests.rows(generator, 30, 4, special=False).astype(numpy.float64)
         exact, = evaluate("TreeEnsembleRegressor", [x], domain=ML, n_targets=2, aggregate_function=aggregate, **forests.listed(trees, "target"))
         numpy.testing.assert_allclose(forests.scores(trees, x, 2, aggregate), exact, rtol=1e-12)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_labels_of_text(tmp_path, mode, classes):
+    """The labels of the same classes as numbers, spelled."""
+    generator = rng(21)
+    trees = several(generator, 5, 5, 4, targets=classes, entries=classes)
+    x = forests.rows(generator, 30, 4)
+    found = []
+    for labels in ({"classlabels_int64s": [*range(classes)]}, {"classlabels_strings": [f"class {i}" for i in range(classes)]}):
+        node = helper.make_node("TreeEnsembleClassifier", ["x"], ["label", "scores"], domain=ML, **labels, **forests.listed(trees, "class"))
+        infos = [helper.make_tensor_value_info(name, kind, None) for name, kind in (("label", TensorProto.STRING if len(found) else TensorProto.INT64), ("scores", TensorProto.FLOAT))]
+        graph = helper.make_graph([node], "trees", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n" if mode == "dynamic" else 30, 4])], infos)
+        library = tenon.compile(helper.make_model(graph, opset_imports=[helper.make_opsetid(ML, 3), helper.make_opsetid("", 21)]), tmp_path / f"{len(found)}.so", reference=mode == "reference")
+        found.append(tenon.load(library).run({"x": x}))
+    assert found[1]["label"].tolist() == [f"class {i}" for i in found[0]["label"]]
+    assert found[1]["scores"].tobytes() == found[0]["scores"].tobytes()
+    assert len(set(found[1]["label"])) == classes
