@@ -189,14 +189,21 @@ void Grouping::formAttention(nn::MatmulOp outcome) {
   std::optional<int64_t> rows = getConstantIntValue(OpFoldResult(shape[shape.size() - 2]));
   bool manyRows = rows ? *rows >= fewestRows : extents.equal(shape[shape.size() - 2], shape.back());
   auto isStatic = [&](Value tensor) {
-    return !cast<RankedTensorType>(tensor.getType()).getShape().empty() &&
-           !ShapedType::isDynamic(cast<RankedTensorType>(tensor.getType()).getShape().back());
+    return !ShapedType::isDynamic(cast<RankedTensorType>(tensor.getType()).getShape().back());
   };
-  // Scratch holds the keys and values of a batch item, which the shape plan has to know.
   if (!manyRows || !isStatic(parts->scores.getLhs()) || !isStatic(outcome.getResult()) ||
-      llvm::any_of(shape, dependsOnData) || !extents.equal(extents.at(parts->logits), shape) ||
-      !extents.equal(result.drop_back(), shape.drop_back()))
+      !extents.equal(extents.at(parts->logits), shape) || !extents.equal(result.drop_back(), shape.drop_back()))
     return;
+  // Scratch holds the keys and values of a batch item; a kernel that takes an extent from data could not plan it.
+  auto comesFromData = [&](Value operand) {
+    auto type = dyn_cast<RankedTensorType>(operand.getType());
+    if (!type)
+      return dependsOnData(operand);
+    return !type.hasStaticShape() && (!extents.has(operand) || llvm::any_of(extents.at(operand), dependsOnData));
+  };
+  for (Operation *op : parts->ops)
+    if (llvm::any_of(op->getOperands(), comesFromData))
+      return;
   Group *group = groupOf[parts->ops.front()];
   for (Operation *op : ArrayRef(parts->ops).drop_front())
     absorb(group, groupOf[op]);

@@ -8,32 +8,17 @@ under `<cache>/re2-<version>-<key>`, where the key is a hash of everything that 
 no prefix behind.
 """
 
-import argparse
 import hashlib
-import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
-import tarfile
 import tempfile
 
+import library
 import versions
 
-FLAGS = [
-    "-DCMAKE_BUILD_TYPE=Release",
-    "-DCMAKE_CXX_STANDARD=20",
-    "-DCMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG",
-    "-DCMAKE_POSITION_INDEPENDENT_CODE=ON",
-    "-DCMAKE_CXX_VISIBILITY_PRESET=hidden",
-    "-DCMAKE_VISIBILITY_INLINES_HIDDEN=ON",
-    "-DRE2_BUILD_TESTING=OFF",
-]
-
-
-def configure_flags() -> list[str]:
-    return [*FLAGS, f"-DCMAKE_CXX_COMPILER=clang++-{versions.read()['LLVM_VERSION']}"]
+FLAGS = library.configure_flags(["-DRE2_BUILD_TESTING=OFF"])
 
 
 def pinned() -> tuple[str, str]:
@@ -43,15 +28,8 @@ def pinned() -> tuple[str, str]:
 
 
 def prefix() -> pathlib.Path:
-    key = hashlib.sha256("\n".join([*pinned(), *configure_flags()]).encode()).hexdigest()[:8]
-    return versions.cache_folder() / f"re2-{pinned()[0]}-{key}"
-
-
-def run(command: list, **options) -> None:
-    """Runs a command with its output shown; ends this program when it fails."""
-    status = subprocess.run([str(part) for part in command], **options).returncode
-    if status != 0:
-        sys.exit(f"tools/setup/re2.py: `{' '.join(map(str, command))}` failed with status {status}")
+    version, digest = pinned()
+    return library.prefix("re2", version, digest, *FLAGS)
 
 
 def source_entries() -> str:
@@ -87,8 +65,8 @@ def source_archive() -> pathlib.Path:
             options = ["-o", "Dir::Etc::SourceList=/dev/null", "-o", f"Dir::Etc::SourceParts={work / 'parts'}",
                        "-o", f"Dir::State::Lists={work / 'lists'}", "-o", f"Dir::Cache::Archives={work / 'archives'}",
                        "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "-o", "APT::Sandbox::User="]
-            run(["apt-get", *options, "-q", "-q", "update"])
-            run(["apt-get", *options, "-q", "-q", "source", "--download-only", f"re2={version}"], cwd=work)
+            library.run(["apt-get", *options, "-q", "-q", "update"])
+            library.run(["apt-get", *options, "-q", "-q", "source", "--download-only", f"re2={version}"], cwd=work)
             (work / archive.name).rename(archive)
     if hashlib.sha256(archive.read_bytes()).hexdigest() != digest:
         archive.unlink()
@@ -114,50 +92,22 @@ def make_tables(source: pathlib.Path) -> None:
     reader.write_text(re.sub(r'^_UNICODE_DIR = .*$', f'_UNICODE_DIR = "{UNICODE_FOLDER}"', reader.read_text(), flags=re.MULTILINE))
     for name in ("unicode_casefold", "unicode_groups"):
         with (source / f"re2/{name}.cc").open("w") as output:
-            run([sys.executable, "-c", RUN_SCRIPT, f"re2/make_{name}.py"], cwd=source, stdout=output)
+            library.run([sys.executable, "-c", RUN_SCRIPT, f"re2/make_{name}.py"], cwd=source, stdout=output)
     with (source / "re2/perl_groups.cc").open("w") as output:
-        run(["perl", "re2/make_perl_groups.pl"], cwd=source, stdout=output)
+        library.run(["perl", "re2/make_perl_groups.pl"], cwd=source, stdout=output)
 
 
-def build(jobs: int) -> None:
-    target = prefix()
-    archive = source_archive()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="re2-build-", dir=target.parent) as work:
-        work = pathlib.Path(work)
-        with tarfile.open(archive) as tar:
-            tar.extractall(work, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(work)
-        source = next(path for path in work.iterdir() if path.is_dir())
+def build(target: pathlib.Path, jobs: int) -> None:
+    with library.unpacked(source_archive(), target) as (work, source):
         make_tables(source)
-        flags = configure_flags()
-        if shutil.which("ccache"):
-            flags.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
-        environment = {**os.environ, "CCACHE_BASEDIR": str(work), "CCACHE_NOHASHDIR": "1"}
-        cmake = versions.cache_folder() / "venv/bin/cmake"
-        run([cmake, "-G", "Ninja", "-S", source, "-B", work / "build", *flags], env=environment, stdout=subprocess.DEVNULL)
-        run(["ninja", "-C", work / "build", "-j", jobs, "re2"], env=environment)
+        library.compile_targets(work, source, FLAGS, ["re2"], jobs)
         for folder in ("re2", "util"):
             (work / "prefix/include" / folder).mkdir(parents=True)
             for header in (source / folder).glob("*.h"):
                 shutil.copy(header, work / "prefix/include" / folder)
         (work / "prefix/lib").mkdir()
         shutil.copy(work / "build/libre2.a", work / "prefix/lib")
-        if not target.exists():
-            (work / "prefix").rename(target)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--print-prefix", action="store_true", help="print where the library is or would be, and do nothing")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    arguments = parser.parse_args()
-    target = prefix()
-    if arguments.print_prefix:
-        print(target)
-    elif not target.exists():
-        print(f"building RE2 {pinned()[0]} into {target} (a minute on 2 cores, once)", flush=True)
-        build(arguments.jobs)
 
 
 if __name__ == "__main__":
-    main()
+    library.main(__doc__, f"RE2 {pinned()[0]} (a minute on 2 cores, once)", prefix(), build)

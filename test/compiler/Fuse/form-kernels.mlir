@@ -195,3 +195,26 @@ func.func @main(%q: tensor<40x8xf32>, %k: tensor<8x30xf32>, %v: tensor<30x8xf32>
   %7 = nn.matmul %6, %v : (tensor<40x30xf32>, tensor<30x8xf32>) -> tensor<40x8xf32>
   return %7, %6 : tensor<40x8xf32>, tensor<40x30xf32>
 }
+
+// -----
+
+// Nor where data decides an extent of a mask: the kernel's scratch could not be planned.
+// CHECK-LABEL: func.func @main
+// CHECK-COUNT-3: nn.launch
+func.func @main(%q: tensor<40x8xf32>, %k: tensor<8x30xf32>, %v: tensor<30x8xf32>, %all: tensor<40x30xf32>, %count: tensor<1xi64>) -> tensor<40x8xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c30 = arith.constant 30 : index
+  %number = tensor.extract %count[%c0] : tensor<1xi64>
+  %rows = arith.index_cast %number : i64 to index
+  %mask = nn.slice %all[%c0, %c0] [%rows, %c30] [%c1, %c1] : tensor<40x30xf32> -> tensor<?x30xf32>
+  %0 = nn.matmul %q, %k : (tensor<40x8xf32>, tensor<8x30xf32>) -> tensor<40x30xf32>
+  %1 = nn.add %0, %mask : (tensor<40x30xf32>, tensor<?x30xf32>) -> tensor<40x30xf32>
+  %2 = nn.reduce max, %1 {axes = array<i64: 1>, keep_dims} : (tensor<40x30xf32>) -> tensor<40x1xf32>
+  %3 = nn.sub %1, %2 : (tensor<40x30xf32>, tensor<40x1xf32>) -> tensor<40x30xf32>
+  %4 = nn.exp %3 : (tensor<40x30xf32>) -> tensor<40x30xf32>
+  %5 = nn.reduce sum, %4 {axes = array<i64: 1>, keep_dims} : (tensor<40x30xf32>) -> tensor<40x1xf32>
+  %6 = nn.div %4, %5 : (tensor<40x30xf32>, tensor<40x1xf32>) -> tensor<40x30xf32>
+  %7 = nn.matmul %6, %v : (tensor<40x30xf32>, tensor<30x8xf32>) -> tensor<40x8xf32>
+  return %7 : tensor<40x8xf32>
+}
