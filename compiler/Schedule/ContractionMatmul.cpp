@@ -29,6 +29,9 @@ constexpr int64_t wantedTasks = 16;
 /// Rows up to which an unpacked B is read where it is.
 constexpr int64_t mostFewRows = 2;
 
+/// Columns that a copy of A serves at least, where B is packed.
+constexpr int64_t columnsPerCopy = 1024;
+
 /// With more rows B is in the cache for most of them.
 constexpr int64_t mostRowsThatWait = 128;
 
@@ -188,6 +191,10 @@ private:
     // four times the second.
     int64_t columnShare = bSource == Source::scratch ? machine.l2Bytes / 2 : machine.l2Bytes * 4;
     blockGroups = atLeastOne(e.div(e.constant(columnShare), groupBytes));
+    // A copy of A is made for each block of columns, at the cost of some 20 columns' products.
+    if (a == Source::scratch && bSource == Source::packed)
+      blockGroups =
+          b.createOrFold<arith::MaxUIOp>(blockGroups, e.constant(llvm::divideCeil(columnsPerCopy, groups->width())));
     if (known(N))
       blockGroups = b.createOrFold<arith::MinUIOp>(blockGroups, atLeastOne(groups->count()));
 
