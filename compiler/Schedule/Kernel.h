@@ -106,6 +106,10 @@ bool scheduleRows(Kernel &kernel);
 /// body is something else.
 bool scheduleInterleave(Kernel &kernel);
 
+/// A transposition that keeps the last dimension, whose elements move in runs. Returns false if the body is something
+/// else.
+bool scheduleRuns(Kernel &kernel);
+
 /// A transposition that moves the last dimension. Returns false if the body is something else.
 bool scheduleTranspose(Kernel &kernel);
 

@@ -26,8 +26,8 @@ LogicalResult schedule(Kernel &kernel) {
   bool isTaken = scheduleSequential(kernel) || (!kernel.reference && scheduleContraction(kernel));
   if (!isTaken && hasTransformedFilter(kernel))
     return kernel.function.emitError("expected only elementwise ops behind a convolution with a transformed filter");
-  if (!isTaken &&
-      (kernel.reference || (!scheduleRows(kernel) && !scheduleInterleave(kernel) && !scheduleTranspose(kernel))))
+  if (!isTaken && (kernel.reference || (!scheduleRows(kernel) && !scheduleInterleave(kernel) &&
+                                        !scheduleTranspose(kernel) && !scheduleRuns(kernel))))
     scheduleMap(kernel);
   kernel.finish();
   return success();

@@ -31,6 +31,22 @@ def test_transpose(mode):
     batch.check(mode)
 
 
+def test_transpose_of_runs(mode):
+    """The last dimensions stay: runs shorter and longer than a vector, tasks of several bands, neighbours that move together."""
+    batch, generator = Batch(), rng()
+    cases = [((2, 9, 2, 7, 2, 3), (0, 1, 3, 2, 4, 5)), ((1, 50, 100, 7), (0, 2, 1, 3)), ((3, 130, 20, 64), (2, 0, 1, 3)),
+             ((2, 3000, 2, 3), (0, 2, 1, 3)), ((2, 9, 5, 5, 3), (0, 2, 3, 1, 4)), ((5, 4, 200), (1, 0, 2)), ((4, 3, 2, 5, 1), (1, 3, 0, 2, 4)),
+             ((0, 3, 4), (1, 0, 2)), ((2, 3, 0), (1, 0, 2))]
+    for shape, order in cases:
+        x = uniform(generator, shape)
+        batch.add(label("Transpose", x, order), "Transpose", [x], x.transpose(order), perm=order)
+    for dtype in FLOATS + INTEGERS + [BOOL]:
+        x = values(generator, (6, 5, 11), dtype)
+        batch.add(label("Transpose", x), "Transpose", [x], x.transpose(1, 0, 2), perm=[1, 0, 2])
+        batch.add(label("Transpose", x, "static run"), "Transpose", [x], x.transpose(1, 0, 2), known=(0,), perm=[1, 0, 2])
+    batch.check(mode)
+
+
 def test_reshape(mode):
     batch, generator = Batch(), rng()
     x = uniform(generator, (2, 3, 4))

@@ -98,6 +98,21 @@ func.func private @split_pixels(%x: tensor<64x1x2xf32>) -> tensor<1x2x64xf32> at
   return %0 : tensor<1x2x64xf32>
 }
 
+// Runs of six elements that change places are copied by vectors; dimensions that move together are one, and only the
+// start of a task is found by division.
+// CHECK-LABEL: func.func private @phases(
+// CHECK-SAME: nn.path = "vector"
+// CHECK-NOT: arith.divui
+// CHECK: vector.load {{.*}} vector<4xf32>
+// CHECK: vector.store
+// MASKED-LABEL: func.func private @phases(
+// MASKED: vector.maskedload {{.*}} vector<8xf32>
+// MASKED: vector.maskedstore
+func.func private @phases(%x: tensor<9x112x2x112x2x3xf32>) -> tensor<9x112x112x2x2x3xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.transpose %x {permutation = array<i64: 0, 1, 3, 2, 4, 5>} : (tensor<9x112x2x112x2x3xf32>) -> tensor<9x112x112x2x2x3xf32>
+  return %0 : tensor<9x112x112x2x2x3xf32>
+}
+
 // Whether a row repeats one element is known only at run time: a vector or a broadcast, never a gather.
 // CHECK-LABEL: func.func private @repeats_perhaps(
 // CHECK-SAME: nn.path = "vector"
