@@ -117,11 +117,30 @@ void packMatmul(OpBuilder &b, nn::MatmulOp op, int64_t runtimeBytes) {
 // conv
 //===----------------------------------------------------------------------===//
 
+/// A product of each pixel that is read, perhaps not all of them.
 bool isPointwise(nn::ConvOp op) {
   auto all = [](ArrayRef<int64_t> list, int64_t value) {
     return llvm::all_of(list, [=](int64_t x) { return x == value; });
   };
-  return op.getGroups() == 1 && all(op.getKernel(), 1) && all(op.getStrides(), 1) && all(op.getPads(), 0);
+  return op.getGroups() == 1 && all(op.getKernel(), 1) && all(op.getPads(), 0);
+}
+
+/// The pixels that a channels-last convolution with a window of one reads: rows of a matrix product side by side, where
+/// strides would put them on few sets of the caches.
+Value pixelsRead(OpBuilder &b, nn::ConvOp op) {
+  Location loc = op.getLoc();
+  SmallVector<Value> extents = getValueOrCreateConstantIndexOp(b, loc, nn::getExtents(b, loc, op.getInput()));
+  SmallVector<Value> offsets(extents.size(), indexConstant(b, loc, 0)), steps(extents.size(), indexConstant(b, loc, 1));
+  for (auto [d, stride] : llvm::enumerate(op.getStrides())) {
+    steps[d + 1] = indexConstant(b, loc, stride);
+    extents[d + 1] = b.createOrFold<arith::CeilDivUIOp>(loc, extents[d + 1], steps[d + 1]);
+  }
+  if (llvm::all_of(op.getStrides(), [](int64_t stride) { return stride == 1; }))
+    return op.getInput();
+  SmallVector<int64_t> shape(typeOf(op.getResult()).getShape());
+  shape.back() = typeOf(op.getInput()).getShape().back();
+  auto type = RankedTensorType::get(shape, typeOf(op.getInput()).getElementType());
+  return nn::SliceOp::create(b, loc, type, op.getInput(), offsets, extents, steps);
 }
 
 /// The offset of each kernel position and channel, in the order of K, in a filter [F, C/G, kernel...].
@@ -183,7 +202,7 @@ int64_t packConvolution(OpBuilder &b, nn::ConvOp op, const UsualExtents &usual, 
       packed = reshape(b, loc, packed, {panels, K, nr});
   }
   if (pointwise) {
-    Value product = nn::MatmulOp::create(b, loc, op.getType(), op.getInput(), packed, /*transpose_lhs=*/false,
+    Value product = nn::MatmulOp::create(b, loc, op.getType(), pixelsRead(b, op), packed, /*transpose_lhs=*/false,
                                          /*transpose_rhs=*/false, packing);
     op.getResult().replaceAllUsesWith(product);
     op.erase();

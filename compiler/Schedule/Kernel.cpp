@@ -174,11 +174,11 @@ Value Kernel::workOf(Value elements) {
   return builder.createOrFold<arith::DivUIOp>(scaled, arith::ConstantIndexOp::create(builder, 1000).getResult());
 }
 
-/// Bytes of a tensor in memory. Of what is gathered from, only what is taken counts.
+/// Bytes of a tensor in memory. Of what is gathered or cut from, only what is taken counts.
 static Value bytesOf(ElementEmitter &e, Kernel &kernel, Value tensor) {
   Value counted = tensor;
   for (Operation *user : tensor.getUsers())
-    if (tensor.hasOneUse() && isa<nn::GatherOp, nn::GatherElementsOp, nn::GatherNdOp>(user) &&
+    if (tensor.hasOneUse() && isa<nn::GatherOp, nn::GatherElementsOp, nn::GatherNdOp, nn::SliceOp>(user) &&
         user->getOperand(0) == tensor)
       counted = user->getResult(0);
   Type element = storageType(cast<RankedTensorType>(tensor.getType()).getElementType());

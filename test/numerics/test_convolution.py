@@ -46,6 +46,8 @@ def test_pointwise(mode):
         for shape in ((1, channels, 1, 1), (2, channels, 5, 7), (1, channels, 6, 6)):
             add_conv(batch, uniform(generator, shape), uniform(generator, (filters, channels, 1, 1)), uniform(generator, filters))
     add_conv(batch, uniform(generator, (1, 8, 9, 9)), uniform(generator, (16, 8, 1, 1)), strides=[2, 2])
+    add_conv(batch, uniform(generator, (2, 8, 10, 7)), uniform(generator, (5, 8, 1, 1)), strides=[2, 3])
+    add_conv(batch, uniform(generator, (2, 3, 8)), uniform(generator, (4, 3, 1)), strides=[5])
     add_conv(batch, uniform(generator, (1, 8, 5, 4)), uniform(generator, (16, 8, 1, 1)), pads=[(1, 1), (0, 2)])
     batch.check(mode)
 

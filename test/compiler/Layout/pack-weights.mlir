@@ -50,6 +50,17 @@ func.func @pointwise(%x: tensor<?x9x2xf32>) -> tensor<?x9x3xf32> {
   return %0 : tensor<?x9x3xf32>
 }
 
+// With strides as well, of the pixels that are read.
+// CHECK-LABEL: func @pointwise_with_stride
+// CHECK: %[[N:.*]] = arith.ceildivui %{{.*}}, %[[STEP:.*]] :
+// CHECK: %[[X:.*]] = nn.slice %arg0[{{.*}}] [%{{.*}}, %[[N]], %{{.*}}] [%{{.*}}, %[[STEP]], %{{.*}}] : tensor<4x?x2xf32> -> tensor<4x?x2xf32>
+// CHECK: nn.matmul %[[X]], %{{.*}} : (tensor<4x?x2xf32>, tensor<1x2x4xf32>) -> tensor<4x?x3xf32>
+func.func @pointwise_with_stride(%x: tensor<4x?x2xf32>) -> tensor<4x?x3xf32> {
+  %w = nn.constant dense<1.0> : tensor<3x2x1xf32>
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 1>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>} : (tensor<4x?x2xf32>, tensor<3x2x1xf32>) -> tensor<4x?x3xf32>
+  return %0 : tensor<4x?x3xf32>
+}
+
 // Large right-hand sides are packed at run time, small ones by the product's own kernel.
 // CHECK-LABEL: func @runtime
 // CHECK: %[[P:.*]] = nn.pack %arg1 {packing = #nn.packing<nr = 16, columns = 32>} : (tensor<32x32xf32>) -> tensor<2x32x16xf32>
