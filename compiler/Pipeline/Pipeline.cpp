@@ -51,6 +51,8 @@ void addGraph(OpPassManager &pm, const PipelineOptions &options) {
     pm.addPass(graph::createRecognizeLookupPass());
     pm.addPass(graph::createSinkMovementPass());
     pm.addPass(graph::createFoldPaddingPass());
+    if (!options.exact)
+      pm.addPass(graph::createCombineFactorsPass());
     pm.addPass(graph::createFoldIntoWeightsPass());
     pm.addPass(graph::createDecomposeConvTransposePass());
     // Movement that the decomposition leaves meets its neighbours; dims of results become arithmetic again.
