@@ -1,7 +1,7 @@
 //===- PackWeights.cpp - right-hand sides and filters in panels ----------------------------===//
 //
-// Expects convolutions in their final layout. Gives every channels-last convolution, and every matrix product with a
-// constant (or large) right-hand side of known extents, a packed one.
+// Expects convolutions in their final layout. Gives every channels-last convolution, every recurrence with constant
+// weights, and every matrix product with a constant (or large) right-hand side of known extents, a packed one.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -13,6 +13,7 @@
 
 #include "dialects/nn/Nn.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -213,6 +214,27 @@ int64_t packConvolution(OpBuilder &b, nn::ConvOp op, const UsualExtents &usual, 
   return moreBytes;
 }
 
+//===----------------------------------------------------------------------===//
+// lstm, gru, rnn
+//===----------------------------------------------------------------------===//
+
+/// Recurrent weights [D, H, gates x H] as [D, panels, H, gates, nr]: what a block of units reads is one run.
+template <typename OpTy> void packRecurrence(OpBuilder &b, OpTy op) {
+  RankedTensorType type = typeOf(op.getRecurrent());
+  ElementsAttr constant = readableConstant(op.getRecurrent());
+  if (!constant || type.getRank() != 3 || type.getNumElements() == 0)
+    return;
+  int64_t gates = OpTy::gateCount, H = type.getDimSize(1), nr = panelWidth(H), panels = llvm::divideCeil(H, nr);
+  auto packedType = RankedTensorType::get({type.getDimSize(0), panels, H, gates, nr}, type.getElementType());
+  auto placeOf = [&](int64_t i) {
+    int64_t gate = i / nr % gates, k = i / (nr * gates) % H, panel = i / (nr * gates * H) % panels;
+    int64_t direction = i / (nr * gates * H * panels), unit = panel * nr + i % nr;
+    return unit < H ? ((direction * H + k) * gates + gate) * H + unit : -1;
+  };
+  Value packed = nn::ConstantOp::create(b, op.getLoc(), packedType, gatherConstant(constant, placeOf, packedType));
+  op.getRecurrentMutable().assign(packed);
+}
+
 struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
   using PackWeightsPassBase::PackWeightsPassBase;
 
@@ -220,7 +242,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
     SmallVector<Operation *> ops;
     int64_t weightBytes = 0, moreBytes = 0;
     getOperation()->walk([&](Operation *op) {
-      if (isa<nn::MatmulOp, nn::ConvOp>(op))
+      if (isa<nn::MatmulOp, nn::ConvOp, nn::LstmOp, nn::GruOp, nn::RnnOp>(op))
         ops.push_back(op);
       else if (isa<nn::ConstantOp>(op))
         weightBytes += bytesOf(typeOf(op->getResult(0)));
@@ -235,7 +257,12 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
         moreBytes += packConvolution(builder, convolution, usual, winograd ? weightBytes : -1);
         continue;
       }
-      auto matmul = cast<nn::MatmulOp>(op);
+      auto matmul = dyn_cast<nn::MatmulOp>(op);
+      if (!matmul) {
+        llvm::TypeSwitch<Operation *>(op).Case<nn::LstmOp, nn::GruOp, nn::RnnOp>(
+            [&](auto recurrence) { packRecurrence(builder, recurrence); });
+        continue;
+      }
       if (FailureOr<nn::MatmulOp> swapped = swapConstantLhs(builder, matmul); succeeded(swapped)) {
         matmul = *swapped;
         builder.setInsertionPoint(matmul);

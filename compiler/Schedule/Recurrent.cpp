@@ -2,7 +2,8 @@
 //
 // A step is a product of the state with the recurrent weights, gates side by side, and then the cell on lanes. Units
 // are taken in blocks whose sums stay in registers while the state is read through once; a few batch items share each
-// weight that is read. The sequence itself holds the states of the steps before.
+// weight that is read. Packed weights are one stream for a panel of units. The sequence itself holds the states of the
+// steps before.
 //
 // Two forms: one task per direction and group of batch items that runs the whole sequence; or, where a step is long
 // enough to be shared by threads, phases for each step, with tasks that also divide the units (a thread gets the same
@@ -62,8 +63,9 @@ private:
   void stagePhase(int64_t stage, Value step);
   void endPhase();
 
-  /// A phase over tasks with the loop around them; in `body` the emitter and scratch are set up.
-  void phase(Value tasks, Value work, function_ref<void(Value task)> body);
+  /// A phase over tasks with the loop around them; in `body` the emitter and scratch are set up. With a step the order
+  /// is that of thereAndBack.
+  void phase(Value tasks, Value work, function_ref<void(Value task)> body, Value step = {});
   void stage(const Place &place, int64_t stage, Value firstUnit, Value units);
   void loadState(const Place &place, int64_t stage);
   void multiply(const Place &place, int64_t stage, int64_t items, Value firstUnit, Value units);
@@ -81,6 +83,16 @@ private:
   /// Where the step is in the sequence; past an item's end the place that is to be cleared.
   Value time(const Place &place, Value item);
   Value previousH(ElementEmitter &lane, const Place &place, Value item, Value unit);
+
+  /// The weights of units from `unit` on for a gate and unit k of the state.
+  Value weight(ElementEmitter &lane, const Place &place, Value k, int64_t gate, Value unit) {
+    ArrayRef<Value> extents = kernel.extents(r.recurrent);
+    if (extents.size() == 3)
+      return read(lane, r.recurrent,
+                  {{place.direction}, {k}, along(lane, lane.add(lane.mul(hidden, lane.constant(gate)), unit))});
+    Value panel = lane.div(unit, extents.back()), inside = lane.rem(unit, extents.back());
+    return read(lane, r.recurrent, {{place.direction}, {panel}, {k}, {lane.constant(gate)}, along(lane, inside)});
+  }
 
   // Elements in the computing type.
   Value read(ElementEmitter &lane, Value tensor, ArrayRef<LaneIndex> at) {
@@ -115,6 +127,7 @@ private:
   Value itemGroups() { return b.createOrFold<arith::CeilDivUIOp>(batch, e->constant(blocking.items)); }
   Value unitBlocks() { return b.createOrFold<arith::CeilDivUIOp>(hidden, blockUnits); }
   Place placeOf(Value group, Value step);
+  Value thereAndBack(Value step, Value begin, Value number, Value end);
 
   Kernel &kernel;
   const Recurrence &r;
@@ -199,7 +212,7 @@ Schedule::Schedule(Kernel &kernel, const Recurrence &recurrence, CellSchedule &c
   lanes = kernel.reference ? 1 : kernel.machine.lanes(type.getIntOrFloatBitWidth() / 8);
   steps = kernel.extents(r.projected)[0];
   batch = kernel.extents(r.projected)[1];
-  hidden = kernel.extents(r.recurrent)[1];
+  hidden = kernel.extents(r.recurrent)[nn::hiddenDimension(r.recurrent)];
   knownBatch = getConstantIntValue(OpFoldResult(batch));
   knownHidden = getConstantIntValue(OpFoldResult(hidden));
 
@@ -216,10 +229,11 @@ Schedule::Schedule(Kernel &kernel, const Recurrence &recurrence, CellSchedule &c
 static constexpr double nanosecondsPerVector = 0.625;
 
 /// A step must last long enough, even of one batch item, for threads to meet at its end: see kMinPart_ns of the pool.
+/// Two directions are tasks enough for two threads that never meet, each with weights of its own in its cache.
 bool Schedule::sharesSteps() {
   constexpr double enough_ns = 6000;
   return knownHidden && !kernel.reference &&
-         double(r.directions()) * r.gates * *knownHidden * *knownHidden / lanes * nanosecondsPerVector >= enough_ns;
+         double(r.gates) * *knownHidden * *knownHidden / lanes * nanosecondsPerVector >= enough_ns * r.directions();
 }
 
 //===----------------------------------------------------------------------===//
@@ -267,6 +281,14 @@ Value Schedule::previousH(ElementEmitter &lane, const Place &place, Value item, 
         before.step = e->sub(place.step, e->constant(1));
         return readResult(lane, r.sequence, {{time(before, item)}, {place.direction}, {item}, along(lane, unit)});
       });
+}
+
+/// Item `number` of [begin, end), from the other end in every other step: what a step read last is in the cache for the
+/// next one, even if all of it does not fit.
+Value Schedule::thereAndBack(Value step, Value begin, Value number, Value end) {
+  Value isOdd = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, e->rem(step, e->constant(2)), e->constant(1));
+  Value fromEnd = e->sub(e->add(begin, e->sub(end, e->constant(1))), number);
+  return arith::SelectOp::create(b, isOdd, fromEnd, number);
 }
 
 Place Schedule::placeOf(Value group, Value step) {
@@ -324,9 +346,8 @@ void Schedule::sums(ElementEmitter &lane, const Place &place, int64_t stage, int
     for (int64_t item = 0; item < items; ++item)
       factors.push_back(lane.splat(scalar.load(type, stateOf(lane.constant(item)), {hidden}, {{at[0]}})));
     forSums([&](int64_t gate, int64_t v, int64_t item) {
-      Value column = lane.add(lane.mul(hidden, lane.constant(gate)), unitOf(v));
-      Value weight = read(lane, r.recurrent, {{place.direction}, {at[0]}, along(lane, column)});
-      next.push_back(math::FmaOp::create(b, factors[item], weight, acc[next.size()]));
+      Value factor = weight(lane, place, at[0], gate, unitOf(v));
+      next.push_back(math::FmaOp::create(b, factors[item], factor, acc[next.size()]));
     });
     return next;
   };
@@ -432,7 +453,7 @@ void Schedule::end(const Place &place) {
 // Phases
 //===----------------------------------------------------------------------===//
 
-void Schedule::phase(Value tasks, Value work, function_ref<void(Value)> body) {
+void Schedule::phase(Value tasks, Value work, function_ref<void(Value)> body, Value step) {
   kernel.phase(tasks, work, scratchBytes(), false, [&](Value begin, Value end, Value scratch, Value) {
     ElementEmitter emitter = kernel.emitter(lanes);
     e = &emitter;
@@ -442,7 +463,8 @@ void Schedule::phase(Value tasks, Value work, function_ref<void(Value)> body) {
     auto loop = scf::ForOp::create(b, begin, end, e->constant(1));
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
-    body(loop.getInductionVar());
+    Value task = loop.getInductionVar();
+    body(step ? thereAndBack(step, begin, task, end) : task);
     e = &plain;
   });
 }
@@ -465,11 +487,12 @@ void Schedule::runWhole() {
       Place place = placeOf(task, loop.getInductionVar());
       for (int64_t number = 0; number < cell.stages(); ++number) {
         loadState(place, number);
-        auto blocks = scf::ForOp::create(b, e->constant(0), hidden, blockUnits);
+        auto blocks = scf::ForOp::create(b, e->constant(0), unitBlocks(), e->constant(1));
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToStart(blocks.getBody());
         ElementEmitter::Scope scope(*e);
-        Value first = blocks.getInductionVar();
+        Value first =
+            e->mul(thereAndBack(place.step, e->constant(0), blocks.getInductionVar(), unitBlocks()), blockUnits);
         stage(place, number, first, b.createOrFold<arith::MinUIOp>(blockUnits, e->sub(hidden, first)));
       }
     }
@@ -480,14 +503,17 @@ void Schedule::runWhole() {
 void Schedule::stagePhase(int64_t number, Value step) {
   Value groups = plain.mul(plain.constant(r.directions()), itemGroups());
   Value tasks = plain.mul(groups, unitBlocks());
-  phase(tasks, plain.mul(tasks, stepWork(plain, r, hidden, blockUnits, lanes)), [&](Value task) {
-    // By direction, block of units, group of items: a thread keeps to few weights.
-    SmallVector<LaneIndex> at = delinearize(*e, {groups, unitBlocks(), itemGroups()}, {task});
-    Place place = placeOf(e->add(e->mul(at[0].base, itemGroups()), at[2].base), step);
-    loadState(place, number);
-    Value first = e->mul(at[1].base, blockUnits);
-    stage(place, number, first, b.createOrFold<arith::MinUIOp>(blockUnits, e->sub(hidden, first)));
-  });
+  phase(
+      tasks, plain.mul(tasks, stepWork(plain, r, hidden, blockUnits, lanes)),
+      [&](Value task) {
+        // By direction, block of units, group of items: a thread keeps to few weights.
+        SmallVector<LaneIndex> at = delinearize(*e, {groups, unitBlocks(), itemGroups()}, {task});
+        Place place = placeOf(e->add(e->mul(at[0].base, itemGroups()), at[2].base), step);
+        loadState(place, number);
+        Value first = e->mul(at[1].base, blockUnits);
+        stage(place, number, first, b.createOrFold<arith::MinUIOp>(blockUnits, e->sub(hidden, first)));
+      },
+      step);
 }
 
 void Schedule::endPhase() {

@@ -59,6 +59,11 @@ llvm::SmallVector<mlir::OpFoldResult> getExtents(mlir::OpBuilder &builder, mlir:
 mlir::FailureOr<llvm::SmallVector<llvm::SmallVector<mlir::OpFoldResult>>> reifyExtents(mlir::OpBuilder &builder,
                                                                                        mlir::Operation *op);
 
+/// Which dimension of recurrent weights, packed or not, holds the units of the state.
+inline int64_t hiddenDimension(mlir::Value recurrent) {
+  return mlir::cast<mlir::RankedTensorType>(recurrent.getType()).getRank() == 5 ? 2 : 1;
+}
+
 /// What has to hold of the extents of the operands of `op` beyond what their types say.
 llvm::SmallVector<ExtentRequirement> extentRequirements(mlir::OpBuilder &builder, mlir::Operation *op);
 

@@ -21,15 +21,24 @@ public:
   /// C1, and C2 for the operands that every such op has.
   LogicalResult checkOperands() {
     Value projected = adaptor.getProjected(), recurrent = adaptor.getRecurrent();
-    if (Extents::rank(projected) != 3 || Extents::rank(recurrent) != 3)
+    bool packed = Extents::rank(recurrent) == 5;
+    if (Extents::rank(projected) != 3 || (Extents::rank(recurrent) != 3 && !packed))
       return extents.fail("C1: projected and recurrent have ranks ", Extents::rank(projected), " and ",
-                          Extents::rank(recurrent), " but need 3");
+                          Extents::rank(recurrent), " but need 3, or recurrent 5 if it is packed");
     steps = extents.of(projected, 0);
     batch = extents.of(projected, 1);
-    hidden = extents.of(recurrent, 1);
+    hidden = extents.of(recurrent, hiddenDimension(recurrent));
     count = extents.constant(directions);
+    SmallVector<OpFoldResult> weights{count, hidden, timesHidden(OpTy::gateCount)};
+    if (packed) {
+      OpFoldResult width = extents.of(recurrent, 4);
+      if (!Extents::known(hidden) || Extents::known(width).value_or(0) < 1)
+        return extents.fail("C1: packed recurrent weights need known extents");
+      int64_t panels = llvm::divideCeil(*Extents::known(hidden), *Extents::known(width));
+      weights = {count, extents.constant(panels), hidden, extents.constant(OpTy::gateCount), width};
+    }
     if (failed(check("projected", projected, {steps, batch, timesHidden(OpTy::gateCount * directions)})) ||
-        failed(check("recurrent", recurrent, {count, hidden, timesHidden(OpTy::gateCount)})) ||
+        failed(check("recurrent", recurrent, weights)) ||
         failed(check("initial_h", adaptor.getInitialH(), {count, batch, hidden})))
       return failure();
     return check("lengths", adaptor.getLengths(), {batch});

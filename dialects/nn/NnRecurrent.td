@@ -24,13 +24,13 @@ def NN_LstmOp : NN_RecurrentOp<"lstm", 4, 3, [AttrSizedOperandSegments]> {
         i = f(X_i + h . R_i^T + P_i * c)      f = f(X_f + h . R_f^T + P_f * c)     (or 1 - i with input_forget)
         c' = f * c + i * g(X_c + h . R_c^T)   o = f(X_o + h . R_o^T + P_o * c')    h' = o * h(c')
 
-    `recurrent`[D, H, 4 * H] holds R^T; `initial_h`, `initial_c`[D, B, H]; `peephole`[D, 3 * H] (i, o, f); `lengths`[B]: beyond its length a batch
+    `recurrent`[D, H, 4 * H] holds R^T, or packed [D, ceil(H / n), H, 4, n] units in panels of n; `initial_h`, `initial_c`[D, B, H]; `peephole`[D, 3 * H] (i, o, f); `lengths`[B]: beyond its length a batch
     item gives zeros and keeps its last state. D is 2 for `bidirectional`, else 1; the reverse direction starts at the last valid
     step. Results: `sequence`[T, D, B, H], `last_h`, `last_c`[D, B, H]. `activations` has three entries per direction (f, g, h),
     numbers of the enumeration Activation; `alpha` and `beta` likewise. `clip` (0 by default: none) bounds the arguments of the activations,
     `input_forget` is off by default.
 
-    - C1: projected and recurrent have rank 3.
+    - C1: projected has rank 3, recurrent 3 or, with known extents, 5.
     - C2: all operands have the shapes above and one element type (lengths i32).
     - C3: activations, alpha and beta have 3 * D entries, activations are known.
 
@@ -62,12 +62,12 @@ def NN_GruOp : NN_RecurrentOp<"gru", 3, 2, [AttrSizedOperandSegments]> {
         n = g(X_h + (r * h) . R_h^T)                or, with linear_before_reset,   n = g(X_h + r * (h . R_h^T + bias))
         h' = (1 - z) * n + z * h
 
-    `recurrent`[D, H, 3 * H] holds R^T; `initial_h`[D, B, H]; `bias`[D, H] is zero if absent; `lengths`[B]: beyond its length a batch item gives
+    `recurrent`[D, H, 3 * H] holds R^T, or packed [D, ceil(H / n), H, 3, n] units in panels of n; `initial_h`[D, B, H]; `bias`[D, H] is zero if absent; `lengths`[B]: beyond its length a batch item gives
     zeros and keeps its last state. D is 2 for `bidirectional`, else 1; the reverse direction starts at the last valid step. Results:
     `sequence`[T, D, B, H], `last_h`[D, B, H]. `activations` has two entries per direction (f, g), numbers of the enumeration Activation;
     `alpha` and `beta` likewise. `clip` (0 by default: none) bounds the arguments of the activations, `linear_before_reset` is off by default.
 
-    - C1: projected and recurrent have rank 3.
+    - C1: projected has rank 3, recurrent 3 or, with known extents, 5.
     - C2: all operands have the shapes above and one element type (lengths i32).
     - C3: activations, alpha and beta have 2 * D entries, activations are known.
     - C4: bias is given only with linear_before_reset; else it belongs to projected.
@@ -96,12 +96,12 @@ def NN_RnnOp : NN_RecurrentOp<"rnn", 1, 1> {
 
         h' = f(X + h . R^T)
 
-    `recurrent`[D, H, H] holds R^T; `initial_h`[D, B, H]; `lengths`[B]: beyond its length a batch item gives zeros and keeps its last state. D is 2
+    `recurrent`[D, H, H] holds R^T, or packed [D, ceil(H / n), H, 1, n] units in panels of n; `initial_h`[D, B, H]; `lengths`[B]: beyond its length a batch item gives zeros and keeps its last state. D is 2
     for `bidirectional`, else 1; the reverse direction starts at the last valid step. Results: `sequence`[T, D, B, H], `last_h`[D, B, H].
     `activations` has one entry per direction, the number of f in the enumeration Activation; `alpha` and `beta` likewise. `clip` (0 by default:
     none) bounds the argument of the activation.
 
-    - C1: projected and recurrent have rank 3.
+    - C1: projected has rank 3, recurrent 3 or, with known extents, 5.
     - C2: all operands have the shapes above and one element type (lengths i32).
     - C3: activations, alpha and beta have D entries, activations are known.
 

@@ -44,7 +44,7 @@ static ExtentProduct ofConvTranspose(ConvTransposeOp op) {
 /// Each result element of a step meets its gates' columns of H rows; the product with the inputs is another op.
 template <typename OpTy> static ExtentProduct ofRecurrence(OpTy op) {
   ExtentProduct count = elementsOf(op.getSequence());
-  count.extents.push_back({op.getRecurrent(), 1});
+  count.extents.push_back({op.getRecurrent(), hiddenDimension(op.getRecurrent())});
   count.factor = OpTy::gateCount;
   return count;
 }

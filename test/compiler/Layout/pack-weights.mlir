@@ -139,3 +139,13 @@ func.func @one_filter(%x: tensor<?x9x2xf32>) -> tensor<?x8x1xf32> {
   %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 2>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>} : (tensor<?x9x2xf32>, tensor<1x2x2xf32>) -> tensor<?x8x1xf32>
   return %0 : tensor<?x8x1xf32>
 }
+
+// Recurrent weights: of a panel of units, the gates of each unit of the state side by side.
+// CHECK-LABEL: func @recurrence
+// CHECK: nn.constant dense<{{.*}}[0.000000e+00, 1.000000e+00, 0.000000e+00, 0.000000e+00], [2.000000e+00, 3.000000e+00, 0.000000e+00, 0.000000e+00], [4.000000e+00, 5.000000e+00, 0.000000e+00, 0.000000e+00]], {{\[}}[6.000000e+00, 7.000000e+00, 0.000000e+00, 0.000000e+00], {{.*}} : tensor<1x1x2x3x4xf32>
+// CHECK: nn.gru forward, %arg0, %{{.*}}, %arg1
+func.func @recurrence(%x: tensor<?x1x6xf32>, %h: tensor<1x1x2xf32>) -> tensor<?x1x1x2xf32> {
+  %r = nn.constant dense<[[[0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [6.0, 7.0, 8.0, 9.0, 10.0, 11.0]]]> : tensor<1x2x6xf32>
+  %0, %1 = nn.gru forward, %x, %r, %h {activations = array<i32: 0, 1>, alpha = array<f32: 0.0, 0.0>, beta = array<f32: 0.0, 0.0>} : (tensor<?x1x6xf32>, tensor<1x2x6xf32>, tensor<1x1x2xf32>) -> (tensor<?x1x1x2xf32>, tensor<1x1x2xf32>)
+  return %0 : tensor<?x1x1x2xf32>
+}

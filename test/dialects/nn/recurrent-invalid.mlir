@@ -2,7 +2,7 @@
 // RUN: tenon-opt %s -split-input-file -verify-diagnostics
 
 func.func @ranks(%x: tensor<10x32xf32>, %r: tensor<1x8x32xf32>, %h: tensor<1x2x8xf32>) {
-  // expected-error @below {{'nn.lstm' op C1: projected and recurrent have ranks 2 and 3 but need 3}}
+  // expected-error @below {{'nn.lstm' op C1: projected and recurrent have ranks 2 and 3 but need 3, or recurrent 5 if it is packed}}
   // expected-error @below {{failed to infer returned types}}
   %y, %hn, %cn = nn.lstm forward, %x, %r, %h, %h {activations = array<i32: 0, 1, 1>, alpha = array<f32: 0.0, 0.0, 0.0>, beta = array<f32: 0.0, 0.0, 0.0>}
       : (tensor<10x32xf32>, tensor<1x8x32xf32>, tensor<1x2x8xf32>, tensor<1x2x8xf32>) -> (tensor<10x1x2x8xf32>, tensor<1x2x8xf32>, tensor<1x2x8xf32>)
@@ -62,7 +62,7 @@ func.func @unknown_activation(%x: tensor<10x2x32xf32>, %r: tensor<1x8x32xf32>, %
 // -----
 
 func.func @gru_ranks(%x: tensor<10x2x24xf32>, %r: tensor<8x24xf32>, %h: tensor<1x2x8xf32>) {
-  // expected-error @below {{'nn.gru' op C1: projected and recurrent have ranks 3 and 2 but need 3}}
+  // expected-error @below {{'nn.gru' op C1: projected and recurrent have ranks 3 and 2 but need 3, or recurrent 5 if it is packed}}
   // expected-error @below {{failed to infer returned types}}
   %y, %hn = nn.gru forward, %x, %r, %h {activations = array<i32: 0, 1>, alpha = array<f32: 0.0, 0.0>, beta = array<f32: 0.0, 0.0>}
       : (tensor<10x2x24xf32>, tensor<8x24xf32>, tensor<1x2x8xf32>) -> (tensor<10x1x2x8xf32>, tensor<1x2x8xf32>)
@@ -132,7 +132,7 @@ func.func @gru_bias(%x: tensor<10x2x24xf32>, %r: tensor<1x8x24xf32>, %h: tensor<
 // -----
 
 func.func @rnn_ranks(%x: tensor<10x2x8xf32>, %r: tensor<8x8xf32>, %h: tensor<1x2x8xf32>) {
-  // expected-error @below {{'nn.rnn' op C1: projected and recurrent have ranks 3 and 2 but need 3}}
+  // expected-error @below {{'nn.rnn' op C1: projected and recurrent have ranks 3 and 2 but need 3, or recurrent 5 if it is packed}}
   // expected-error @below {{failed to infer returned types}}
   %y, %hn = nn.rnn forward, %x, %r, %h {activations = array<i32: 1>, alpha = array<f32: 0.0>, beta = array<f32: 0.0>}
       : (tensor<10x2x8xf32>, tensor<8x8xf32>, tensor<1x2x8xf32>) -> (tensor<10x1x2x8xf32>, tensor<1x2x8xf32>)
@@ -166,5 +166,25 @@ func.func @rnn_activations(%x: tensor<10x2x8xf32>, %r: tensor<1x8x8xf32>, %h: te
   // expected-error @below {{failed to infer returned types}}
   %y, %hn = nn.rnn forward, %x, %r, %h {activations = array<i32: 11>, alpha = array<f32: 0.0>, beta = array<f32: 0.0>}
       : (tensor<10x2x8xf32>, tensor<1x8x8xf32>, tensor<1x2x8xf32>) -> (tensor<10x1x2x8xf32>, tensor<1x2x8xf32>)
+  return
+}
+
+// -----
+
+func.func @panels(%x: tensor<?x1x60xf32>, %r: tensor<1x3x20x3x16xf32>, %h: tensor<1x1x20xf32>) {
+  // expected-error @below {{C2: recurrent dimension 1 is 3 but must be 2}}
+  // expected-error @below {{failed to infer returned types}}
+  %y, %hn = nn.gru forward, %x, %r, %h {activations = array<i32: 0, 1>, alpha = array<f32: 0.0, 0.0>, beta = array<f32: 0.0, 0.0>}
+      : (tensor<?x1x60xf32>, tensor<1x3x20x3x16xf32>, tensor<1x1x20xf32>) -> (tensor<?x1x1x20xf32>, tensor<1x1x20xf32>)
+  return
+}
+
+// -----
+
+func.func @open_panels(%x: tensor<?x1x60xf32>, %r: tensor<1x2x?x3x16xf32>, %h: tensor<1x1x20xf32>) {
+  // expected-error @below {{C1: packed recurrent weights need known extents}}
+  // expected-error @below {{failed to infer returned types}}
+  %y, %hn = nn.gru forward, %x, %r, %h {activations = array<i32: 0, 1>, alpha = array<f32: 0.0, 0.0>, beta = array<f32: 0.0, 0.0>}
+      : (tensor<?x1x60xf32>, tensor<1x2x?x3x16xf32>, tensor<1x1x20xf32>) -> (tensor<?x1x1x20xf32>, tensor<1x1x20xf32>)
   return
 }

@@ -31,3 +31,12 @@ func.func @rnn(%x: tensor<10x?x8xf16>, %r: tensor<1x8x8xf16>, %h: tensor<1x?x8xf
       : (tensor<10x?x8xf16>, tensor<1x8x8xf16>, tensor<1x?x8xf16>) -> (tensor<10x1x?x8xf16>, tensor<1x?x8xf16>)
   return %hn : tensor<1x?x8xf16>
 }
+
+// Packed weights: 20 units in two panels of 16.
+// CHECK-LABEL: @packed
+func.func @packed(%x: tensor<?x1x60xf32>, %r: tensor<1x2x20x3x16xf32>, %h: tensor<1x1x20xf32>) -> tensor<?x1x1x20xf32> {
+  // CHECK: nn.gru forward, {{.*}} (tensor<?x1x60xf32>, tensor<1x2x20x3x16xf32>, tensor<1x1x20xf32>) -> (tensor<?x1x1x20xf32>, tensor<1x1x20xf32>)
+  %y, %hn = nn.gru forward, %x, %r, %h {activations = array<i32: 0, 1>, alpha = array<f32: 0.0, 0.0>, beta = array<f32: 0.0, 0.0>}
+      : (tensor<?x1x60xf32>, tensor<1x2x20x3x16xf32>, tensor<1x1x20xf32>) -> (tensor<?x1x1x20xf32>, tensor<1x1x20xf32>)
+  return %y : tensor<?x1x1x20xf32>
+}
