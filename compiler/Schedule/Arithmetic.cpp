@@ -216,7 +216,10 @@ private:
       auto predicate = largest ? arith::CmpFPredicate::UGT : arith::CmpFPredicate::ULT;
       return select(arith::CmpFOp::create(b, predicate, x, y), x, y);
     }
-    return largest ? Value(arith::MaximumFOp::create(b, x, y)) : Value(arith::MinimumFOp::create(b, x, y));
+    // ONNX does not say which zero is the larger one.
+    auto zeros = arith::FastMathFlagsAttr::get(b.getContext(), arith::FastMathFlags::nsz);
+    return largest ? Value(arith::MaximumFOp::create(b, x, y, zeros))
+                   : Value(arith::MinimumFOp::create(b, x, y, zeros));
   }
 
   ImplicitLocOpBuilder &b;
@@ -443,10 +446,11 @@ Value ElementEmitter::combine(nn::ReduceKind kind, Type elementType, Value acc, 
     return a.add(acc, value);
   case nn::ReduceKind::prod:
     return a.mul(acc, value);
+  // Whether the first one is NaN is asked apart, out of the way of what waits for the last result.
   case nn::ReduceKind::max:
-    return a.max(acc, value);
+    return a.max(value, acc);
   case nn::ReduceKind::min:
-    return a.min(acc, value);
+    return a.min(value, acc);
   }
   return Value();
 }
