@@ -11,6 +11,7 @@ ONNX's reference evaluator computes the arrays; for the ops of oracles.json, whe
 
 import dataclasses
 import json
+import math
 import pathlib
 import warnings
 
@@ -78,6 +79,10 @@ class Value:
     @property
     def is_float(self) -> bool:
         return is_float(self.dtype)
+
+    @property
+    def is_finite(self) -> bool:
+        return not self.is_float or all(numpy.isfinite(sample.exact).all() for sample in self.samples)
 
     def bounds(self) -> tuple[float, float]:
         """Smallest and largest element of all worlds."""
@@ -202,28 +207,67 @@ KINDS = ("exact", "element", "sum", "first")
 COORDINATE_FACTOR = 8
 
 
+# Ops whose results are discrete though they are floats: what rounding changes in them is no rounding error.
+DISCRETE = ("Sign", "Ceil", "Floor", "Round", "Hardmax")
+# Sums of more terms than this lose more to rounding partial sums than STEP_ULPS allow for.
+FEW_TERMS = 64
+
+
 def evaluate(node: onnx.NodeProto, inputs: list[Value], kind: str, opsets: dict[str, int], random: numpy.random.Generator) -> list[Value]:
     """The node's outputs. `inputs` are all values that it reads, once each, those of its subgraphs too."""
     compiled = Node(node, inputs, opsets)
+    decides = any(value.is_float for value in inputs) and (node.op_type in DISCRETE or not all(map(is_float, compiled.types)))
     samples = [[] for _ in compiled.types]
     for world in range(len(inputs[0].samples) if inputs else 1):
-        runs = []
-        for variant in range(VARIANTS):
-            arrays = [value.samples[world].variants[variant] for value in inputs]
-            if kind in ("sum", "first") and variant:
+        here = [value.samples[world] for value in inputs]
+        runs = [compiled.run([sample.exact for sample in here])]
+        factor = {"sum": _growth(inputs, world, runs[0]), "first": COORDINATE_FACTOR}.get(kind, 1)
+        for variant in range(1, VARIANTS):
+            arrays = [sample.variants[variant] for sample in here]
+            if kind in ("sum", "first"):
                 count = 1 if kind == "first" else len(arrays)
-                factor = COORDINATE_FACTOR if kind == "first" else 1
                 arrays[:count] = [_perturb(array, value.dtype, random, factor) for array, value in zip(arrays[:count], inputs)]
-            results = compiled.run(arrays)
-            if kind != "exact" and variant:
-                results = [_perturb(result, dtype, random) for result, dtype in zip(results, compiled.types)]
+            results = compiled.run([_stored(array, value.dtype) for array, value in zip(arrays, inputs)] if decides else arrays)
+            if kind != "exact":
+                results = [_perturb(result, dtype, random, factor if kind == "sum" else 1) for result, dtype in zip(results, compiled.types)]
             runs.append(results)
+        ties = compiled.run([_at_ties(sample, value.dtype) for sample, value in zip(here, inputs)]) if decides else runs[0]
         for place, dtype in enumerate(compiled.types):
-            samples[place].append(_sample([run[place] for run in runs], dtype))
+            arrays = [run[place] for run in runs]
+            check_variants([*arrays, ties[place]], dtype, node.op_type in DISCRETE)
+            samples[place].append(Sample(arrays))
     if any(len({sample.exact.ndim for sample in list_}) > 1 for list_ in samples):
         raise Rejected("a rank that depends on extents")
     names = [name for name in node.output if name]
     return [Value(name, dtype, list_) for name, dtype, list_ in zip(names, compiled.types, samples)]
+
+
+def _growth(inputs: list[Value], world: int, results: list[numpy.ndarray]) -> float:
+    """How much more than one step a sum of many terms may lose.
+
+    Each of n additions rounds a partial sum. Seen backwards, a term bears the errors of all additions after it, which is sqrt(n) of
+    one where they are random. Terms are counted as in a reduction (operand over result) and as in a product of matrices. Sums of
+    halves are float32, whose errors are small in theirs.
+    """
+    if any(value.is_float and value.dtype.itemsize == 2 for value in inputs):
+        return 1.0
+    sizes = sorted((value.samples[world].exact.size for value in inputs), reverse=True) + [1, 1]
+    result = max([1, *(array.size for array in results)])
+    terms = max(sizes[0] / result, math.sqrt(sizes[0] * sizes[1] / result))
+    return max(1.0, math.sqrt(terms / FEW_TERMS))
+
+
+def _stored(array: numpy.ndarray, dtype) -> numpy.ndarray:
+    """As memory holds it: what is different may be equal there."""
+    return widen(narrow(array, dtype)) if is_float(dtype) else array
+
+
+def _at_ties(sample: Sample, dtype) -> numpy.ndarray:
+    """The exact values as memory holds them, and zero where a correct result may be zero: no random variant meets it."""
+    if not is_float(dtype):
+        return sample.exact
+    apart = spread(sample)
+    return numpy.where((apart > 0) & (numpy.abs(sample.exact) <= tolerance(sample, dtype)), 0.0, _stored(sample.exact, dtype))
 
 
 def _perturb(array: numpy.ndarray, dtype, random, factor: float = 1) -> numpy.ndarray:
@@ -235,7 +279,8 @@ def _perturb(array: numpy.ndarray, dtype, random, factor: float = 1) -> numpy.nd
     return numpy.where(numpy.isinf(infinite), infinite, changed)
 
 
-def _sample(arrays: list[numpy.ndarray], dtype) -> Sample:
+def check_variants(arrays: list[numpy.ndarray], dtype, discrete: bool = False) -> None:
+    """Raises Rejected where variants of a result are not the same but for rounding errors."""
     first = arrays[0]
     if is_float(dtype) != is_float(first.dtype) or (not is_float(dtype) and first.dtype != dtype):
         raise Rejected(f"the evaluator returns {first.dtype} for {dtype}")
@@ -244,10 +289,11 @@ def _sample(arrays: list[numpy.ndarray], dtype) -> Sample:
     if not is_float(dtype):
         if any(not numpy.array_equal(array, first) for array in arrays):
             raise Ambiguous("integers differ")
-        return Sample(arrays)
+        return
+    if discrete and any(not numpy.array_equal(array, first, equal_nan=True) for array in arrays):
+        raise Ambiguous("discrete results differ")
     if any(not numpy.array_equal(numpy.isnan(array), numpy.isnan(first)) or not numpy.array_equal(numpy.isinf(array), numpy.isinf(first)) for array in arrays):
         raise Ambiguous("NaN or infinities differ")
-    return Sample(arrays)
 
 
 def spread(sample: Sample) -> numpy.ndarray:

@@ -110,7 +110,8 @@ def lp(g: RandomGraph) -> None:
 
 
 def lrn(g: RandomGraph) -> None:
-    x = g.floating(3)
+    # ONNX Runtime, the oracle, keeps a running sum, which carries a NaN to channels behind its window.
+    x = g.floating(3, lambda value: value.is_finite)
     g.add("LRN", [x], "sum", size=g.pick((1, 3, 5)), alpha=g.random.uniform(1e-4, 0.5), beta=g.random.uniform(0.3, 1.0), bias=g.random.uniform(1.0, 2.0))
 
 
