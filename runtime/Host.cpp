@@ -209,6 +209,17 @@ static const char *text(tenon_host *host, int64_t number, int64_t *bytes) {
   return found.data ? found.data : "";
 }
 
+static int32_t reserve(tenon_host *host, int64_t scratchBytes) {
+  tenon_session &session = sessionOf(host);
+  if (scratchBytes < 0)
+    return recordFailure(session, session.error.fail(TENON_INTERNAL, "a kernel asks for scratch of %lld bytes",
+                                                     static_cast<long long>(scratchBytes)));
+  if (static_cast<size_t>(scratchBytes) <= session.scratchStride)
+    return TENON_OK;
+  int32_t status = reserveScratch(session, scratchBytes);
+  return status == TENON_OK ? status : recordFailure(session, status);
+}
+
 tenon_host makeHost() {
   tenon_host host = {};
   host.size_bytes = sizeof host;
@@ -219,6 +230,7 @@ tenon_host makeHost() {
   host.fail = fail;
   host.intern = intern;
   host.text = text;
+  host.reserve = reserve;
   return host;
 }
 

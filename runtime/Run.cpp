@@ -164,15 +164,19 @@ int32_t reserveMemory(tenon_session &session, const int64_t *table) {
   if (!session.arena.reserve(static_cast<size_t>(arenaBytes)))
     return session.error.fail(TENON_OUT_OF_MEMORY, "no memory for an arena of %lld bytes",
                               static_cast<long long>(arenaBytes));
+  return reserveScratch(session, scratchBytes);
+}
+
+int32_t reserveScratch(tenon_session &session, int64_t bytes) {
   // Two cache lines apart: processors fetch lines in pairs.
   constexpr int64_t separation = 128;
-  int64_t total;
-  if (__builtin_add_overflow(scratchBytes, separation - 1, &scratchBytes) ||
-      __builtin_mul_overflow(scratchBytes / separation * separation, static_cast<int64_t>(session.threads), &total) ||
+  int64_t padded, total;
+  if (__builtin_add_overflow(bytes, separation - 1, &padded) ||
+      __builtin_mul_overflow(padded / separation * separation, static_cast<int64_t>(session.threads), &total) ||
       !session.scratch.reserve(static_cast<size_t>(total)))
     return session.error.fail(TENON_OUT_OF_MEMORY, "no memory for scratch of %lld bytes on each of %u threads",
-                              static_cast<long long>(table[TENON_TABLE_SCRATCH_BYTES]), session.threads);
-  session.scratchStride = static_cast<size_t>(scratchBytes / separation * separation);
+                              static_cast<long long>(bytes), session.threads);
+  session.scratchStride = static_cast<size_t>(padded / separation * separation);
   return TENON_OK;
 }
 

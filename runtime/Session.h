@@ -89,6 +89,9 @@ const int64_t *findPlan(tenon_session &session, int32_t &status);
 /// Makes arena and scratch as large as the plan needs.
 int32_t reserveMemory(tenon_session &session, const int64_t *table);
 
+/// Gives each thread scratch of that size. What scratch held is lost.
+int32_t reserveScratch(tenon_session &session, int64_t bytes);
+
 /// Makes `data` of an input of strings a dense buffer of their numbers. `bytes` of its state is that of the tensor.
 int32_t bindStrings(tenon_session &session, uint32_t index);
 

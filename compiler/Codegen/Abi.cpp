@@ -141,6 +141,10 @@ Value AbiBuilder::callAllocate(Location loc, Value host, Value bytes) {
   return callHost(loc, host, offsetof(tenon_host, allocate), abi.pointer, {bytes});
 }
 
+Value AbiBuilder::callReserve(Location loc, Value host, Value scratchBytes) {
+  return callHost(loc, host, offsetof(tenon_host, reserve), abi.i32, {scratchBytes});
+}
+
 Value AbiBuilder::callFail(Location loc, Value host, Value status, Value message, Value a, Value b) {
   return callHost(loc, host, offsetof(tenon_host, fail), abi.i32, {status, message, a, b});
 }

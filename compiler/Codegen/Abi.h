@@ -15,7 +15,7 @@
 namespace tenon::codegen {
 
 static_assert(sizeof(void *) == 8 && sizeof(tenon_model) == 208 && sizeof(tenon_tensor_spec) == 32 &&
-                  sizeof(tenon_kernel_info) == 16 && sizeof(tenon_value_spec) == 32 && sizeof(tenon_host) == 64,
+                  sizeof(tenon_kernel_info) == 16 && sizeof(tenon_value_spec) == 32 && sizeof(tenon_host) == 72,
               "the descriptor's LLVM types follow model_abi.h");
 
 /// Bytes of an argument slot and of a table slot.
@@ -60,6 +60,8 @@ public:
                    mlir::Value bytes);
   mlir::Value callOutput(mlir::Location loc, mlir::Value host, int64_t index, mlir::Value dims);
   mlir::Value callAllocate(mlir::Location loc, mlir::Value host, mlir::Value bytes);
+  /// A status.
+  mlir::Value callReserve(mlir::Location loc, mlir::Value host, mlir::Value scratchBytes);
   mlir::Value callFail(mlir::Location loc, mlir::Value host, mlir::Value status, mlir::Value message, mlir::Value a,
                        mlir::Value b);
 

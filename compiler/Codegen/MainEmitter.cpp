@@ -317,8 +317,7 @@ LogicalResult MainEmitter::emitLaunch(nn::LaunchOp op) {
   ++use.launches;
   collectNodeNames(loc, use.nodes);
   planLaunch(op);
-  if (failed(addScratch(op, kernel)))
-    return failure();
+  bool isPlanned = planScratch(op, kernel);
 
   // Pointers first: they may need calls, which use the same frames.
   SmallVector<Value> slots = llvm::map_to_vector(op.getInputs(), [&](Value input) { return lookup(input); });
@@ -331,6 +330,11 @@ LogicalResult MainEmitter::emitLaunch(nn::LaunchOp op) {
     slots.push_back(lookup(scalar));
   for (auto [number, value] : llvm::enumerate(slots))
     ir.storeSlot(loc, argsFrame, number, value);
+  if (!isPlanned) {
+    auto callee = kernel->getAttrOfType<FlatSymbolRefAttr>(scratchAttr);
+    auto bytes = LLVM::CallOp::create(builder, loc, abi.scratch, callee, argsFrame);
+    returnIfStatus(loc, ir.callReserve(loc, argument(Host), bytes.getResult()));
+  }
   auto call = LLVM::CallOp::create(builder, loc, abi.kernel, callee, ValueRange{argument(Host), argsFrame});
   returnIfStatus(loc, call.getResult());
   return success();
@@ -345,11 +349,12 @@ void MainEmitter::planLaunch(nn::LaunchOp op) {
       plan.checkExtent(op.getLoc(), extent, nodeMessage(op.getLoc(), "a dimension of the result would be %lld"));
 }
 
-LogicalResult MainEmitter::addScratch(nn::LaunchOp op, Operation *kernel) {
+/// Lets the plan reserve the kernel's scratch. False where its size depends on data.
+bool MainEmitter::planScratch(nn::LaunchOp op, Operation *kernel) {
   Attribute scratch = kernel->getAttr(scratchAttr);
   if (auto bytes = dyn_cast<IntegerAttr>(scratch)) {
     plan.addScratch(bytes.getInt());
-    return success();
+    return true;
   }
   // The plan does not know the others, whose slots then hold any number.
   int64_t firstSlot = op.getInputs().size() + op.getNumResults();
@@ -358,12 +363,11 @@ LogicalResult MainEmitter::addScratch(nn::LaunchOp op, Operation *kernel) {
   for (auto [number, scalar] : llvm::enumerate(op.getScalars())) {
     bool isKnown = planValues.contains(scalar);
     if (!isKnown && llvm::is_contained(read, firstSlot + static_cast<int64_t>(number)))
-      return op.emitOpError("scratch memory of ")
-             << op.getCallee() << " depends on data; it must depend on extents only";
+      return false;
     scalars.push_back(isKnown ? scalar : Value());
   }
   plan.addScratch(op.getLoc(), cast<FlatSymbolRefAttr>(scratch), firstSlot, scalars);
-  return success();
+  return true;
 }
 
 /// Outputs that are written in a branch are asked for before it: the host is called once.

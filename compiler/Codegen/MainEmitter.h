@@ -47,7 +47,7 @@ private:
   void planLaunch(nn::LaunchOp op);
   void checkProducts(mlir::Operation *op, llvm::ArrayRef<mlir::OpFoldResult> a, llvm::ArrayRef<mlir::OpFoldResult> b,
                      llvm::StringRef message);
-  mlir::LogicalResult addScratch(nn::LaunchOp op, mlir::Operation *kernel);
+  bool planScratch(nn::LaunchOp op, mlir::Operation *kernel);
   mlir::LogicalResult emitOutputs();
 
   /// The memory of a tensor, as the op's tenon.storage says in entry `number`.

@@ -74,7 +74,9 @@ static std::vector<Binding> joinTensors(Builder &b, mlir::Value flag, Body &then
   mlir::Operation *op = createIf(b, flag, types, thenBody, tensorsOf(onTrue), elseBody, tensorsOf(onFalse));
   auto isOutside = [&](Scalar scalar) {
     auto value = llvm::dyn_cast_if_present<mlir::Value>(scalar);
-    return !value || !op->isAncestor(value.getParentBlock()->getParentOp());
+    // The body around this op may have no op yet.
+    mlir::Operation *parent = value ? value.getParentBlock()->getParentOp() : nullptr;
+    return !parent || !op->isAncestor(parent);
   };
   std::vector<Binding> results;
   for (auto [result, lhs, rhs] : llvm::zip_equal(op->getResults(), onTrue, onFalse))

@@ -18,6 +18,9 @@ using mlir::arith::CmpIPredicate;
 // Slice
 //===----------------------------------------------------------------------===//
 
+/// No std::abs: the smallest number has none.
+bool isFar(int64_t number, int64_t limit) { return number >= limit || number <= -limit; }
+
 /// An index counted from the end where negative, clamped to [low, high].
 Scalar clampedBound(Builder &b, Scalar bound, Scalar extent, Scalar low, Scalar high) {
   std::optional<int64_t> known = Builder::constant(bound);
@@ -25,7 +28,7 @@ Scalar clampedBound(Builder &b, Scalar bound, Scalar extent, Scalar low, Scalar 
     // Exporters write bounds from 10^9 on for "to the end"; no dynamic extent gets there. Sums must not overflow.
     constexpr int64_t far = 1'000'000'000, limit = int64_t(1) << 48;
     bound = b.index(std::clamp(*known, -limit, limit));
-    if (!Builder::constant(extent) && std::abs(*known) >= far)
+    if (!Builder::constant(extent) && isFar(*known, far))
       return *known > 0 ? high : low;
     if (*known < 0)
       bound = b.add(extent, bound);
@@ -268,7 +271,7 @@ void importPad(NodeContext &c) {
   nn::PadMode mode = padModeOf(c);
   ScalarVector pads = padsOf(c, rank);
   for (Scalar pad : pads)
-    if (std::optional<int64_t> known = Builder::constant(pad); known && std::abs(*known) > (int64_t(1) << 40))
+    if (std::optional<int64_t> known = Builder::constant(pad); known && isFar(*known, int64_t(1) << 40))
       fail("a pad is " + std::to_string(*known));
   input = cropNegative(b, input, pads);
   mlir::Value fill;

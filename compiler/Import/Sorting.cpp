@@ -12,10 +12,6 @@ namespace tenon::importer {
 
 namespace {
 
-struct Sorted {
-  mlir::Value values, indices;
-};
-
 Expression isNoNumber(Expression x) {
   if (llvm::isa<mlir::FloatType>(x.type()))
     return isNan(x);
@@ -23,35 +19,6 @@ Expression isNoNumber(Expression x) {
 }
 
 Expression isSame(Expression x, Expression y) { return (x == y) | (isNoNumber(x) & isNoNumber(y)); }
-
-/// The places of elements are counted: those of others that come before each. Quadratic, but in need of no memory whose
-/// size must be known before the data.
-Sorted sortByCounting(Builder &b, mlir::Value x, Scalar k, int64_t axis, bool smallest) {
-  int64_t rank = rankOf(x);
-  mlir::Type wide = b.raw().getI64Type();
-  ScalarVector extents = b.extents(x), column(extents), row(extents);
-  Scalar length = extents[axis];
-  // At `axis` the element that is placed, behind it the one it is compared with.
-  column.insert(column.begin() + axis + 1, b.index(1));
-  row.insert(row.begin() + axis, b.index(1));
-  Expression mine(b, b.reshape(x, column)), other(b, b.reshape(x, row));
-  Expression larger = (other > mine) | (isNoNumber(other) & ~isNoNumber(mine));
-  Expression smaller = (other < mine) | (isNoNumber(mine) & ~isNoNumber(other));
-  Expression earlier = positions(b, length, axis + 1, rank + 1) < positions(b, length, axis, rank + 1);
-  Expression before = (smallest ? smaller : larger) | (isSame(other, mine) & earlier);
-  Expression place = reduce(nn::ReduceKind::sum, before.cast(wide), {axis + 1});
-  mlir::Value all = b.broadcast(positions(b, length, axis, rank), extents);
-  mlir::Value order = b.make<nn::ScatterElementsOp>(nn::ScatterKind::assign, all, place, all, axis);
-  mlir::Value indices = b.sliceDimension(order, axis, b.index(0), k);
-  return {b.make<nn::GatherElementsOp>(x, indices, axis), indices};
-}
-
-Sorted sortLines(Builder &b, mlir::Value x, Scalar k, int64_t axis, bool smallest) {
-  if (!Builder::followsFromInputs(b.extent(x, axis)))
-    return sortByCounting(b, x, k, axis, smallest);
-  auto op = b.create<nn::TopKOp>(x, b.value(k), axis, smallest);
-  return {op.getValues(), op.getIndices()};
-}
 
 void importTopK(NodeContext &c) {
   mlir::Value x = c.inputOfRank(0, 1);
@@ -61,9 +28,9 @@ void importTopK(NodeContext &c) {
   int64_t extent = typeOf(x).getDimSize(axis);
   if (known && (*known < 0 || (!mlir::ShapedType::isDynamic(extent) && *known > extent)))
     fail("k is " + std::to_string(*known) + ", expected 0 to " + std::to_string(extent));
-  Sorted sorted = sortLines(c.b, x, k, axis, c.integer("largest", 1) == 0);
-  c.result(0, sorted.values);
-  c.result(1, sorted.indices);
+  auto op = c.b.create<nn::TopKOp>(x, c.b.value(k), axis, c.integer("largest", 1) == 0);
+  c.result(0, op.getValues());
+  c.result(1, op.getIndices());
 }
 
 //===----------------------------------------------------------------------===//
@@ -78,7 +45,7 @@ Expression orderOfRows(Expression rows) {
   auto sortedBy = [&](Expression order, Scalar column) {
     mlir::Value keys = b.reshape(b.sliceDimension(rows, 1, column, b.index(1)), {count});
     mlir::Value inOrder = gather(rows.with(keys), order);
-    return gather(order, rows.with(sortLines(b, inOrder, count, 0, true).indices));
+    return gather(order, rows.with(b.create<nn::TopKOp>(inOrder, b.value(count), 0, true).getIndices()));
   };
   Expression order = positions(b, count);
   if (Builder::constant(width) == 1)

@@ -28,7 +28,7 @@ FLOATS = ("float32",) * 8 + ("float16", "float16", "bfloat16", "float64")
 INTEGERS = ("int64", "int64", "int32", "int32", "int8", "uint8", "int16", "uint16", "uint32", "uint64")
 MOST_TRIES = 300
 # In float64 these have constants of float32 by their function's body and exact ones by the text; or the evaluator computes them in float32.
-NOT_IN_DOUBLE = ("HardSwish", "Gelu", "Erf", "Shrink", "Resize")
+NOT_IN_DOUBLE = ("HardSwish", "Gelu", "Erf", "Shrink", "Resize", "GridSample")
 # Modules of families where zeros, of pads and of weights, may or may not meet an infinity.
 PRODUCTS = ("contractions", "windows", "schemas", "patterns")
 SPECIAL = (numpy.nan, numpy.inf, -numpy.inf, 0.0, -0.0)

@@ -221,12 +221,19 @@ def gather_nd(g: RandomGraph) -> None:
 def scatter_elements(g: RandomGraph) -> None:
     x = g.value(lambda value: value.rank > 0 and None not in value.shape and 0 not in value.shape and value.dtype != bool)
     axis = axis_of(g, x)
-    reduction = g.pick(("none", "none", "add", "mul", "max", "min")) if g.since(18) else g.pick(("none", "add", "mul")) if g.since(16) else "none"
+    reduction = _reduction(g)
     shape = [g.integer(1, extent) for extent in x.shape]
     array = _distinct(g, x.shape[axis], shape, axis % x.rank) if reduction == "none" else g.random.integers(-x.shape[axis], x.shape[axis], shape)
     updates = g.constant(g.data(array.shape, str(x.dtype)))
     attributes = {"reduction": reduction} if g.since(16) else {}
     g.add("ScatterElements", [x, g.integers(array), updates], "exact" if reduction in ("none", "max", "min") else "sum", axis=axis, **attributes)
+
+
+def _reduction(g: RandomGraph) -> str:
+    reduction = g.pick(("none", "none", "add", "mul", "max", "min")) if g.since(18) else g.pick(("none", "add", "mul")) if g.since(16) else "none"
+    if g.wild and reduction in ("max", "min"):
+        raise Rejected("whether a NaN wins is not said")
+    return reduction
 
 
 def _distinct(g: RandomGraph, extent: int, shape: list[int], axis: int) -> numpy.ndarray:
@@ -238,7 +245,7 @@ def _distinct(g: RandomGraph, extent: int, shape: list[int], axis: int) -> numpy
 def scatter_nd(g: RandomGraph) -> None:
     x = g.value(lambda value: value.rank > 0 and None not in value.shape and 0 not in value.shape and value.dtype != bool)
     depth = g.integer(1, x.rank)
-    reduction = g.pick(("none", "none", "add", "mul", "max", "min")) if g.since(18) else g.pick(("none", "add", "mul")) if g.since(16) else "none"
+    reduction = _reduction(g)
     places = math.prod(x.shape[:depth])
     count = g.integer(1, min(4, places))
     flat = g.random.choice(places, count, replace=reduction != "none")

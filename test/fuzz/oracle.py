@@ -11,14 +11,18 @@ ONNX's reference evaluator computes the arrays; for the ops of oracles.json, whe
 
 import dataclasses
 import json
+import math
 import pathlib
 import warnings
+from collections.abc import Iterator
 
 import ml_dtypes
 import numpy
 import onnx.reference
 import onnxruntime
 from onnx import helper, numpy_helper
+
+import bodies
 
 VARIANTS = 3
 # Units in the last place that one step may be off: those of libm's and of polynomial approximations, with room; halves are
@@ -79,6 +83,10 @@ class Value:
     def is_float(self) -> bool:
         return is_float(self.dtype)
 
+    @property
+    def is_finite(self) -> bool:
+        return not self.is_float or all(numpy.isfinite(sample.exact).all() for sample in self.samples)
+
     def bounds(self) -> tuple[float, float]:
         """Smallest and largest element of all worlds."""
         arrays = [sample.exact for sample in self.samples if sample.exact.size]
@@ -121,9 +129,15 @@ class Node:
     def __init__(self, node: onnx.NodeProto, inputs: list[Value], opsets: dict[str, int]):
         self.node, self.opsets, self.inputs = node, opsets, inputs
         self.arbitrated = node.op_type in ARBITRATED or node.domain == "com.microsoft"
-        graph = helper.make_graph([node], "node", [value.info(value.shape) for value in inputs],
-                                  [onnx.ValueInfoProto(name=name) for name in node.output if name])
-        self.types = infer_types(graph, opsets)
+        infos = [value.info(value.shape) for value in inputs]
+        outputs = [onnx.ValueInfoProto(name=name) for name in node.output if name]
+        graph = helper.make_graph([node], "node", infos, outputs)
+        inferred, self.types = infer_types(graph, opsets)
+        self.factors = {}
+        if bodies.has_bodies(node):
+            node, factors = bodies.with_factors(inferred.graph.node[0])
+            self.factors = {info.name: helper.tensor_dtype_to_np_dtype(info.type.tensor_type.elem_type) for info in factors}
+            graph = helper.make_graph([node], "node", [*infos, *factors], outputs)
         if not self.arbitrated:
             try:
                 self.evaluator = onnx.reference.ReferenceEvaluator(graph, opsets=opsets)
@@ -132,12 +146,15 @@ class Node:
         if self.arbitrated:
             self.session = make_session(make_model(graph, opsets))
 
-    def run(self, arrays: list[numpy.ndarray]) -> list[numpy.ndarray]:
-        """Arrays of `widen`; the results are such too."""
+    def run(self, arrays: list[numpy.ndarray], random: numpy.random.Generator | None = None) -> list[numpy.ndarray]:
+        """Arrays of `widen`; the results are such too. `random` draws the roundings inside of bodies."""
+        feeds = {value.name: array for value, array in zip(self.inputs, arrays)}
+        for name, dtype in self.factors.items():
+            feeds[name] = _perturb(numpy.ones(()), dtype, random) if random else numpy.ones(())
         try:
             with warnings.catch_warnings(), numpy.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                results = self._run(arrays)
+                results = self._run(feeds)
         except Exception as error:  # Whatever the evaluator raises, the node is not for it.
             raise Rejected(f"{type(error).__name__}: {error}") from None
         if any(not isinstance(result, (numpy.ndarray, numpy.generic)) for result in results):
@@ -146,18 +163,18 @@ class Node:
             raise Rejected("the evaluator computes in a narrower type")
         return [widen(numpy.asarray(result)) for result in results]
 
-    def _run(self, arrays):
-        if self.arbitrated:
-            # ONNX Runtime divides by an extent of 0 here and there, which is the end of the process.
-            if any(not array.size for array in arrays):
-                raise Rejected("nothing to compute on")
-            feeds = {value.name: narrow(array, value.dtype) for value, array in zip(self.inputs, arrays)}
-            return self.session.run(None, feeds)
-        return self.evaluator.run(None, {value.name: array for value, array in zip(self.inputs, arrays)})
+    def _run(self, feeds: dict[str, numpy.ndarray]):
+        if not self.arbitrated:
+            return self.evaluator.run(None, feeds)
+        # ONNX Runtime divides by an extent of 0 here and there, which is the end of the process.
+        if any(not array.size for array in feeds.values()):
+            raise Rejected("nothing to compute on")
+        types = {value.name: value.dtype for value in self.inputs} | self.factors
+        return self.session.run(None, {name: narrow(array, types[name]) for name, array in feeds.items()})
 
 
-def infer_types(graph: onnx.GraphProto, opsets: dict[str, int]) -> list[numpy.dtype]:
-    """Element types of the graph's outputs, by ONNX's own inference, which also checks the node."""
+def infer_types(graph: onnx.GraphProto, opsets: dict[str, int]) -> tuple[onnx.ModelProto, list[numpy.dtype]]:
+    """What ONNX's own inference, which also checks the node, makes of the graph; and element types of its outputs."""
     model = make_model(graph, opsets)
     try:
         onnx.checker.check_model(_with_output_types(model))
@@ -167,7 +184,7 @@ def infer_types(graph: onnx.GraphProto, opsets: dict[str, int]) -> list[numpy.dt
     types = {info.name: info.type.tensor_type.elem_type for info in [*inferred.graph.output, *inferred.graph.value_info]}
     if any(not types.get(info.name) for info in graph.output):
         raise Rejected("no type is inferred")
-    return [helper.tensor_dtype_to_np_dtype(types[info.name]) for info in graph.output]
+    return inferred, [helper.tensor_dtype_to_np_dtype(types[info.name]) for info in graph.output]
 
 
 def _with_output_types(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -202,40 +219,89 @@ KINDS = ("exact", "element", "sum", "first")
 COORDINATE_FACTOR = 8
 
 
+# Ops whose results are discrete though they are floats: what rounding changes in them is no rounding error.
+DISCRETE = ("Sign", "Ceil", "Floor", "Round", "Hardmax")
+# Fast algorithms (Winograd's) mix all elements of a tile, so that errors have the size of the largest.
+NORMWISE = ("Conv", "ConvTranspose")
+# How often a decision is tried with other roundings: two variants would leave one tie in four unseen.
+DECISION_TRIES = 6
+# Sums of more terms than this lose more to rounding partial sums than STEP_ULPS allow for.
+FEW_TERMS = 64
+
+
 def evaluate(node: onnx.NodeProto, inputs: list[Value], kind: str, opsets: dict[str, int], random: numpy.random.Generator) -> list[Value]:
     """The node's outputs. `inputs` are all values that it reads, once each, those of its subgraphs too."""
     compiled = Node(node, inputs, opsets)
+    decides = any(value.is_float for value in inputs) and (node.op_type in DISCRETE or not all(map(is_float, compiled.types)))
     samples = [[] for _ in compiled.types]
     for world in range(len(inputs[0].samples) if inputs else 1):
-        runs = []
-        for variant in range(VARIANTS):
-            arrays = [value.samples[world].variants[variant] for value in inputs]
-            if kind in ("sum", "first") and variant:
+        here = [value.samples[world] for value in inputs]
+        runs = [compiled.run([sample.exact for sample in here])]
+        factor = {"sum": _growth(inputs, world, runs[0]), "first": COORDINATE_FACTOR}.get(kind, 1)
+        for variant in range(1, VARIANTS):
+            arrays = [sample.variants[variant] for sample in here]
+            if kind in ("sum", "first"):
                 count = 1 if kind == "first" else len(arrays)
-                factor = COORDINATE_FACTOR if kind == "first" else 1
                 arrays[:count] = [_perturb(array, value.dtype, random, factor) for array, value in zip(arrays[:count], inputs)]
-            results = compiled.run(arrays)
-            if kind != "exact" and variant:
-                results = [_perturb(result, dtype, random) for result, dtype in zip(results, compiled.types)]
+            results = compiled.run([_stored(array, value.dtype) for array, value in zip(arrays, inputs)] if decides else arrays, random)
+            if kind != "exact":
+                results = [_perturb(result, dtype, random, factor if kind == "sum" else 1, node.op_type in NORMWISE)
+                           for result, dtype in zip(results, compiled.types)]
             runs.append(results)
+        nearby = [compiled.run(arrays) for arrays in _nearby(inputs, world)] if decides else []
         for place, dtype in enumerate(compiled.types):
-            samples[place].append(_sample([run[place] for run in runs], dtype))
+            check_variants([run[place] for run in [*runs, *nearby]], dtype, node.op_type in DISCRETE)
+            samples[place].append(Sample([run[place] for run in runs]))
     if any(len({sample.exact.ndim for sample in list_}) > 1 for list_ in samples):
         raise Rejected("a rank that depends on extents")
     names = [name for name in node.output if name]
     return [Value(name, dtype, list_) for name, dtype, list_ in zip(names, compiled.types, samples)]
 
 
-def _perturb(array: numpy.ndarray, dtype, random, factor: float = 1) -> numpy.ndarray:
+def _growth(inputs: list[Value], world: int, results: list[numpy.ndarray]) -> float:
+    """How much more than one step a sum of many terms may lose.
+
+    Each of n additions rounds a partial sum. Seen backwards, a term bears the errors of all additions after it, which is sqrt(n) of
+    one where they are random. Terms are counted as in a reduction (operand over result) and as in a product of matrices. Sums of
+    halves are float32, whose errors are small in theirs.
+    """
+    if any(value.is_float and value.dtype.itemsize == 2 for value in inputs):
+        return 1.0
+    sizes = sorted((value.samples[world].exact.size for value in inputs), reverse=True) + [1, 1]
+    result = max([1, *(array.size for array in results)])
+    terms = max(sizes[0] / result, math.sqrt(sizes[0] * sizes[1] / result))
+    return max(1.0, math.sqrt(terms / FEW_TERMS))
+
+
+def _stored(array: numpy.ndarray, dtype) -> numpy.ndarray:
+    """As memory holds it: what is different may be equal there."""
+    return widen(narrow(array, dtype)) if is_float(dtype) else array
+
+
+def _nearby(inputs: list[Value], world: int) -> Iterator[list[numpy.ndarray]]:
+    """Other correct operands of a node that decides something: zeros where they may be zero, which no random number meets, and random ones."""
+    random = numpy.random.default_rng(0)
+    here = [(value.samples[world], value.dtype) for value in inputs]
+    limits = [numpy.where(spread(sample) > 0, tolerance(sample, dtype), 0) if is_float(dtype) else None for sample, dtype in here]
+    yield [sample.exact if limit is None else numpy.where(numpy.abs(sample.exact) <= limit, 0.0, _stored(sample.exact, dtype))
+           for (sample, dtype), limit in zip(here, limits)]
+    for _ in range(DECISION_TRIES):
+        yield [sample.exact if limit is None else _stored(sample.exact + limit * random.uniform(-1, 1, limit.shape), dtype)
+               for (sample, dtype), limit in zip(here, limits)]
+
+
+def _perturb(array: numpy.ndarray, dtype, random, factor: float = 1, normwise: bool = False) -> numpy.ndarray:
     if not is_float(dtype) or not array.size:
         return array
     noise = random.uniform(-1, 1, array.shape)
     array, infinite = numpy.where(numpy.isinf(array), 0, array), array
-    changed = array + factor * STEP_ULPS[str(numpy.dtype(dtype))] * noise * (numpy.abs(array) * epsilon(dtype) + (array != 0) * smallest(dtype))
+    size = numpy.abs(array).max() if normwise else numpy.abs(array)
+    changed = array + factor * STEP_ULPS[str(numpy.dtype(dtype))] * noise * (size * epsilon(dtype) + (array != 0) * smallest(dtype))
     return numpy.where(numpy.isinf(infinite), infinite, changed)
 
 
-def _sample(arrays: list[numpy.ndarray], dtype) -> Sample:
+def check_variants(arrays: list[numpy.ndarray], dtype, discrete: bool = False) -> None:
+    """Raises Rejected where variants of a result are not the same but for rounding errors."""
     first = arrays[0]
     if is_float(dtype) != is_float(first.dtype) or (not is_float(dtype) and first.dtype != dtype):
         raise Rejected(f"the evaluator returns {first.dtype} for {dtype}")
@@ -244,10 +310,11 @@ def _sample(arrays: list[numpy.ndarray], dtype) -> Sample:
     if not is_float(dtype):
         if any(not numpy.array_equal(array, first) for array in arrays):
             raise Ambiguous("integers differ")
-        return Sample(arrays)
+        return
+    if discrete and any(not numpy.array_equal(array, first, equal_nan=True) for array in arrays):
+        raise Ambiguous("discrete results differ")
     if any(not numpy.array_equal(numpy.isnan(array), numpy.isnan(first)) or not numpy.array_equal(numpy.isinf(array), numpy.isinf(first)) for array in arrays):
         raise Ambiguous("NaN or infinities differ")
-    return Sample(arrays)
 
 
 def spread(sample: Sample) -> numpy.ndarray:

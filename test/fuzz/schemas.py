@@ -19,7 +19,7 @@ LEFT_OUT = {
     "MatMulInteger", "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "Resize", "Upsample", "Col2Im",
     "GridSample", "RoiAlign", "MaxRoiPool", "RNN", "GRU", "LSTM", "Attention", "RotaryEmbedding", "Einsum", "Slice", "ScatterElements", "ScatterND",
     "Scatter", "GatherElements", "GatherND", "Gather", "Pad", "QuantizeLinear", "DequantizeLinear", "DepthToSpace", "SpaceToDepth", "TopK", "OneHot",
-    "Compress", "ReverseSequence", "Unique", "Tile", "Expand", "ConstantOfShape", "Range", "Split", "DeformConv", "MaxUnpool",
+    "Compress", "ReverseSequence", "Unique", "PRelu", "Tile", "Expand", "ConstantOfShape", "Range", "Split", "DeformConv", "MaxUnpool",
 }
 # Values of attributes that schemas leave open.
 INTEGERS = {"axis": (-2, 2), "blocksize": (2, 3), "group": (1, 2), "keepdims": (0, 1), "p": (1, 2), "to": (1, 1), "size": (1, 3), "k": (-1, 1), "dtype": (1, 1),
@@ -43,8 +43,10 @@ def anything(g: RandomGraph) -> None:
     bound: dict[str, numpy.dtype] = {}
     count = g.integer(schema.min_input, min(schema.max_input, schema.min_input + 2, max(len(schema.inputs), 3)))
     inputs = [_input(g, schema, place, bound) for place in range(count)]
-    if schema.name in ("ArgMax", "ArgMin") and not inputs[0].rank:
+    if schema.name in ("ArgMax", "ArgMin", "CumSum", "CumProd") and not inputs[0].rank:
         raise Rejected("the evaluator takes a scalar too")
+    if schema.name in ("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss") and inputs[1].rank != inputs[0].rank - 1:
+        raise Rejected("the evaluator takes labels of any rank")
     attributes = {name: _attribute(g, attribute) for name, attribute in schema.attributes.items() if attribute.required or g.chance(0.25)}
     outputs = g.integer(max(schema.min_output, 1), max(schema.min_output, 1))
     g.add(schema.name, inputs, "sum", outputs, **attributes)

@@ -93,6 +93,8 @@ def pool(g: RandomGraph) -> None:
         attributes["p"] = g.integer(1, 3)
     outputs = 2 if op == "MaxPool" and g.chance(0.2) else 1
     dilations = attributes["dilations"] or [1] * (x.rank - 2)
+    if op != "MaxPool" and max(dilations) > 1 and attributes.get("auto_pad", "VALID") != "VALID":
+        raise Rejected("the evaluator pads by the kernel as if it were not dilated, and ONNX Runtime returns another shape")
     for place, extents in enumerate(list(zip(*x.shapes))[2:]):
         padding = attributes["pads"][place] + attributes["pads"][place + x.rank - 2] if "pads" in attributes else 0
         if min(extents) + padding < (attributes["kernel_shape"][place] - 1) * dilations[place] + 1:
@@ -128,6 +130,8 @@ def resize(g: RandomGraph) -> None:
         raise Rejected("whether the resized length is rounded is not agreed")
     known = [extent for axis, extent in enumerate(x.shape) if axis in axes]
     if None not in known and g.chance(0.4):
+        if "antialias" in attributes:
+            raise Rejected("the evaluator takes a wrong neighbour where rounding leaves a coordinate just below a whole number")
         sizes = [max(1, int(extent * factors.get(axis, 1.0))) if extent else extent for axis, extent in enumerate(x.shape)]
         if None in sizes or mode == "nearest":
             raise Rejected("sizes")
@@ -196,6 +200,8 @@ def dequantize(g: RandomGraph) -> None:
 
 def dynamic_quantize(g: RandomGraph) -> None:
     x = g.floating(1, lambda value: str(value.dtype) == "float32")
+    if any(not sample.exact.any() for sample in x.samples):
+        raise Rejected("the scale of zeros is 0 by the formula, and 1 or 1/255 in implementations")
     g.add("DynamicQuantizeLinear", [x], "sum", 3)
 
 

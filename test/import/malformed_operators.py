@@ -1,7 +1,8 @@
 """Operators with attributes and shapes that have no meaning; importing this adds them to malformed.cases()."""
 
-from malformed import FLOAT, case, value, write
-from onnx import TensorProto, helper
+import numpy as np
+from malformed import FLOAT, case, model_of, value, write
+from onnx import TensorProto, helper, numpy_helper
 
 INT, TEXT = TensorProto.INT64, TensorProto.STRING
 ML, TRAINING = "ai.onnx.ml", "ai.onnx.preview.training"
@@ -130,3 +131,17 @@ def add(name, operator, shapes, attributes):
 
 for model in MODELS:
     add(*model)
+
+
+@case
+def pad_by_the_smallest_number(folder):
+    pads = numpy_helper.from_array(np.array([-(2**63), 0, 0, 0], np.int64), "p")
+    return write(folder, model_of([helper.make_node("Pad", ["x", "p"], ["y"])], initializers=[pads]))
+
+
+@case
+def slice_to_the_smallest_number(folder):
+    """It is valid; what follows is not."""
+    lists = [numpy_helper.from_array(np.array([number], np.int64), name) for name, number in (("s", -1), ("e", -(2**63)), ("a", 0), ("t", -1))]
+    nodes = [helper.make_node("Slice", ["x", "s", "e", "a", "t"], ["z"]), helper.make_node("Nothing", ["z"], ["y"])]
+    return write(folder, model_of(nodes, [value("x", shape=["n", 4])], initializers=lists))

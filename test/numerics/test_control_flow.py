@@ -211,6 +211,23 @@ def test_scan(tmp_path, mode, reverse):
     numpy.testing.assert_allclose(results["y"], rows, rtol=1e-6)
 
 
+@pytest.mark.parametrize("reverse", [0, 1])
+def test_scan_of_rows_of_unknown_length(tmp_path, mode, reverse):
+    """What is collected has the extents of its rows, which come from data."""
+    body = helper.make_graph([helper.make_node("Add", ["s", "e"], ["t"]), helper.make_node("Identity", ["t"], ["o"])], "body",
+                             [value("s"), value("e")], [value("t"), value("o")])
+    nodes = [helper.make_node("Slice", ["x", "first", "last", "axis"], ["part"]), helper.make_node("Scan", ["start", "part"], ["total", "y"], body=body, num_scan_inputs=1, scan_output_directions=[reverse])]
+    model = build(tmp_path, "static" if mode == "dynamic" else mode, nodes,
+                  {"start": (TensorProto.FLOAT, [1, 4]), "x": (TensorProto.FLOAT, [3, 2, 4]), "first": (TensorProto.INT64, [1])},
+                  {"total": (TensorProto.FLOAT, [None, None]), "y": (TensorProto.FLOAT, [None, None, None])},
+                  [constant("last", [2]), constant("axis", [1])])
+    x = numpy.random.default_rng(1).random((3, 2, 4), dtype=numpy.float32)
+    results = model.run({"start": numpy.zeros((1, 4), numpy.float32), "x": x, "first": numpy.array([1])})
+    sums = numpy.cumsum(x[:, 1:], 0)
+    numpy.testing.assert_allclose(results["total"], sums[-1], rtol=1e-6)
+    numpy.testing.assert_allclose(results["y"], sums[::-1] if reverse else sums, rtol=1e-6)
+
+
 @pytest.mark.parametrize("lengths", [None, [5, 5], [2, 4], [0, 5], [-3, 99]])
 @pytest.mark.parametrize("reverse", [0, 1])
 def test_scan_of_batches(tmp_path, mode, lengths, reverse):

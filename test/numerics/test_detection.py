@@ -4,7 +4,7 @@ import itertools
 
 import numpy
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import tenon
 from arrays import BF16, label, rng, uniform
@@ -96,6 +96,28 @@ def test_non_max_suppression(mode):
     batch.add("no box", "NonMaxSuppression", [*none, numpy.array(5)], numpy.zeros((0, 3), numpy.int64))
     batch.add("no limit", "NonMaxSuppression", [boxes, scores], numpy.zeros((0, 3), numpy.int64))
     batch.check(mode)
+
+
+def test_non_max_suppression_of_chosen_boxes(tmp_path, mode):
+    """Data decides how many boxes there are, and so how much memory the search needs."""
+    generator = rng()
+    boxes, scores = random_boxes(generator, 60), (generator.integers(0, 50, 60) / 50).astype(numpy.float32)
+    nodes = [helper.make_node("Compress", ["b", "keep"], ["kb"], axis=0), helper.make_node("Compress", ["s", "keep"], ["ks"], axis=0),
+             helper.make_node("Unsqueeze", ["kb", "front"], ["boxes"]), helper.make_node("Unsqueeze", ["ks", "fronts"], ["scores"]),
+             helper.make_node("NonMaxSuppression", ["boxes", "scores", "limit", "most"], ["y"])]
+    extent = None if mode == "dynamic" else 60
+    infos = [helper.make_tensor_value_info(name, kind, shape) for name, kind, shape in
+             (("b", TensorProto.FLOAT, [extent, 4]), ("s", TensorProto.FLOAT, [extent]), ("keep", TensorProto.BOOL, [extent]))]
+    constants = [numpy_helper.from_array(array, name) for name, array in
+                 (("front", numpy.array([0])), ("fronts", numpy.array([0, 1])), ("limit", numpy.array([20])), ("most", numpy.array([0.5], numpy.float32)))]
+    graph = helper.make_graph(nodes, "graph", infos, [helper.make_tensor_value_info("y", TensorProto.INT64, [None, 3])], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
+    session = tenon.load(tenon.compile(model, tmp_path / "model.so", reference=mode == "reference"), threads=2)
+    for count in (0, 1, 60, 23):
+        keep = numpy.zeros(60, bool)
+        keep[generator.permutation(60)[:count]] = True
+        expected = suppressed(boxes[None, keep].astype(float), scores[None, None, keep], 20, 0.5)
+        assert numpy.array_equal(session.run({"b": boxes, "s": scores, "keep": keep})["y"], expected)
 
 
 def run_node(tmp_path, mode, op, arrays, shapes, **attributes):

@@ -4,7 +4,7 @@ import itertools
 
 import numpy
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import tenon
 from arrays import BF16, BOOL, label, rng
@@ -82,3 +82,23 @@ def test_top_k_of_data_dependent_lines(tmp_path, mode, largest, count):
     order = numpy.argsort(-keys if largest else keys, axis=1, kind="stable")
     assert (got["i"] == order).all()
     assert numpy.array_equal(got["y"], numpy.take_along_axis(line, order, 1), equal_nan=True)
+
+
+def test_top_k_of_a_branch(tmp_path, mode):
+    """Extents of what an If returns are known when it has run."""
+    x = rng().permutation(24).reshape(2, 12).astype(numpy.float32)
+    branches = {}
+    for name, op in (("then_branch", "Neg"), ("else_branch", "Identity")):
+        result = helper.make_tensor_value_info(op, TensorProto.FLOAT, None)
+        branches[name] = helper.make_graph([helper.make_node(op, ["x"], [op])], name, [], [result])
+    nodes = [helper.make_node("If", ["condition"], ["branch"], **branches), helper.make_node("TopK", ["branch", "k"], ["y", "i"])]
+    infos = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, None]), helper.make_tensor_value_info("condition", TensorProto.BOOL, [])]
+    graph = helper.make_graph(nodes, "top", infos, [helper.make_empty_tensor_value_info(name) for name in "yi"], [numpy_helper.from_array(numpy.array([3]), "k")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
+    session = tenon.load(tenon.compile(model, tmp_path / "model.so", reference=mode == "reference"))
+    for condition in (True, False):
+        branch = -x if condition else x
+        order = numpy.argsort(-branch, axis=1, kind="stable")[:, :3]
+        got = session.run({"x": x, "condition": numpy.array(condition)})
+        assert (got["i"] == order).all()
+        assert (got["y"] == numpy.take_along_axis(branch, order, 1)).all()

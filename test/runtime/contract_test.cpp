@@ -206,6 +206,52 @@ TEST(Contract, AllocateWithoutMemory) {
                 TENON_OUT_OF_MEMORY, "no memory for 1152921504606846976 bytes whose size depends on data");
 }
 
+// Fills as much scratch as x[0] says, on each thread, and returns how many tasks did.
+int32_t useScratch(tenon_host *host, const void *const *inputs, const int64_t *, void *, const void *) {
+  int64_t bytes = *static_cast<const int64_t *>(inputs[0]), dims[] = {3};
+  if (int32_t status = host->reserve(host, bytes))
+    return status;
+  void *y = host->output(host, 0, dims);
+  if (!y)
+    return TENON_INTERNAL;
+  auto fill = [](const int64_t *args, int64_t begin, int64_t end, void *scratch) -> int32_t {
+    for (int64_t i = begin; i < end; ++i) {
+      memset(scratch, static_cast<int>(i), static_cast<size_t>(args[0]));
+      pointer<int64_t>(args[1])[i] = static_cast<unsigned char *>(scratch)[args[0] - 1];
+    }
+    return TENON_OK;
+  };
+  int64_t args[] = {bytes, slot(y)};
+  return host->parallel(host, fill, args, 3, 1'000'000, 0);
+}
+
+TEST(Contract, ScratchThatDependsOnData) {
+  TestModel model = makeModel(useScratch);
+  Opened opened(model.finish(), 3);
+  std::vector<tenon_tensor> outputs(1);
+  for (int64_t bytes : {1, 1000, 300'000, 5}) {
+    std::vector<int64_t> x = {bytes};
+    ASSERT_EQ(opened.run({tensor(x, {1})}, outputs), TENON_OK) << opened.error();
+    EXPECT_EQ(values<int64_t>(outputs[0]), (std::vector<int64_t>{0, 1, 2}));
+  }
+  EXPECT_GE(tenon_session_memory(opened.session).scratch_bytes, 900'000u);
+}
+
+TEST(Contract, ScratchWithoutMemory) {
+  auto reserve = [](int64_t bytes) {
+    static int64_t asked;
+    asked = bytes;
+    return makeModel([](tenon_host *host, const void *const *, const int64_t *, void *, const void *) {
+      return host->reserve(host, asked);
+    });
+  };
+  expectFailure(reserve(int64_t(1) << 60), TENON_OUT_OF_MEMORY,
+                "no memory for scratch of 1152921504606846976 bytes on each of 1 threads");
+  expectFailure(reserve(INT64_MAX), TENON_OUT_OF_MEMORY,
+                "no memory for scratch of 9223372036854775807 bytes on each of 1 threads");
+  expectFailure(reserve(-1), TENON_INTERNAL, "a kernel asks for scratch of -1 bytes");
+}
+
 TEST(Contract, HostTableSaysItsSizeAndVersion) {
   auto model = makeModel([](tenon_host *host, const void *const *, const int64_t *, void *, const void *) -> int32_t {
     EXPECT_EQ(host->size_bytes, sizeof(tenon_host));

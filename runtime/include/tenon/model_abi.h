@@ -25,7 +25,7 @@
 extern "C" {
 #endif
 
-#define TENON_ABI_VERSION 3u
+#define TENON_ABI_VERSION 4u
 
 /* Alignment in bytes of the arena, of scratch memory, of the weights and of every tensor inside them. */
 #define TENON_ALIGNMENT 64u
@@ -124,8 +124,9 @@ typedef struct tenon_extent_range {
 } tenon_extent_range;
 
 /* One phase of a kernel over tasks [begin, end). `args` holds 8-byte slots: pointers and extents, laid out as the
- * compiler likes. `scratch` is private to the calling thread, aligned, and at least as large as the size that was
- * passed to `parallel`. Returns a tenon_status; on failure it has stored what went wrong in the slots it was given. */
+ * compiler likes. `scratch` is private to the calling thread, aligned, and at least as large as the plan's table says
+ * or `reserve` was asked for in this run. Returns a tenon_status; on failure it has stored what went wrong in the slots
+ * it was given. */
 typedef int32_t (*tenon_task_fn)(const int64_t *args, int64_t begin, int64_t end, void *scratch);
 
 /* What the runtime offers to a running model. */
@@ -164,6 +165,10 @@ struct tenon_host {
 
   /* The text of a number and its length, valid until run returns; the empty text for a number that stands for none. */
   const char *(*text)(tenon_host *host, int64_t number, int64_t *bytes);
+
+  /* Makes the scratch memory of each thread at least that large for the phases that follow: for kernels whose need the
+   * plan cannot know because it depends on data. Returns a tenon_status; a failure is recorded. From run only. */
+  int32_t (*reserve)(tenon_host *host, int64_t scratch_bytes);
 };
 
 /* A kernel, for profiles and `tenon inspect`. */
