@@ -354,7 +354,45 @@ def test_zip_map(tmp_path, mode):
     x, row = arrays((2, 3), (3,))
     results = model.run({"x": x, "row": row})
     assert_same(results["maps"], [{7: float(a), -2: float(b), 3: float(c)} for a, b, c in x])
+    assert [list(entry) for entry in results["maps"]] == [[-2, 3, 7]] * 2
     assert_same(results["one"], [{1: float(row[0]), 2: float(row[1]), 3: float(row[2])}])
+
+
+def test_maps_with_texts(tmp_path, mode):
+    """Of labels that are given twice the last one counts; keys come in the order of their bytes, as ONNX Runtime has them."""
+    text = """g (float[n,4] x, map(string, float) m) => (seq(map(string, float)) texts, seq(map(string, float)) words, seq(map(int64, float)) numbers, float[1,k] vector) {
+            texts = ai.onnx.ml.ZipMap<classlabels_strings = ["b", "", "a", "é"]>(x)
+            words = ai.onnx.ml.ZipMap<classlabels_strings = ["b", "ab", "b", "a"]>(x)
+            numbers = ai.onnx.ml.ZipMap<classlabels_int64s = [5, 2, 5, -1]>(x)
+            vector = ai.onnx.ml.DictVectorizer<string_vocabulary = ["b", "none", "", "é", "b"]>(m)
+        }"""
+    model, runtime = load(tmp_path, mode, text), onnxruntime.InferenceSession(parse(text).SerializeToString(), providers=["CPUExecutionProvider"])
+    x, = arrays((3, 4))
+    for values in ({"b": 1.5, "": 2.5, "zz": -1.0, "é": 4.0}, {"longer than any of the others": 1.0}):
+        results = model.run({"x": x, "m": values})
+        for spec, expected in zip(model.outputs, runtime.run(None, {"x": x, "m": values})):
+            assert_same(results[spec.name], expected)
+            if spec.name != "vector":
+                assert [list(entry) for entry in results[spec.name]] == [list(entry) for entry in expected]
+    assert_same(model.run({"x": x[:0], "m": {}})["vector"], numpy.zeros((1, 5), numpy.float32))
+    assert model.run({"x": x[:0], "m": {}})["texts"] == []
+
+
+def test_maps_to_texts(tmp_path, mode):
+    model = load(tmp_path, mode, "g (map(int64, string) m, map(string, int64) n) => (string[1,k] y, int64[1,l] z) { y = ai.onnx.ml.DictVectorizer<int64_vocabulary = [3, 4, 1]>(m)\n z = ai.onnx.ml.DictVectorizer<string_vocabulary = [\"b\", \"c\"]>(n) }")
+    results = model.run({"m": {1: "one", 3: "three", 2: "two"}, "n": {"b": 2**62 + 1, "a": 1}})
+    assert results["y"].tolist() == [["three", "", "one"]]
+    assert results["z"].tolist() == [[2**62 + 1, 0]]
+
+
+def test_maps_with_texts_through_branches(tmp_path, mode):
+    model = load(tmp_path, mode, """g (bool c, float[n,2] x, float[n,2] z) => (seq(map(string, float)) y) {
+            y = If(c)<then_branch = p () => (seq(map(string, float)) t) { t = ai.onnx.ml.ZipMap<classlabels_strings = ["q", "p"]>(x) },
+                      else_branch = q () => (seq(map(string, float)) e) { e = ai.onnx.ml.ZipMap<classlabels_strings = ["r", "s"]>(z) }>
+        }""")
+    x, z = arrays((1, 2), (1, 2))
+    for flag, expected in ((True, {"p": float(x[0, 1]), "q": float(x[0, 0])}), (False, {"r": float(z[0, 0]), "s": float(z[0, 1])})):
+        assert_same(model.run({"c": numpy.array(flag), "x": x, "z": z})["y"], [expected])
 
 
 def test_maps_as_inputs(tmp_path, mode):

@@ -210,7 +210,7 @@ private:
       dims = shape->second;
     std::vector<Tensor> elements;
     if (value.kind == TENON_MAP || value.kind == TENON_MAPS)
-      elements.emplace_back(TENON_I64, std::vector<int64_t>{1});
+      elements.emplace_back(model.input(first).dtype, std::vector<int64_t>{1});
     elements.emplace_back(spec.dtype, dims);
     fillRandom(elements.back(), (seeds.count(names[index]) ? seeds[names[index]] : 0) + index);
     return elements.size() == 2 ? std::move(elements) : model.pack(value, &elements);
