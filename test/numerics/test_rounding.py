@@ -87,3 +87,20 @@ def test_quantized_network(mode, tmp_path):
     for name, value in {"q": quantized, "s": numpy.asarray(step), "p": numpy.asarray(zero.astype(numpy.uint8))}.items():
         problem = difference(results[name], value)
         assert not problem, f"{name}: {problem}"
+
+
+def test_scales_of_open_extent(mode, tmp_path):
+    """One number or one for each index of the axis: the extent says it. A tensor without that axis has one number."""
+    nodes = [helper.make_node("QuantizeLinear", ["x", "xs", "xz"], ["y"], name="of a matrix"), helper.make_node("DequantizeLinear", ["y", "xs", "xz"], ["back"]),
+             helper.make_node("QuantizeLinear", ["v", "vs", "vz"], ["w"], name="of a vector")]
+    v = GENERATOR.uniform(-3, 3, 40).astype(numpy.float32)
+    for count in (3, 1):
+        x, scale = GENERATOR.uniform(-3, 3, (5, 3)).astype(numpy.float32), GENERATOR.uniform(0.01, 0.1, count).astype(numpy.float32)
+        zero = GENERATOR.integers(100, 150, count).astype(numpy.uint8)
+        feeds = {"x": x, "xs": scale, "xz": zero, "v": v, "vs": scale[:1], "vz": zero[:1]}
+        outputs = [("y", TensorProto.UINT8, x.shape), ("back", TensorProto.FLOAT, x.shape), ("w", TensorProto.UINT8, v.shape)]
+        results = run(mode, tmp_path, nodes, feeds, outputs, {})
+        y = numpy.clip(numpy.rint(x / scale) + zero, 0, 255).astype(numpy.uint8)
+        expected = {"y": y, "back": (y.astype(numpy.int32) - zero).astype(numpy.float32) * scale, "w": numpy.clip(numpy.rint(v / scale[0]) + zero[0], 0, 255).astype(numpy.uint8)}
+        problems = [f"{name}: {problem}" for name, value in expected.items() if (problem := difference(results[name], value))]
+        assert not problems, problems

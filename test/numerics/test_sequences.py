@@ -447,6 +447,15 @@ def test_position_outside(tmp_path, mode, op, position, length):
     model.run({"s": [x] * 3, "x": x, "p": at(1)})
 
 
+def test_position_in_a_list(tmp_path, mode):
+    model = load(tmp_path, mode, "g (seq(float[a]) s, int64[k] p) => (float[b] y) { [the_node] y = SequenceAt(s, p) }")
+    elements = arrays((2,), (3,))
+    assert_same(model.run({"s": elements, "p": numpy.array([1])})["y"], elements[1])
+    for size in (0, 2):
+        with pytest.raises(tenon.RunError, match=rf"node 'the_node' \(SequenceAt\): {size} elements do not fit a shape of 1"):
+            model.run({"s": elements, "p": numpy.zeros(size, numpy.int64)})
+
+
 def test_elements_that_do_not_fit(tmp_path, mode):
     model = load(tmp_path, mode, "g (seq(float[a,b]) s) => (float[c,d] y) { [the_node] y = ConcatFromSequence<axis = 0>(s) }")
     for elements, message in ((arrays((2, 3), (2, 4)), "elements differ in dimension 1"), ([], "the sequence is empty")):
