@@ -48,7 +48,8 @@ static int32_t checkValue(const tenon_model &model, const tenon_value_spec &valu
            specs[1].dims[1] <= static_cast<int64_t>(TENON_MAX_RANK) &&
            (tensors == 2 || (specs[2].dtype == TENON_I64 && specs[2].rank == 1));
   if (value.kind == TENON_MAP || value.kind == TENON_MAPS)
-    fits = fits && specs[0].dtype == TENON_I64 && specs[0].rank == 1 && specs[1].rank == value.kind - TENON_MAP + 1;
+    fits = fits && (specs[0].dtype == TENON_I64 || specs[0].dtype == TENON_STRING) && specs[0].rank == 1 &&
+           specs[1].rank == value.kind - TENON_MAP + 1;
   return fits ? static_cast<int32_t>(TENON_OK)
               : error.fail(TENON_INCOMPATIBLE, "the tensors of value '%s' are not those of its kind", value.name);
 }

@@ -64,6 +64,22 @@ int32_t checkSequence(tenon_session &session, const tenon_value_spec &value, uin
   return TENON_OK;
 }
 
+/// Two keys of a map that follow each other.
+int32_t checkTexts(tenon_session &session, const char *name, const int64_t *numbers) {
+  tenon_string first = {}, second = {};
+  session.strings.find(numbers[0], first);
+  session.strings.find(numbers[1], second);
+  uint64_t common = first.bytes < second.bytes ? first.bytes : second.bytes;
+  int order = common == 0 ? 0 : memcmp(first.data, second.data, static_cast<size_t>(common));
+  if (order < 0 || (order == 0 && first.bytes < second.bytes))
+    return TENON_OK;
+  static constexpr uint64_t shown = 40;
+  auto length = [](const tenon_string &text) { return static_cast<int>(text.bytes < shown ? text.bytes : shown); };
+  return session.error.fail(TENON_INVALID_ARGUMENT, "input '%s' has key '%.*s' before '%.*s', expected ascending keys",
+                            name, length(first), first.data ? first.data : "", length(second),
+                            second.data ? second.data : "");
+}
+
 int32_t checkMap(tenon_session &session, const tenon_value_spec &value, uint32_t first) {
   const tenon_tensor &keys = session.callerInputs[first], &values = session.callerInputs[first + 1];
   if (keys.dims[0] != values.dims[values.rank - 1])
@@ -71,7 +87,11 @@ int32_t checkMap(tenon_session &session, const tenon_value_spec &value, uint32_t
                               static_cast<long long>(keys.dims[0]),
                               static_cast<long long>(values.dims[values.rank - 1]));
   const auto *list = static_cast<const int64_t *>(session.inputs[first].data);
-  for (int64_t i = 1; i < keys.dims[0]; ++i)
+  bool areTexts = keys.dtype == TENON_STRING;
+  for (int64_t i = 1; areTexts && i < keys.dims[0]; ++i)
+    if (int32_t status = checkTexts(session, value.name, list + i - 1))
+      return status;
+  for (int64_t i = 1; !areTexts && i < keys.dims[0]; ++i)
     if (list[i - 1] >= list[i])
       return session.error.fail(TENON_INVALID_ARGUMENT, "input '%s' has key %lld before %lld, expected ascending keys",
                                 value.name, static_cast<long long>(list[i - 1]), static_cast<long long>(list[i]));

@@ -15,8 +15,8 @@ void collectNodeNames(mlir::Location location, llvm::SetVector<llvm::StringRef> 
 /// The names, comma separated; at most `limit` of them, then "...". Empty if there are none.
 std::string joinNames(llvm::ArrayRef<llvm::StringRef> names, size_t limit = SIZE_MAX);
 
-/// A text for host->fail about the nodes of `location`: "node a, b: <what>". Nothing in the names is taken as a place
-/// holder.
+/// A text for host->fail about the nodes of `location`: "node 'a' (Add): <what>" or "nodes 'a' (Add), 'b' (Mul):
+/// <what>", as the importer writes it. Nothing in the names is taken as a place holder.
 std::string nodeMessage(mlir::Location location, llvm::StringRef what);
 
 } // namespace tenon::codegen

@@ -5,6 +5,24 @@
 
 include "mlir/Pass/PassBase.td"
 
+def MarkRoundedOnce : Pass<"tenon-mark-rounded-once", "::mlir::ModuleOp"> {
+  let summary = "Mark arithmetic in front of roundings to integers.";
+  let description = [{
+    After the layout passes, which still rewrite ops; before FormKernels, because a value and the rounding that reads it are often in
+    different kernels. A rounding turns a difference in the last bit into one of a whole step, which a quantized network amplifies. Values that
+    are determined to the last bit are therefore computed to the last bit: the marked ops are not contracted, functions are correctly rounded. Behind a sum of
+    floats nothing is marked, because the order of its terms is free (docs/decisions/0014-exact-in-front-of-roundings.md).
+
+    ```
+    %1 = nn.sigmoid %0 : (tensor<4xf32>) -> tensor<4xf32>
+    %2 = nn.round %1 : (tensor<4xf32>) -> tensor<4xf32>
+    ==>
+    %1 = nn.sigmoid %0 {nn.rounded_once} : (tensor<4xf32>) -> tensor<4xf32>
+    %2 = nn.round %1 : (tensor<4xf32>) -> tensor<4xf32>
+    ```
+  }];
+}
+
 def FormKernels : Pass<"tenon-form-kernels", "::mlir::ModuleOp"> {
   let summary = "Group ops of @main into kernels and outline them.";
   let description = [{

@@ -26,7 +26,7 @@ static bool hasRankPart(RankSet ranks) { return llvm::popcount(ranks) > 1; }
 
 bool Structure::operator==(const Structure &other) const {
   return kind == other.kind && elementType == other.elementType && rank == other.rank && ranks == other.ranks &&
-         inner == other.inner;
+         inner == other.inner && keyType == other.keyType;
 }
 
 Structure structureOf(const Binding &value) {
@@ -60,12 +60,13 @@ static Structure tensorStructure(mlir::MLIRContext *context, const onnx::TypePro
 }
 
 static Structure mapStructure(mlir::MLIRContext *context, const onnx::TypeProto::Map &map, int64_t rank) {
-  if (map.key_type() != onnx::TensorProto::INT64)
-    fail("a map has keys of type " + dataTypeName(map.key_type()) + ", expected INT64",
+  if (map.key_type() != onnx::TensorProto::INT64 && map.key_type() != onnx::TensorProto::STRING)
+    fail("a map has keys of type " + dataTypeName(map.key_type()) + ", expected INT64 or STRING",
          "maps with other keys are not supported");
   if (!map.value_type().has_tensor_type())
     fail("a map has values that are no tensors");
-  return {Kind::map, tensorStructure(context, map.value_type().tensor_type(), 0).elementType, rank};
+  mlir::Type values = tensorStructure(context, map.value_type().tensor_type(), 0).elementType;
+  return {Kind::map, values, rank, 0, {}, elementTypeOf(context, map.key_type())};
 }
 
 Structure structureOf(mlir::MLIRContext *context, const onnx::TypeProto &type, int64_t limit) {
@@ -123,7 +124,7 @@ onnx::TypeProto protoTypeOf(const Binding &value) {
   }
   if (content.rank == 2)
     inside = inside->mutable_sequence_type()->mutable_elem_type();
-  inside->mutable_map_type()->set_key_type(onnx::TensorProto::INT64);
+  inside->mutable_map_type()->set_key_type(dataTypeOf(content.keyType));
   setTensorType(*inside->mutable_map_type()->mutable_value_type()->mutable_tensor_type(), content.elementType);
   return type;
 }
@@ -198,7 +199,7 @@ Binding optionalOf(Builder &b, Scalar has, Structure content, const Binding *val
 }
 
 Binding mapOf(mlir::Value keys, mlir::Value values) {
-  return containerOf({Kind::map, elementOf(values), rankOf(values)}, {{keys}, {values}});
+  return containerOf({Kind::map, elementOf(values), rankOf(values), 0, {}, elementOf(keys)}, {{keys}, {values}});
 }
 
 //===----------------------------------------------------------------------===//
@@ -268,7 +269,7 @@ static void flattenNothing(Builder &b, const Structure &type, std::vector<Bindin
     parts.push_back({b.scalarTensor(b.raw().getBoolAttr(false), b.raw().getI1Type())});
     return flattenNothing(b, type.inner.front(), parts);
   case Kind::map:
-    parts.push_back({emptyTensor(b, {0}, b.raw().getI64Type())});
+    parts.push_back({emptyTensor(b, {0}, type.keyType)});
     parts.push_back({emptyTensor(b, IntVector(type.rank, 0), type.elementType)});
     return;
   }

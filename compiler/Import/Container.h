@@ -39,6 +39,8 @@ struct Structure {
   RankSet ranks = 0;
   /// Of a list: its elements. Of an optional: what it may hold.
   std::vector<Structure> inner = {};
+  /// Of a map's keys: i64 or strings.
+  mlir::Type keyType = {};
 
   bool operator==(const Structure &other) const;
 };

@@ -31,12 +31,6 @@ std::optional<Expression> classLabels(NodeContext &c, llvm::StringRef numbers) {
   return std::nullopt;
 }
 
-void refuseStrings(NodeContext &c, std::initializer_list<const char *> names) {
-  for (const char *name : names)
-    if (!c.strings(name).empty())
-      fail(llvm::Twine("attribute '") + name + "' has strings, which keys of maps cannot be");
-}
-
 int64_t classLabelCount(NodeContext &c) {
   std::optional<Expression> labels = classLabels(c);
   return labels ? typeOf(*labels).getDimSize(0) : 0;

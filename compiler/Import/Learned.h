@@ -33,9 +33,6 @@ int64_t classLabelCount(NodeContext &c);
 /// One of two labels of an only class: the first entry where `isClass` holds, else 0 or "0".
 Expression onlyLabel(NodeContext &c, Expression isClass);
 
-/// Fails where one of these attributes has strings: of maps, whose keys are numbers.
-void refuseStrings(NodeContext &c, std::initializer_list<const char *> names);
-
 /// Input 0 as [rows, features] of f64 if it is that, else of f32.
 Expression featureRows(NodeContext &c);
 

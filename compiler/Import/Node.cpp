@@ -60,8 +60,10 @@ ScalarVector NodeContext::list(int64_t i, int64_t length, int64_t fill, const ch
 }
 
 IntVector NodeContext::constants(int64_t i, const char *what) {
-  input(i);
+  auto type = typeOf(input(i));
   IntVector numbers;
+  if (type.hasStaticShape() && type.getNumElements() == 0)
+    return numbers;
   if (inputs[i].scalars) {
     for (Scalar item : inputs[i].scalars->items)
       if (std::optional<int64_t> known = Builder::constant(item))
@@ -73,6 +75,8 @@ IntVector NodeContext::constants(int64_t i, const char *what) {
 }
 
 Scalar NodeContext::scalar(int64_t i, const char *what) {
+  if (isOpenList(i))
+    return b.extract(b.reshape(input(i), {}))->items.front();
   ScalarTensor list = scalars(i, what);
   if (list.items.size() != 1)
     fail(llvm::Twine(what) + " has " + llvm::Twine(list.items.size()) + " elements, expected 1");

@@ -5,8 +5,11 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Import/Learned.h"
+#include "compiler/Import/Lookup.h"
 #include "compiler/Import/Registry.h"
 #include "compiler/Import/Sequence.h"
+
+#include <map>
 
 namespace tenon::importer {
 
@@ -59,47 +62,77 @@ void importGetElement(NodeContext &c) {
 // Maps
 //===----------------------------------------------------------------------===//
 
-const Container &mapInput(NodeContext &c, int64_t rank) {
+const Container &mapInput(NodeContext &c, bool hasTexts) {
   const Binding &value = c.value(0);
-  if (kindOf(value) != Kind::map || value.container->type.rank != rank)
+  if (kindOf(value) != Kind::map || value.container->type.rank != 1)
     fail("input 0 is " + describe(kindOf(value)) + ", expected a map");
+  if (nn::isStringType(value.container->type.keyType) != hasTexts)
+    fail(llvm::Twine("input 0 has keys that are ") +
+         (hasTexts ? "integers, expected strings" : "strings, expected integers"));
   return *value.container;
 }
 
-/// What a map has for each of the keys, 0 where it has none: [1, keys].
+/// What a map has for each of the keys, 0 or the empty text where it has none: [1, keys].
 Expression valuesAt(Builder &b, const Container &map, Expression keys) {
   Expression has(b, map.parts[0].tensor), values(b, map.parts[1].tensor);
+  bool areTexts = nn::isStringType(values.type());
   Scalar count = b.extent(has, 0), one = b.index(1), wanted = b.extent(keys, 0);
   Expression match = has.reshape({count, one}) == keys.reshape({one, wanted});
-  Expression found = select(match, values.reshape({count, one}), 0);
-  return reduce(nn::ReduceKind::sum, found, {0}).reshape({one, wanted});
+  Expression found = select(match, (areTexts ? asNumbers(values) : values).reshape({count, one}), 0);
+  Expression sum = reduce(nn::ReduceKind::sum, found, {0}).reshape({one, wanted});
+  return areTexts ? sum.with(b.make<nn::BitcastOp>(sum, mlir::TypeAttr::get(values.type()))) : sum;
+}
+
+/// The columns of labels in ascending order, as maps have their keys; of equal ones the last.
+template <typename Label> std::pair<std::vector<Label>, IntVector> ascending(llvm::ArrayRef<Label> labels) {
+  std::map<Label, int64_t> last;
+  for (auto [column, label] : llvm::enumerate(labels))
+    last[label] = static_cast<int64_t>(column);
+  std::pair<std::vector<Label>, IntVector> result;
+  for (const auto &[label, column] : last) {
+    result.first.push_back(label);
+    result.second.push_back(column);
+  }
+  return result;
 }
 
 /// Rows of numbers with a label for each column.
 void importZipMap(NodeContext &c) {
   Builder &b = c.b;
-  refuseStrings(c, {"classlabels_strings"});
-  IntVector labels = c.integers("classlabels_int64s");
+  std::vector<std::string> texts = c.strings("classlabels_strings");
+  IntVector numbers = c.integers("classlabels_int64s");
+  if (!texts.empty() && !numbers.empty())
+    fail("attributes 'classlabels_strings' and 'classlabels_int64s' are both given, expected one");
   mlir::Value rows = c.inputOfRank(0, 1, 2);
   if (rankOf(rows) == 1)
     rows = b.reshape(rows, {b.index(1), b.extent(rows, 0)});
-  Scalar count = b.index(labels.size());
+  size_t labels = texts.size() + numbers.size();
   std::optional<int64_t> columns = Builder::constant(b.extent(rows, 1));
-  require(c, b.compare(arith::CmpIPredicate::eq, b.extent(rows, 1), count),
+  require(c, b.compare(arith::CmpIPredicate::eq, b.extent(rows, 1), b.index(labels)),
           (columns ? "the input has " + llvm::Twine(*columns) : llvm::Twine("the input does not have as many")) +
-              " columns, expected " + llvm::Twine(labels.size()) + ", one for each label");
-  c.result(0, mapOf(intVector(c, labels), rows));
+              " columns, expected " + llvm::Twine(labels) + ", one for each label");
+  auto [textKeys, textColumns] = ascending<std::string>(texts);
+  auto [numberKeys, numberColumns] = ascending<int64_t>(numbers);
+  const IntVector &order = texts.empty() ? numberColumns : textColumns;
+  if (order.size() != labels || !llvm::is_sorted(order))
+    rows = b.make<nn::GatherOp>(rows, intVector(c, order), 1);
+  c.result(0, mapOf(texts.empty() ? intVector(c, numberKeys) : stringVector(b, textKeys), rows));
 }
 
 void importDictVectorizer(NodeContext &c) {
-  refuseStrings(c, {"string_vocabulary"});
-  const Container &map = mapInput(c, 1);
-  c.result(valuesAt(c.b, map, intVector(c, c.integers("int64_vocabulary"))));
+  std::vector<std::string> texts = c.strings("string_vocabulary");
+  IntVector numbers = c.integers("int64_vocabulary");
+  if (!texts.empty() && !numbers.empty())
+    fail("attributes 'string_vocabulary' and 'int64_vocabulary' are both given, expected one");
+  const Container &map = mapInput(c, !texts.empty());
+  c.result(valuesAt(c.b, map, texts.empty() ? intVector(c, numbers) : Expression(c.b, stringVector(c.b, texts))));
 }
 
 void importCastMap(NodeContext &c) {
   Builder &b = c.b;
-  const Container &map = mapInput(c, 1);
+  const Container &map = mapInput(c, /*hasTexts=*/false);
+  if (nn::isStringType(map.type.elementType))
+    fail("input 0 has values that are strings, expected numbers");
   std::string target = c.string("cast_to", "TO_FLOAT"), form = c.string("map_form", "DENSE");
   mlir::Type type = target == "TO_FLOAT"   ? mlir::Type(b.raw().getF32Type())
                     : target == "TO_INT64" ? mlir::Type(b.raw().getI64Type())

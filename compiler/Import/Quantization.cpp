@@ -25,6 +25,9 @@ mlir::Value spreadParameter(NodeContext &c, mlir::Value parameter, mlir::Value x
   if (blockSize == 0) {
     if (rank != 1)
       fail("a scale or zero point has rank " + std::to_string(rank) + ", expected 0 or 1");
+    // An extent that the run knows may be 1, which broadcasts; along an axis that there is not it has to be.
+    if (bool isAxis = axis >= -rankOf(x) && axis < rankOf(x); !isAxis && typeOf(parameter).isDynamicDim(0))
+      return b.reshape(parameter, {});
     return b.alignAt(parameter, c.axis(axis, rankOf(x)), rankOf(x));
   }
   if (rank != rankOf(x) || blockSize < 0)

@@ -33,7 +33,7 @@ std::vector<Part> partsOf(Builder &b, const Structure &type, mlir::RankedTensorT
     return parts;
   }
   case Kind::map:
-    return {{"keys", mlir::RankedTensorType::get({dynamic}, i64)},
+    return {{"keys", mlir::RankedTensorType::get({dynamic}, type.keyType)},
             {"values", mlir::RankedTensorType::get(IntVector(type.rank, dynamic), type.elementType)}};
   case Kind::list:
   case Kind::sequence:

@@ -207,6 +207,23 @@ nn::PadMode padModeOf(NodeContext &c) {
   fail("attribute 'mode' is '" + mode + "', expected constant, edge, reflect or wrap");
 }
 
+/// Pads for as many axes as the run knows: what is left of `rank` of them is an axis that there is not.
+ScalarVector padsOfOpenAxes(NodeContext &c, int64_t rank) {
+  Builder &b = c.b;
+  Scalar count = b.extent(c.input(3), 0), zero = b.index(0);
+  mlir::Value both = c.inputOfRank(1, 1, 1);
+  requireEqual(b, b.extent(both, 0), b.mul(count, b.index(2)), "the number of pads");
+  requireAtMost(b, count, b.index(rank), "the number of axes");
+  ScalarVector axes = c.list(3, rank, rank, "axes"), none(rank, zero), pads;
+  for (Scalar from : {zero, count}) {
+    mlir::Value half = b.pad(nn::PadMode::constant, b.sliceDimension(both, 0, from, count), {zero},
+                             {b.sub(b.index(rank), count)}, b.constant(0, elementOf(both)));
+    ScalarVector values = b.extract(b.sliceDimension(half, 0, zero, b.index(rank)))->items;
+    llvm::append_range(pads, valuesByDimension(b, axes, values, none));
+  }
+  return pads;
+}
+
 /// All pads of the node: low ones, then high ones, for each of the input's dimensions.
 ScalarVector padsOf(NodeContext &c, int64_t rank) {
   if (c.opset < 11) {
@@ -215,6 +232,8 @@ ScalarVector padsOf(NodeContext &c, int64_t rank) {
       fail("there are " + std::to_string(pads.size()) + " pads, expected " + std::to_string(2 * rank));
     return pads;
   }
+  if (c.isOpenList(3))
+    return padsOfOpenAxes(c, rank);
   ScalarVector given = c.scalars(1, "pads").items;
   if (c.hasRuntimeAxes(3)) {
     ScalarVector axes = c.scalars(3, "axes").items, none(rank, c.b.index(0));

@@ -220,19 +220,26 @@ Signal wholeSpectrum(const Signal &half, Scalar n) {
 // Operators
 //===----------------------------------------------------------------------===//
 
-/// [rows, n, 1 or 2] as a signal.
+/// [rows, n, 1 or 2] as a signal. One whose last extent the run knows is complex: a real one has imaginary parts of 0.
 Signal signalOf(Builder &b, mlir::Value tensor) {
-  int64_t parts = typeOf(tensor).getShape().back();
-  if (parts != 1 && parts != 2)
-    fail("the last extent of the signal is " +
-         (mlir::ShapedType::isDynamic(parts) ? std::string("unknown") : std::to_string(parts)) +
-         ", expected 1 (real) or 2 (complex)");
+  Scalar parts = b.extent(tensor, 2);
+  std::optional<int64_t> known = Builder::constant(parts);
+  const char *expected = ", expected 1 (real) or 2 (complex)";
+  if (known && *known != 1 && *known != 2)
+    fail("the last extent of the signal is " + llvm::Twine(*known) + expected);
   ScalarVector extents = b.extents(tensor);
   auto plane = [&](int64_t i) {
     mlir::Value one = b.sliceDimension(tensor, 2, b.index(i), b.index(1));
     return Expression(b, one).cast(computingType(elementOf(tensor))).reshape({extents[0], extents[1]});
   };
-  return {plane(0), parts == 2 ? std::optional(plane(1)) : std::nullopt};
+  if (known)
+    return {plane(0), *known == 2 ? std::optional(plane(1)) : std::nullopt};
+  auto is = [&](int64_t count) { return b.value(b.compare(mlir::arith::CmpIPredicate::eq, parts, b.index(count))); };
+  b.require(b.scalar<mlir::arith::OrIOp>(is(1), is(2)), llvm::Twine("the last extent of the signal is %lld") + expected,
+            {parts});
+  mlir::Value last = b.sliceDimension(tensor, 2, b.sub(parts, b.index(1)), b.index(1));
+  Expression im = Expression(b, last).cast(computingType(elementOf(tensor))).reshape({extents[0], extents[1]});
+  return {plane(0), select(Expression(b, parts, b.raw().getI64Type()) == 2, im, 0)};
 }
 
 /// [rows, n] as [rows, n, 2].

@@ -158,10 +158,12 @@ void importTreeEnsembleClassifier(NodeContext &c) {
   }
   if (classes > 1)
     return classifyByAll(c, *labels, scores, forest, !base.empty());
-  // A single class: whether a row belongs to it, a number.
+  // A single class: whether a row belongs to it, a number; a text has no other one to say no with.
+  ScalarVector rows = {b.extent(scores, 0)};
   if (nn::isStringType(labels->type()))
-    fail("attribute 'classlabels_strings' has one entry, expected two or more");
-  c.result(0, (scores.reshape({b.extent(scores, 0)}) > 0).cast(b.raw().getI64Type()));
+    c.result(0, b.broadcast(*labels, rows));
+  else
+    c.result(0, (scores.reshape(rows) > 0).cast(b.raw().getI64Type()));
   bool changes = c.string("post_transform", "NONE") == "PROBIT";
   c.result(1, (changes ? transformedScores(c, scores) : scores).cast(b.raw().getF32Type()));
 }

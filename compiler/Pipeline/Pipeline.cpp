@@ -91,6 +91,8 @@ void addLayout(OpPassManager &pm, const Target &target, const PipelineOptions &o
 
 /// nn in main -> kernels of nn ops, launched by main.
 void addFuse(OpPassManager &pm, const PipelineOptions &options) {
+  // While one can still see across kernels.
+  pm.addPass(fuse::createMarkRoundedOnce());
   fuse::FormKernelsOptions form;
   form.singleOp = options.reference;
   form.attention = !options.exact;

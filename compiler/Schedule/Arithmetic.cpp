@@ -8,6 +8,7 @@
 #include "compiler/Schedule/ApproximateMath.h"
 #include "compiler/Schedule/Elements.h"
 #include "compiler/Schedule/SmallFloats.h"
+#include "dialects/nn/NnRounding.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
@@ -269,6 +270,19 @@ Value emitMath(ImplicitLocOpBuilder &b, Operation *op, Value x) {
       .Default([](Operation *) { return Value(); });
 }
 
+/// Whether approximations have an error of more than half a unit in the last place.
+bool isFunction(Operation *op) {
+  return isa<nn::ExpOp, nn::Expm1Op, nn::LogOp, nn::Log1pOp, nn::ErfOp, nn::SinOp, nn::CosOp, nn::TanOp, nn::AsinOp,
+             nn::AcosOp, nn::AtanOp, nn::SinhOp, nn::CoshOp, nn::TanhOp, nn::AsinhOp, nn::AcoshOp, nn::AtanhOp,
+             nn::SigmoidOp, nn::PowOp>(op);
+}
+
+Value toDouble(ImplicitLocOpBuilder &b, Value value) {
+  auto vector = dyn_cast<VectorType>(value.getType());
+  Type type = vector ? Type(vector.clone(b.getF64Type())) : b.getF64Type();
+  return arith::ExtFOp::create(b, type, value);
+}
+
 bool isHalf(Type type) { return type.isF16() || type.isBF16(); }
 
 static_assert(static_cast<int>(ScaleRounding::up) == static_cast<int>(nn::ScaleRounding::up) &&
@@ -288,7 +302,8 @@ Value ElementEmitter::widen(Value value) {
 }
 
 Value ElementEmitter::narrow(Value value, Type elementType) {
-  if (!isHalf(elementType) || getElementTypeOrSelf(value.getType()) == elementType)
+  Type computed = getElementTypeOrSelf(value.getType());
+  if (computed == elementType || !isa<FloatType>(computed))
     return value;
   Type type = elementType;
   if (auto vector = dyn_cast<VectorType>(value.getType()))
@@ -308,12 +323,14 @@ Value ElementEmitter::elementwise(Operation *op, ArrayRef<Value> given) {
   if (isa<nn::SelectOp>(op))
     return arith::SelectOp::create(b, given[0], given[1], given[2]);
 
+  bool roundsOnce = op->hasAttr(nn::roundedOnceAttr);
+  bool inDouble = roundsOnce && isFunction(op) && resultElement.isF32();
   SmallVector<Value> operands;
   for (Value value : given)
-    operands.push_back(widen(value));
+    operands.push_back(inDouble ? toDouble(b, value) : widen(value));
   Value x = operands[0], y = operands.size() > 1 ? operands[1] : Value();
   Type computed = getElementTypeOrSelf(x.getType());
-  Arithmetic a(b, isa<FloatType>(computed) ? computed : operandElement, x.getType(), !reference);
+  Arithmetic a(b, isa<FloatType>(computed) ? computed : operandElement, x.getType(), !reference && !roundsOnce);
   if (Value result = emitMath(b, op, x))
     return narrow(result, resultElement);
 

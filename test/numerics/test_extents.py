@@ -84,7 +84,7 @@ def run_all(library, expect, fits, misfits):
         for got, want in zip(loaded.run(feeds).values(), expect(feeds), strict=True):
             numpy.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
     for feeds in misfits:
-        with pytest.raises(tenon.RunError, match="the node"):
+        with pytest.raises(tenon.RunError, match=r"'the node(/\w+)?' \(\w+\): "):
             loaded.run(feeds)
 
 

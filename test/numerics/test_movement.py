@@ -130,6 +130,9 @@ def test_padding(mode):
     x = uniform(generator, (4, 6))
     batch.add("Pad away", "Pad", [x, ints(-1, 2, 0, -3)], numpy.pad(x[1:, :3], [(0, 0), (2, 0)]), constants=(1,))
     batch.add("Pad one axis", "Pad", [x, ints(1, 2), None, ints(1)], numpy.pad(x, [(0, 0), (1, 2)]), constants=(1, 3))
+    batch.add("Pad, axes an input", "Pad", [x, ints(1, 2), None, ints(1)], numpy.pad(x, [(0, 0), (1, 2)]))
+    batch.add("Pad, all axes an input", "Pad", [x, ints(1, 2, 3, -1), None, ints(-1, 0)], numpy.pad(x[:-1], [(2, 0), (1, 3)]))
+    batch.add("Pad, no axes", "Pad", [x, ints(), None, ints()], x)
     batch.add("Pad, counts an input", "Pad", [x, ints(1, 0, 2, 3)], numpy.pad(x, [(1, 2), (0, 3)]), known=(1,))
     batch.check(mode)
 

@@ -3,6 +3,8 @@ If, Loop and functions, as inputs and outputs of the model. Expected values are 
 numpy's.
 """
 
+import re
+
 import numpy
 import onnx
 import onnxruntime
@@ -352,7 +354,45 @@ def test_zip_map(tmp_path, mode):
     x, row = arrays((2, 3), (3,))
     results = model.run({"x": x, "row": row})
     assert_same(results["maps"], [{7: float(a), -2: float(b), 3: float(c)} for a, b, c in x])
+    assert [list(entry) for entry in results["maps"]] == [[-2, 3, 7]] * 2
     assert_same(results["one"], [{1: float(row[0]), 2: float(row[1]), 3: float(row[2])}])
+
+
+def test_maps_with_texts(tmp_path, mode):
+    """Of labels that are given twice the last one counts; keys come in the order of their bytes, as ONNX Runtime has them."""
+    text = """g (float[n,4] x, map(string, float) m) => (seq(map(string, float)) texts, seq(map(string, float)) words, seq(map(int64, float)) numbers, float[1,k] vector) {
+            texts = ai.onnx.ml.ZipMap<classlabels_strings = ["b", "", "a", "é"]>(x)
+            words = ai.onnx.ml.ZipMap<classlabels_strings = ["b", "ab", "b", "a"]>(x)
+            numbers = ai.onnx.ml.ZipMap<classlabels_int64s = [5, 2, 5, -1]>(x)
+            vector = ai.onnx.ml.DictVectorizer<string_vocabulary = ["b", "none", "", "é", "b"]>(m)
+        }"""
+    model, runtime = load(tmp_path, mode, text), onnxruntime.InferenceSession(parse(text).SerializeToString(), providers=["CPUExecutionProvider"])
+    x, = arrays((3, 4))
+    for values in ({"b": 1.5, "": 2.5, "zz": -1.0, "é": 4.0}, {"longer than any of the others": 1.0}):
+        results = model.run({"x": x, "m": values})
+        for spec, expected in zip(model.outputs, runtime.run(None, {"x": x, "m": values})):
+            assert_same(results[spec.name], expected)
+            if spec.name != "vector":
+                assert [list(entry) for entry in results[spec.name]] == [list(entry) for entry in expected]
+    assert_same(model.run({"x": x[:0], "m": {}})["vector"], numpy.zeros((1, 5), numpy.float32))
+    assert model.run({"x": x[:0], "m": {}})["texts"] == []
+
+
+def test_maps_to_texts(tmp_path, mode):
+    model = load(tmp_path, mode, "g (map(int64, string) m, map(string, int64) n) => (string[1,k] y, int64[1,l] z) { y = ai.onnx.ml.DictVectorizer<int64_vocabulary = [3, 4, 1]>(m)\n z = ai.onnx.ml.DictVectorizer<string_vocabulary = [\"b\", \"c\"]>(n) }")
+    results = model.run({"m": {1: "one", 3: "three", 2: "two"}, "n": {"b": 2**62 + 1, "a": 1}})
+    assert results["y"].tolist() == [["three", "", "one"]]
+    assert results["z"].tolist() == [[2**62 + 1, 0]]
+
+
+def test_maps_with_texts_through_branches(tmp_path, mode):
+    model = load(tmp_path, mode, """g (bool c, float[n,2] x, float[n,2] z) => (seq(map(string, float)) y) {
+            y = If(c)<then_branch = p () => (seq(map(string, float)) t) { t = ai.onnx.ml.ZipMap<classlabels_strings = ["q", "p"]>(x) },
+                      else_branch = q () => (seq(map(string, float)) e) { e = ai.onnx.ml.ZipMap<classlabels_strings = ["r", "s"]>(z) }>
+        }""")
+    x, z = arrays((1, 2), (1, 2))
+    for flag, expected in ((True, {"p": float(x[0, 1]), "q": float(x[0, 0])}), (False, {"r": float(z[0, 0]), "s": float(z[0, 1])})):
+        assert_same(model.run({"c": numpy.array(flag), "x": x, "z": z})["y"], [expected])
 
 
 def test_maps_as_inputs(tmp_path, mode):
@@ -402,24 +442,33 @@ def test_position_outside(tmp_path, mode, op, position, length):
     text = f"g (seq(float[a]) s, float[a] x, int64 p) => ({output}) {{ [the_node] y = {op}({inputs}) }}"
     model = load(tmp_path, mode, text)
     x, = arrays((2,))
-    with pytest.raises(tenon.RunError, match="node the_node: the position is outside of the sequence"):
+    with pytest.raises(tenon.RunError, match=rf"node 'the_node' \({op}\): the position is outside of the sequence"):
         model.run({"s": [x] * length, "x": x, "p": at(position)})
     model.run({"s": [x] * 3, "x": x, "p": at(1)})
+
+
+def test_position_in_a_list(tmp_path, mode):
+    model = load(tmp_path, mode, "g (seq(float[a]) s, int64[k] p) => (float[b] y) { [the_node] y = SequenceAt(s, p) }")
+    elements = arrays((2,), (3,))
+    assert_same(model.run({"s": elements, "p": numpy.array([1])})["y"], elements[1])
+    for size in (0, 2):
+        with pytest.raises(tenon.RunError, match=rf"node 'the_node' \(SequenceAt\): {size} elements do not fit a shape of 1"):
+            model.run({"s": elements, "p": numpy.zeros(size, numpy.int64)})
 
 
 def test_elements_that_do_not_fit(tmp_path, mode):
     model = load(tmp_path, mode, "g (seq(float[a,b]) s) => (float[c,d] y) { [the_node] y = ConcatFromSequence<axis = 0>(s) }")
     for elements, message in ((arrays((2, 3), (2, 4)), "elements differ in dimension 1"), ([], "the sequence is empty")):
-        with pytest.raises(tenon.RunError, match=f"node the_node: the (sequence's )?{message.removeprefix('the ')}"):
+        with pytest.raises(tenon.RunError, match=rf"node 'the_node' \(ConcatFromSequence\): the (sequence's )?{message.removeprefix('the ')}"):
             model.run({"s": elements})
 
 
 def test_sizes_that_do_not_fit(tmp_path, mode):
     model = load(tmp_path, mode, "g (float[n] x, int64[k] sizes, int64 size) => (seq(float[]) a, seq(float[]) b) { [one] a = SplitToSequence(x, sizes)\n [two] b = SplitToSequence(x, size) }")
     x, = arrays((5,))
-    for sizes, size, message in (([2, 2], 1, "node one: the sizes do not add up"), ([7, -2], 1, "node one: the size of a part is negative"),
-                                 ([5], 0, "node two: the size of the parts is not positive")):
-        with pytest.raises(tenon.RunError, match=message):
+    for sizes, size, message in (([2, 2], 1, "node 'one' (SplitToSequence): the sizes do not add up"), ([7, -2], 1, "node 'one' (SplitToSequence): the size of a part is negative"),
+                                 ([5], 0, "node 'two' (SplitToSequence): the size of the parts is not positive")):
+        with pytest.raises(tenon.RunError, match=re.escape(message)):
             model.run({"x": x, "sizes": numpy.array(sizes), "size": at(size)})
 
 
@@ -427,5 +476,5 @@ def test_empty_optional(tmp_path, mode):
     model = load(tmp_path, mode, "g (optional(float[n]) o) => (float[n] y) { [the_node] y = OptionalGetElement(o) }")
     x, = arrays((2,))
     assert_same(model.run({"o": x})["y"], x)
-    with pytest.raises(tenon.RunError, match="node the_node: the optional value is empty"):
+    with pytest.raises(tenon.RunError, match=r"node 'the_node' \(OptionalGetElement\): the optional value is empty"):
         model.run({"o": None})

@@ -2,7 +2,9 @@
 
 import numpy
 import pytest
+from onnx import TensorProto, helper
 
+import tenon
 from arrays import label, rng, uniform
 from evaluator import evaluate
 from harness import Batch, epsilon
@@ -70,6 +72,32 @@ def test_lengths(mode, length):
     add_dft(batch, half, length=length, inverse=1, onesided=1)
     add_dft(batch, uniform(generator, (1, length, 2), dtype="float64"))
     batch.check(mode)
+
+
+def test_open_parts(mode):
+    """Whether a signal is real or complex is known when it comes; a short, a split and an inverse transform."""
+    batch, generator = Batch(opset=17), rng()
+    for length in (5, 130):
+        real, both = uniform(generator, (2, length, 1)), uniform(generator, (2, length, 2))
+        for x in (real, both):
+            add_dft(batch, x)
+            add_dft(batch, x, inverse=1)
+        add_dft(batch, real, onesided=1)
+        add_dft(batch, both, length=8, inverse=1, onesided=1)
+    x, n = uniform(generator, (2, 20, 1)), 8
+    exact = parts(numpy.fft.rfft(numpy.stack([complexes(x.astype(float))[:, at : at + n] for at in (0, 4, 8, 12)], 1), n))
+    batch.add("STFT", "STFT", [x, numpy.array(4), None, numpy.array(n)], exact.astype(numpy.float32), bound(x, n, 1), constants=(1, 3))
+    batch.check(mode)
+
+
+def test_parts_of_no_number(tmp_path):
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 3) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("DFT", ["x"], ["y"], name="the_node")], "graph", infos[:1], infos[1:])
+    model = tenon.load(tenon.compile(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), tmp_path / "model.so"))
+    assert model.run({"x": numpy.ones((1, 4, 2), numpy.float32)})["y"].shape == (1, 4, 2)
+    for shape in ((1, 4, 3), (1, 4, 0)):
+        with pytest.raises(tenon.RunError, match=rf"node 'the_node' \(DFT\): the last extent of the signal is {shape[2]}, expected 1"):
+            model.run({"x": numpy.ones(shape, numpy.float32)})
 
 
 @pytest.mark.parametrize("version", [17, 20])

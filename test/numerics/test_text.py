@@ -158,7 +158,7 @@ def test_text_that_is_no_number_names_the_node(text, to, problem, tmp_path):
     node = helper.make_node("Cast", ["x"], ["y"], name="reader", to=to)
     with pytest.raises(tenon.RunError) as error:
         run(node, {"x": strings("1", text)}, tmp_path)
-    assert str(error.value) == f"node reader: '{text}' at element 1 {problem}"
+    assert str(error.value) == f"node 'reader' (Cast): '{text}' at element 1 {problem}"
 
 
 #===--- StringNormalizer --------------------------------------------------------------------------------------===

@@ -280,3 +280,21 @@ def test_labels_of_text(tmp_path, mode, classes):
     assert found[1]["label"].tolist() == [f"class {i}" for i in found[0]["label"]]
     assert found[1]["scores"].tobytes() == found[0]["scores"].tobytes()
     assert len(set(found[1]["label"])) == classes
+
+
+def test_an_only_label_of_text(tmp_path, mode):
+    """Scores are those of an only label that is a number. The label is always the text: ONNX Runtime gives it where the score is not positive, and reads
+    beyond its list where it is."""
+    generator = rng(22)
+    trees = several(generator, 5, 5, 4, targets=1, entries=1)
+    x = forests.rows(generator, 30, 4)
+    found = []
+    for labels in ({"classlabels_int64s": [1]}, {"classlabels_strings": ["yes"]}):
+        node = helper.make_node("TreeEnsembleClassifier", ["x"], ["label", "scores"], domain=ML, **labels, **forests.listed(trees, "class"))
+        infos = [helper.make_tensor_value_info(name, kind, None) for name, kind in (("label", TensorProto.STRING if len(found) else TensorProto.INT64), ("scores", TensorProto.FLOAT))]
+        graph = helper.make_graph([node], "trees", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n" if mode == "dynamic" else 30, 4])], infos)
+        library = tenon.compile(helper.make_model(graph, opset_imports=[helper.make_opsetid(ML, 3), helper.make_opsetid("", 21)]), tmp_path / f"{len(found)}.so", reference=mode == "reference")
+        found.append(tenon.load(library).run({"x": x}))
+    assert found[1]["label"].tolist() == ["yes"] * 30
+    assert found[1]["scores"].tobytes() == found[0]["scores"].tobytes() and found[1]["scores"].shape == (30, 1)
+    assert set(found[0]["label"].tolist()) == {0, 1}

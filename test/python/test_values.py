@@ -68,3 +68,18 @@ def test_errors(model, changed, text):
 def test_a_missing_input(model):
     with pytest.raises(tenon.RunError, match="input 'any' is missing"):
         model.run({key: value for key, value in feeds().items() if key != "any"})
+
+
+def test_keys_that_are_texts(tmp_path):
+    text = """<ir_version: 10, opset_import: ["": 21, "ai.onnx.ml": 3]>
+        g (map(string, float) m) => (float[1,n] y, seq(map(string, float)) zipped) {
+            y = ai.onnx.ml.DictVectorizer<string_vocabulary = ["b", "a"]>(m)
+            zipped = ai.onnx.ml.ZipMap<classlabels_strings = ["y", "x"]>(y)
+        }"""
+    model = tenon.load(tenon.compile(onnx.parser.parse_model(text), tmp_path / "m.so"))
+    assert model.inputs == (tenon.ValueSpec("m", "map", numpy.dtype(numpy.float32), 0, False, numpy.dtype(object)),)
+    results = model.run({"m": {"\U0001F600": 1.0, "\uff5e": 2.0, "b": 3.0}})
+    numpy.testing.assert_array_equal(results["y"], [[3, 0]])
+    assert results["zipped"] == [{"x": 0.0, "y": 3.0}]
+    with pytest.raises(tenon.RunError, match="input 'm' has keys that are no strings"):
+        model.run({"m": {1: 1.0}})

@@ -172,6 +172,22 @@ def test_sequences_and_optional_values(tenon, tenon_json, tmp_path):
         assert finished.returncode == 1 and message in finished.stderr
 
 
+def test_maps_with_texts(tenon, tmp_path):
+    """Keys are in the order of their bytes; a map that is random has one."""
+    text = """<ir_version: 10, opset_import: ["": 21, "ai.onnx.ml": 3]>
+        g (map(string, float) m) => (float[1,n] y) { y = ai.onnx.ml.DictVectorizer<string_vocabulary = ["b", "a"]>(m) }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "m.onnx")
+    assert tenon("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.so").returncode == 0
+    for keys, problem in ((["a", "b"], ""), (["b", "a"], "has key 'b' before 'a', expected ascending keys"), (["a", "a"], "has key 'a' before 'a'"), (["ab", "a"], "has key 'ab' before 'a'"),
+                          (["", "a"], ""), (["a", ""], "has key 'a' before ''")):
+        numpy.savez(tmp_path / "m.npz", keys=numpy.array(keys), values=numpy.float32([1, 2]))
+        finished = tenon("run", tmp_path / "m.so", "-i", f"m={tmp_path}/m.npz", "-o", tmp_path / "out")
+        assert finished.returncode == bool(problem) and problem in finished.stderr, finished.stderr
+        if not problem:
+            numpy.testing.assert_array_equal(read_outputs(tmp_path / "out")["y"], [[2, 1 if keys[0] else 0]] if keys[1] == "b" else [[0, 2]])
+    assert tenon("run", tmp_path / "m.so", "-i", "m=random").returncode == 0
+
+
 def shout_model(path):
     nodes = [helper.make_node("Constant", [], ["mark"], value_string="!"), helper.make_node("StringConcat", ["x", "mark"], ["y"])]
     onnx.save(make_model(nodes, [("x", [None, 2], TensorProto.STRING)], [("y", None, TensorProto.STRING)], opset=20), path)

@@ -74,3 +74,71 @@ def test_strings(tenon, tmp_path):
     for against in ("reference", "onnxruntime"):
         finished = tenon("verify", tmp_path / "strings.onnx", "--against", against, env={**os.environ, "TENON_PYTHON": sys.executable})
         assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+SEQUENCES = """<ir_version: 10, opset_import: ["": 21, "ai.onnx.ml": 3]>
+    g (seq(float[a]) s, optional(float[3]) o, map(int64, float) m, float[n,3] x) => (seq(float[a]) t, optional(float[3]) p, float[n,2] q, seq(map(int64, float)) zipped, float[1,k] dense) {
+        [middle] u = SequenceMap<body = b (float[a] e) => (float[a] f) { f = Exp(e) }>(s)
+        one = Constant<value = int64 {1}>()
+        y = Exp(x)
+        [last] t = SequenceInsert(u, e)
+        e = Constant<value = float[2] {0.5, 1.5}>()
+        p = Identity(o)
+        parts = SplitToSequence<axis = 1>(y, two)
+        two = Constant<value = int64[2] {1, 2}>()
+        q = SequenceAt(parts, one)
+        zipped = ai.onnx.ml.ZipMap<classlabels_int64s = [5, 6, 7]>(y)
+        dense = ai.onnx.ml.CastMap(m)
+    }"""
+
+
+@pytest.fixture(scope="module")
+def sequences(tmp_path_factory):
+    """Sequences, an optional value and maps, as inputs and as outputs, and files for the inputs."""
+    folder = tmp_path_factory.mktemp("sequences")
+    model = onnx.parser.parse_model(SEQUENCES)
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(sorted(nodes, key=lambda node: node.op_type != "Constant"))
+    onnx.save(model, folder / "m.onnx")
+    numpy.save(folder / "a.npy", numpy.linspace(-1, 1, 500, dtype=numpy.float32))
+    numpy.save(folder / "o.npy", numpy.float32([1, 2, 3]))
+    numpy.save(folder / "b.npy", numpy.float32([4]))
+    numpy.savez(folder / "m.npz", keys=numpy.array([2, 4, 9]), values=numpy.float32([1, 2, 3]))
+    numpy.save(folder / "x.npy", numpy.float32([[1, 2, 3], [4, 5, 6]]))
+    return folder
+
+
+def inputs(folder, optional="o.npy", elements=("a.npy", "b.npy")):
+    files = {"s": ",".join(str(folder / name) for name in elements), "o": optional if optional == "none" else folder / optional, "m": folder / "m.npz", "x": folder / "x.npy"}
+    return [flag for name, file in files.items() for flag in ("-i", f"{name}={file}")]
+
+
+@pytest.mark.parametrize("against", ["reference", "onnxruntime"])
+@pytest.mark.parametrize("optional", ["o.npy", "none"])
+@pytest.mark.parametrize("elements", [("a.npy", "b.npy"), ()])
+def test_sequences_optional_values_and_maps(tenon_json, sequences, against, optional, elements):
+    report, finished = tenon_json("verify", sequences / "m.onnx", *inputs(sequences, optional, elements), "--against", against, env={**os.environ, "TENON_PYTHON": sys.executable})
+    assert finished.returncode == 0 and report["ok"], finished.stdout + finished.stderr
+    assert [output["name"] for output in report["outputs"]] == ["t", "p", "q", "zipped", "dense"]
+
+
+def test_a_sequence_that_differs(tenon_json, sequences):
+    """The first value that differs is the sequence that the output's comes from."""
+    report, finished = tenon_json("verify", sequences / "m.onnx", *inputs(sequences), "--rtol", "0", "--atol", "0")
+    assert finished.returncode == 1
+    reasons = {output["name"]: output.get("reason", "") for output in report["outputs"]}
+    assert reasons["t"].startswith("'t[0]': element [") and not reasons["dense"], reasons
+    assert report["first_difference"]["op"] in ("SequenceMap", "Exp"), report
+
+
+@pytest.mark.parametrize("changed, reason", [
+    ({}, ""), ({"t[1]": numpy.exp(numpy.float32([4])) + 1}, "'t[1]': element [0] is "), ({"t[2]": None}, "the oracle has no 't[2]'"), ({"t[3]": numpy.float32([1])}, "has 3 elements, expected more"),
+    ({"t[1]": numpy.float32([1, 2])}, "'t[1]': is f32 1, expected f32 2")])
+def test_given_elements(tenon_json, sequences, tmp_path, changed, reason):
+    arrays = {"t[0]": numpy.exp(numpy.linspace(-1, 1, 500, dtype=numpy.float32)), "t[1]": numpy.exp(numpy.float32([4])), "t[2]": numpy.float32([0.5, 1.5]), **changed}
+    numpy.savez(tmp_path / "t.npz", **{name: array for name, array in arrays.items() if array is not None})
+    report, finished = tenon_json("verify", sequences / "m.onnx", *inputs(sequences), "--against", tmp_path / "t.npz")
+    assert finished.returncode == (1 if reason else 0), finished.stderr
+    (output,) = report["outputs"]
+    assert output["name"] == "t" and output.get("reason", "").startswith(reason) and output["passed"] == (not reason)

@@ -210,7 +210,7 @@ private:
       dims = shape->second;
     std::vector<Tensor> elements;
     if (value.kind == TENON_MAP || value.kind == TENON_MAPS)
-      elements.emplace_back(TENON_I64, std::vector<int64_t>{1});
+      elements.emplace_back(model.input(first).dtype, std::vector<int64_t>{1});
     elements.emplace_back(spec.dtype, dims);
     fillRandom(elements.back(), (seeds.count(names[index]) ? seeds[names[index]] : 0) + index);
     return elements.size() == 2 ? std::move(elements) : model.pack(value, &elements);
@@ -269,27 +269,29 @@ std::vector<Tensor> Model::pack(const tenon_value_spec &value, const std::vector
   return copies;
 }
 
-std::vector<NamedTensor> Model::run(const std::vector<Tensor> &inputs, std::vector<ValueCount> *counts) {
-  std::vector<tenon_tensor> views, results(numOutputs());
-  for (const Tensor &input : inputs)
-    views.push_back(input.view());
-  runInPlace(views, results);
-  std::vector<NamedTensor> outputs;
+std::vector<OutputValue> Model::run(const std::vector<tenon_tensor> &inputs) {
+  std::vector<tenon_tensor> results(numOutputs());
+  runInPlace(inputs, results);
+  std::vector<OutputValue> outputs;
   for (uint32_t i = 0; i < results.size(); ++i) {
     const tenon_value_spec *value = valueAt(i, /*isOutput=*/true);
-    bool isMap = value && (value->kind == TENON_MAP || value->kind == TENON_MAPS);
-    int64_t count = value ? tenon_count(value, &results[i]) : 0;
-    if (value && counts)
-      counts->push_back({value->name, count});
-    if (!value || isMap) {
-      outputs.push_back({output(i).name, Tensor::copyOf(results[i])});
+    OutputValue &made = outputs.emplace_back();
+    made.name = value ? value->name : output(i).name;
+    if (!value) {
+      made.tensors.push_back({made.name, Tensor::copyOf(results[i])});
       continue;
     }
-    std::vector<tenon_tensor> elements(std::max<int64_t>(count, 0));
-    tenon_unpack(value, &results[i], elements.data());
-    for (size_t k = 0; k < elements.size(); ++k) {
-      std::string number = value->kind == TENON_SEQUENCE ? "[" + std::to_string(k) + "]" : "";
-      outputs.push_back({value->name + number, Tensor::copyOf(elements[k])});
+    made.count = tenon_count(value, &results[i]);
+    if (value->kind == TENON_MAP || value->kind == TENON_MAPS) {
+      for (uint32_t part = 0; part < value->num_tensors; ++part)
+        made.tensors.push_back({output(i + part).name, Tensor::copyOf(results[i + part])});
+    } else {
+      std::vector<tenon_tensor> elements(std::max<int64_t>(*made.count, 0));
+      tenon_unpack(value, &results[i], elements.data());
+      for (size_t k = 0; k < elements.size(); ++k) {
+        std::string number = value->kind == TENON_SEQUENCE ? "[" + std::to_string(k) + "]" : "";
+        made.tensors.push_back({made.name + number, Tensor::copyOf(elements[k])});
+      }
     }
     i += value->num_tensors - 1;
   }

@@ -5,13 +5,17 @@
 
 #include "tools/tenon/Tensor.h"
 #include <memory>
+#include <optional>
 
 namespace tenon::cli {
 
-/// How much a sequence, optional value or map holds: elements or entries; -1 if it is absent.
-struct ValueCount {
+/// An output, or what became of it: a tensor of its name; the elements "s[0]", "s[1]" of a sequence; the tensor of an
+/// optional value, or none; "m[keys]" and "m[values]" of a map or a sequence of maps.
+struct OutputValue {
   std::string name;
-  int64_t count;
+  std::vector<NamedTensor> tensors;
+  /// Of what is no tensor: its elements or entries; -1 if it is absent.
+  std::optional<int64_t> count;
 };
 
 /// An open module with one session.
@@ -33,9 +37,8 @@ public:
   /// The tensors of an input that is a sequence or an optional value; `elements` null: it is absent. Throws InputError.
   std::vector<Tensor> pack(const tenon_value_spec &value, const std::vector<Tensor> *elements);
 
-  /// Runs once with inputs in the model's order; outputs are copies with their names, elements of a sequence are called
-  /// "s[0]", keys and values of a map "m[keys]" and "m[values]". Throws InputError.
-  std::vector<NamedTensor> run(const std::vector<Tensor> &inputs, std::vector<ValueCount> *counts = nullptr);
+  /// Runs once with inputs in the model's order; the outputs are copies. Throws InputError.
+  std::vector<OutputValue> run(const std::vector<tenon_tensor> &inputs);
   /// Runs once without copying; the result stays with the session.
   void runInPlace(const std::vector<tenon_tensor> &inputs, std::vector<tenon_tensor> &outputs);
 

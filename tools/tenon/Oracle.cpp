@@ -2,7 +2,6 @@
 
 #include "tools/tenon/Oracle.h"
 #include "tools/tenon/Commands.h"
-#include "tools/tenon/Model.h"
 #include "tools/tenon/TemporaryFolder.h"
 #include "tools/tenon/TensorFile.h"
 #include "llvm/Support/Program.h"
@@ -17,8 +16,8 @@ class CompiledOracle : public Oracle {
 public:
   CompiledOracle(driver::Options options, unsigned threads) : options(std::move(options)), threads(threads) {}
 
-  std::vector<NamedTensor> run(const std::string &modelBytes, const std::string &folder,
-                               const std::vector<NamedTensor> &inputs) override {
+  std::vector<OutputValue> run(const std::string &modelBytes, const std::string &folder,
+                               const std::vector<Feed> &inputs) override {
     TemporaryFolder scratch;
     options.outputPath = scratch.file("model.so");
     driver::Result result = driver::compileBytes(modelBytes.data(), modelBytes.size(), folder, options);
@@ -31,29 +30,28 @@ public:
         throw InputError(formatDiagnostic(diagnostic));
       }
     Model model(options.outputPath, threads);
-    std::vector<tenon_tensor> views, outputs(model.numOutputs());
-    for (uint32_t i = 0; i < model.numInputs(); ++i) {
-      auto given = std::find_if(inputs.begin(), inputs.end(),
-                                [&](const NamedTensor &t) { return t.name == model.input(i).name; });
-      if (given == inputs.end())
-        throw InputError(std::string("input '") + model.input(i).name + "' is missing");
-      views.push_back(given->tensor.view());
-    }
-    model.runInPlace(views, outputs);
-    std::vector<NamedTensor> results;
-    for (uint32_t i = 0; i < outputs.size(); ++i)
-      results.push_back({model.output(i).name, Tensor::copyOf(outputs[i])});
-    return results;
+    std::vector<tenon_tensor> views;
+    for (uint32_t i = 0; i < model.numInputs(); ++i)
+      views.push_back(part(inputs, model.input(i).name).view());
+    return model.run(views);
   }
 
 private:
+  static const Tensor &part(const std::vector<Feed> &inputs, const std::string &name) {
+    for (const Feed &input : inputs)
+      for (const NamedTensor &part : input.parts)
+        if (part.name == name)
+          return part.tensor;
+    throw InputError("input '" + name + "' is missing");
+  }
+
   driver::Options options;
   unsigned threads;
 };
 
 /// Reads a request, runs the model without optimizations, writes the outputs.
-constexpr char onnxRuntimeScript[] = R"(
-import json, sys
+constexpr char onnxRuntimeScript[] = R"python(
+import json, re, sys
 import numpy, onnxruntime
 folder = sys.argv[1]
 request = json.load(open(folder + "/request.json"))
@@ -61,21 +59,49 @@ options = onnxruntime.SessionOptions()
 options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
 options.log_severity_level = 3
 session = onnxruntime.InferenceSession(request["model"], options, providers=["CPUExecutionProvider"])
-feeds = {entry["name"]: numpy.load(folder + "/" + entry["file"]) for entry in request["inputs"]}
-names = [output.name for output in session.get_outputs()]
+
+def feed(entry):
+    arrays = [numpy.load(folder + "/" + file) for file in entry["files"]]
+    if entry["absent"]:
+        return None
+    if entry["kind"] == "map":
+        return dict(zip(arrays[0].tolist(), arrays[1].tolist()))
+    return arrays if entry["kind"] == "sequence" else arrays[0]
+
 files = []
-for index, value in enumerate(session.run(names, feeds)):
-    files.append("output_%d.npy" % index)
+def save(name, value):
     if getattr(value, "dtype", None) == object:
         value = value.astype(str)
+    files.append("output_%d.npy" % len(files))
     numpy.save(folder + "/" + files[-1], numpy.ascontiguousarray(value).reshape(numpy.shape(value)))
-json.dump([{"name": name, "file": file} for name, file in zip(names, files)], open(folder + "/answer.json", "w"))
-)";
+    return {"name": name, "file": files[-1]}
+
+NUMPY = {"float": "float32", "double": "float64", "string": "str"}
+def answer(output, value):
+    name = output.name
+    if value is None:
+        return {"name": name, "count": -1, "tensors": []}
+    kind = re.search(r"map\((\w+),tensor\((\w+)\)", output.type)
+    if kind:
+        key, number = (NUMPY.get(text, text) for text in kind.groups())
+        maps = value if isinstance(value, list) else [value]
+        keys = sorted(maps[0]) if maps else []
+        rows = numpy.array([[row[entry] for entry in keys] for row in maps], number).reshape(len(maps), len(keys))
+        tensors = [save(name + "[keys]", numpy.array(keys, key)), save(name + "[values]", rows if isinstance(value, list) else rows[0])]
+        return {"name": name, "count": len(value), "tensors": tensors}
+    if isinstance(value, list):
+        return {"name": name, "count": len(value), "tensors": [save("%s[%d]" % (name, i), element) for i, element in enumerate(value)]}
+    return {"name": name, "tensors": [save(name, value)]}
+
+outputs = session.get_outputs()
+results = session.run([output.name for output in outputs], {entry["name"]: feed(entry) for entry in request["inputs"]})
+json.dump([answer(*each) for each in zip(outputs, results)], open(folder + "/answer.json", "w"))
+)python";
 
 class OnnxRuntimeOracle : public Oracle {
 public:
-  std::vector<NamedTensor> run(const std::string &modelBytes, const std::string &folder,
-                               const std::vector<NamedTensor> &inputs) override {
+  std::vector<OutputValue> run(const std::string &modelBytes, const std::string &folder,
+                               const std::vector<Feed> &inputs) override {
     TemporaryFolder scratch;
     // Beside its external data; elsewhere ONNX Runtime would not find it.
     std::string model =
@@ -87,24 +113,43 @@ public:
     writeFile(model, modelBytes);
     nlohmann::json request = {{"model", std::filesystem::absolute(model).string()},
                               {"inputs", nlohmann::json::array()}};
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      std::string file = "input_" + std::to_string(i) + ".npy";
-      writeFile(scratch.file(file), npyBytes(inputs[i].tensor));
-      request["inputs"].push_back({{"name", inputs[i].name}, {"file", file}});
-    }
+    for (const Feed &input : inputs)
+      request["inputs"].push_back(describe(input, request["inputs"].size(), scratch));
     writeFile(scratch.file("request.json"), request.dump());
     writeFile(scratch.file("run.py"), onnxRuntimeScript);
     runPython(scratch);
 
-    std::vector<NamedTensor> outputs;
+    std::vector<OutputValue> outputs;
     nlohmann::json answer = nlohmann::json::parse(readFile(scratch.file("answer.json")));
-    for (const auto &entry : answer)
-      outputs.push_back({entry["name"].get<std::string>(),
-                         readNpy(readFile(scratch.file(entry["file"].get<std::string>())), "a result of onnxruntime")});
+    for (const auto &entry : answer) {
+      OutputValue &output = outputs.emplace_back();
+      output.name = entry["name"].get<std::string>();
+      if (entry.contains("count"))
+        output.count = entry["count"].get<int64_t>();
+      for (const auto &tensor : entry["tensors"])
+        output.tensors.push_back(
+            {tensor["name"].get<std::string>(),
+             readNpy(readFile(scratch.file(tensor["file"].get<std::string>())), "a result of onnxruntime")});
+    }
     return outputs;
   }
 
 private:
+  /// Writes the tensors of an input to files.
+  static nlohmann::json describe(const Feed &input, size_t place, const TemporaryFolder &scratch) {
+    if (input.kind == TENON_MAPS)
+      throw InputError("input '" + input.name + "' is a sequence of maps, which onnxruntime does not take");
+    const char *kind = input.kind == TENON_SEQUENCE ? "sequence" : input.kind == TENON_MAP ? "map" : "tensor";
+    nlohmann::json entry = {
+        {"name", input.name}, {"absent", input.isAbsent}, {"kind", kind}, {"files", nlohmann::json::array()}};
+    for (const Tensor &element : input.elements) {
+      std::string file = "input_" + std::to_string(place) + "_" + std::to_string(entry["files"].size()) + ".npy";
+      writeFile(scratch.file(file), npyBytes(element));
+      entry["files"].push_back(file);
+    }
+    return entry;
+  }
+
   static void runPython(const TemporaryFolder &scratch) {
     const char *chosen = std::getenv("TENON_PYTHON");
     llvm::ErrorOr<std::string> python = llvm::sys::findProgramByName(chosen ? chosen : "python3");
@@ -126,8 +171,14 @@ private:
 class FileOracle : public Oracle {
 public:
   explicit FileOracle(const std::string &path) : path(path) {}
-  std::vector<NamedTensor> run(const std::string &, const std::string &, const std::vector<NamedTensor> &) override {
-    return readTensorFile(path);
+  std::vector<OutputValue> run(const std::string &, const std::string &, const std::vector<Feed> &) override {
+    std::vector<OutputValue> outputs;
+    for (NamedTensor &entry : readTensorFile(path)) {
+      OutputValue &output = outputs.emplace_back();
+      output.name = entry.name;
+      output.tensors.push_back(std::move(entry));
+    }
+    return outputs;
   }
   bool runsAnyModel() const override { return false; }
 

@@ -81,18 +81,25 @@ void printOutput(const std::string &name, const Tensor &tensor, const nlohmann::
 void run(const RunFlags &flags) {
   Model model(flags.model, flags.threads);
   std::vector<Tensor> inputs = makeInputs(model, flags.inputs, /*complete=*/true);
-  std::vector<ValueCount> counts;
-  std::vector<NamedTensor> outputs = model.run(inputs, &counts);
+  std::vector<tenon_tensor> views;
+  for (const Tensor &input : inputs)
+    views.push_back(input.view());
+  std::vector<OutputValue> outputs = model.run(views);
 
   nlohmann::json index = {{"outputs", nlohmann::json::array()}};
-  for (const ValueCount &value : counts) {
-    nlohmann::json entry = {{"name", value.name}, {"count", value.count}};
-    if (value.count < 0)
+  std::vector<const NamedTensor *> tensors;
+  for (const OutputValue &value : outputs) {
+    for (const NamedTensor &tensor : value.tensors)
+      tensors.push_back(&tensor);
+    if (!value.count)
+      continue;
+    nlohmann::json entry = {{"name", value.name}, {"count", *value.count}};
+    if (*value.count < 0)
       entry["count"] = nullptr;
     index["values"].push_back(std::move(entry));
     if (!flags.json)
       std::printf("%s  %s\n", value.name.c_str(),
-                  value.count < 0 ? "absent" : (std::to_string(value.count) + " elements").c_str());
+                  *value.count < 0 ? "absent" : (std::to_string(*value.count) + " elements").c_str());
   }
   std::set<std::string> used = {"index"};
   if (!flags.outputDir.empty()) {
@@ -101,18 +108,18 @@ void run(const RunFlags &flags) {
     if (error)
       throw InputError(flags.outputDir + ": " + error.message());
   }
-  for (const NamedTensor &output : outputs) {
-    nlohmann::json entry = summarize(output.tensor);
+  for (const NamedTensor *output : tensors) {
+    nlohmann::json entry = summarize(output->tensor);
     std::string path;
-    entry["name"] = output.name;
+    entry["name"] = output->name;
     if (!flags.outputDir.empty()) {
-      std::string file = fileNameFor(output.name, used);
+      std::string file = fileNameFor(output->name, used);
       path = (std::filesystem::path(flags.outputDir) / file).string();
-      writeFile(path, npyBytes(output.tensor));
+      writeFile(path, npyBytes(output->tensor));
       entry["file"] = file;
     }
     if (!flags.json)
-      printOutput(output.name, output.tensor, entry, path);
+      printOutput(output->name, output->tensor, entry, path);
     index["outputs"].push_back(std::move(entry));
   }
   // Names are any UTF-8, and a model may hold what is none.

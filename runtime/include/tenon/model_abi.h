@@ -106,7 +106,7 @@ enum tenon_value_kind {
  *   data     all elements, dense and row-major, one after the other: one dimension
  *   extents  i64 [length, columns]: the extents of each element, filled up with 1
  *   ranks    i64 [length]: how many extents each element has; without this tensor all have as many as there are columns
- *   keys     i64, ascending, none twice;  values: one for each key
+ *   keys     i64 or strings (by their bytes), ascending, none twice;  values: one for each key
  * Names of these tensors are the value's, followed by what they are: "s[data]". */
 typedef struct tenon_value_spec {
   const char *name;

@@ -62,7 +62,7 @@ func.func @main(%x: tensor<4xf32> {nn.name = "x:0"}) -> (tensor<4xf32> {nn.name 
 // multiplied with a check for overflow; a view whose extents do not fit is an error of the caller.
 
 // CHECK: tenon.outputs = [{dims = ["n", ""], name = "y", type = tensor<?x2xf32>}], tenon.table_slots = 5 : i64
-// CHECK: llvm.mlir.global {{.*}}("node view: %lld elements do not fit a shape of %lld\00")
+// CHECK: llvm.mlir.global {{.*}}("node 'view' (Reshape): %lld elements do not fit a shape of %lld\00")
 // CHECK: llvm.func internal @tenon_plan(%[[HOST:.*]]: !llvm.ptr, %[[DIMS:.*]]: !llvm.ptr, %[[TABLE:.*]]: !llvm.ptr) -> i32
 // CHECK: %[[N:.*]] = llvm.load %[[DIMS]] invariant
 // CHECK: "llvm.intr.smul.with.overflow"

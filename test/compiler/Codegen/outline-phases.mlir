@@ -76,7 +76,7 @@ func.func private @add(%x: memref<?xf32>, %y: memref<?xf32>, %z: memref<?xf32>) 
 // Variants: phases in branches are started in branches. A result of scf.if that a later phase uses gets a slot, which the kernel
 // stores before that phase. A scratch size that is no constant gets a function. Phases that can fail say what a user reads.
 
-// CHECK: llvm.mlir.global internal unnamed_addr constant @[[TEXT:[a-z0-9_]*]]("node gather: an index in the data is out of range\00")
+// CHECK: llvm.mlir.global internal unnamed_addr constant @[[TEXT:[a-z0-9_]*]]("node 'gather' (Gather): an index in the data is out of range\00")
 // CHECK: func.func private @variants({{.*}}) attributes {{{.*}}tenon.phases = 3 : i64, tenon.scratch = @variants_scratch, tenon.scratch_arguments = array<i64: {{.*}}>, tenon.slots = 3 : i64}
 // CHECK: llvm.func internal @variants_kernel(%{{.*}}: !llvm.ptr, %[[ARGS:.*]]: !llvm.ptr) -> i32
 // CHECK: cf.cond_br %{{.*}}, ^[[THEN:.*]], ^[[ELSE:.*]]
@@ -118,7 +118,7 @@ func.func private @variants(%x: memref<?xf32>, %n: index) attributes {nn.kernel,
     memref.store %factor, %x[%begin] : memref<?xf32>
     %status = arith.constant 2 : i32
     ukernel.end %status
-  } loc("gather")
+  } loc("gather"("Gather"))
   return
 }
 

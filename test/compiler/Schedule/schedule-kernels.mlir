@@ -20,6 +20,19 @@ func.func private @elementwise(%x: tensor<6x8xf32>) -> tensor<6x8xf32> attribute
   return %0 : tensor<6x8xf32>
 }
 
+// What rounds once is not contracted with the sum after it, and its functions are of twice the precision.
+// CHECK-LABEL: func.func private @rounded_once(
+// CHECK: math.exp %{{.*}} : vector<8xf64>
+// CHECK: arith.truncf %{{.*}} : vector<8xf64> to vector<8xf32>
+// CHECK-NEXT: arith.mulf %{{.*}} : vector<8xf32>
+// CHECK-NEXT: arith.addf %{{.*}} : vector<8xf32>
+func.func private @rounded_once(%x: tensor<8xf32>) -> tensor<8xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.exp %x {nn.rounded_once} : (tensor<8xf32>) -> tensor<8xf32>
+  %1 = nn.mul %0, %x {nn.rounded_once} : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  %2 = nn.add %1, %x {nn.rounded_once} : (tensor<8xf32>, tensor<8xf32>) -> tensor<8xf32>
+  return %2 : tensor<8xf32>
+}
+
 // The rest of a row is masked where the machine has masks, else element by element.
 // CHECK-LABEL: func.func private @tail(
 // CHECK: vector.load

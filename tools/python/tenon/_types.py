@@ -23,10 +23,12 @@ class ValueSpec(NamedTuple):
 
     name: str
     kind: str
-    """"sequence", "tensor" (an optional one), "map", or "maps" (a sequence of maps). Keys of maps are integers."""
+    """"sequence", "tensor" (an optional one), "map", or "maps" (a sequence of maps)."""
     dtype: numpy.dtype
     """Of the elements or of a map's values."""
     rank: Union[int, None]
     """Of a sequence's elements; None where they may differ in it."""
     is_optional: bool
     """Whether it may be None."""
+    key_dtype: Union[numpy.dtype, None] = None
+    """Of a map's keys: int64, or object for texts."""

@@ -89,7 +89,7 @@ class Value:
         if self.kind == "sequence":
             rank = parts[1].shape[1] if len(parts) == 2 else None
             return ValueSpec(self.name, self.kind, parts[0].dtype, rank, self.is_optional)
-        return ValueSpec(self.name, self.kind, parts[1].dtype, 0, self.is_optional)
+        return ValueSpec(self.name, self.kind, parts[1].dtype, 0, self.is_optional, parts[0].dtype)
 
     def pack(self, value: Any, tensors: Sequence[TensorSpec]) -> list[numpy.ndarray]:
         """The tensors of a value."""
@@ -114,10 +114,12 @@ class Value:
         if self.kind == "map":
             if not isinstance(value, Mapping):
                 raise RunError(f"input '{self.name}' is a {type(value).__name__} but a dict is expected")
-            if not all(isinstance(key, (int, numpy.integer)) for key in value):
-                raise RunError(f"input '{self.name}' has keys that are no integers")
+            are_texts = tensors[0].dtype == object
+            if not all(isinstance(key, str if are_texts else (int, numpy.integer)) for key in value):
+                raise RunError(f"input '{self.name}' has keys that are no {'strings' if are_texts else 'integers'}")
+            # Python orders strings by code points, which is the order of their bytes in UTF-8.
             keys = sorted(value)
-            return [numpy.array(keys, numpy.int64), numpy.array([value[key] for key in keys], tensors[1].dtype)]
+            return [numpy.array(keys, tensors[0].dtype), numpy.array([value[key] for key in keys], tensors[1].dtype)]
         if self.kind == "sequence":
             return self._pack_elements(value, tensors)
         raise RunError(f"input '{self.name}' is a sequence of maps, which cannot be passed")
