@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import tenon
-from arrays import BF16, BOOL, label, rng
+from arrays import BF16, BOOL, label, rng, uniform
 from harness import Batch
 
 
@@ -58,6 +58,28 @@ def test_unique_of_nothing(mode):
     none = numpy.zeros(0, numpy.int64)
     batch.add("nothing", "Unique", [numpy.zeros((0,), numpy.float32)], [numpy.zeros(0, numpy.float32), none, none, none])
     batch.add("nothing, unsorted", "Unique", [numpy.zeros((2, 0), numpy.float32)], [numpy.zeros(0, numpy.float32), none, none, none], sorted=0)
+    batch.check(mode)
+
+
+@pytest.mark.parametrize("largest", (0, 1))
+def test_top_k_of_many(mode, largest):
+    """Few of many are selected by a heap: ties in the order of their indices, NaN the largest, orders that are bad for a heap."""
+    batch, generator = Batch(), rng()
+    ordered = numpy.linspace(-1, 1, 300, dtype=numpy.float32)
+    lines = [generator.integers(0, 7, (5, 301)).astype(numpy.float32), ordered, ordered[::-1].copy(), numpy.zeros(64, numpy.float32),
+             numpy.where(generator.random(200) < 0.1, numpy.nan, uniform(generator, 200)), generator.integers(-99, 99, (3, 77))]
+    for x in lines:
+        for k in (1, 2, 7, 19, x.shape[-1] // 4, x.shape[-1] // 4 + 1):
+            if k > x.shape[-1]:
+                continue
+            # By value, NaN after all numbers, then by index.
+            keys = numpy.nan_to_num(x.astype(float), nan=1e30)
+            index = numpy.argsort(-keys if largest else keys, axis=-1, kind="stable")[..., :k]
+            expected = [numpy.take_along_axis(x, index, -1), index]
+            batch.add(f"{x.shape} {x.dtype} {k}", "TopK", [x, numpy.array([k])], expected, constants=(1,), largest=largest)
+    x = generator.integers(0, 9, (150, 4)).astype(numpy.float16)
+    index = numpy.argsort(-x.astype(float) if largest else x, axis=0, kind="stable")[:11]
+    batch.add("axis 0", "TopK", [x, numpy.array([11])], [numpy.take_along_axis(x, index, 0), index], constants=(1,), axis=0, largest=largest)
     batch.check(mode)
 
 
