@@ -235,10 +235,11 @@ Value ElementEmitter::emitResize(nn::ResizeOp op, ArrayRef<LaneIndex> indices) {
     resized.push_back(!untouched);
     lanesResized |= !untouched && !indices[d].isUniform();
   }
-  if (lanesResized && (op.getAntialias() || op.getMode() != nn::ResizeMode::nearest))
+  bool antialiased = op.getAntialias() && op.getMode() != nn::ResizeMode::nearest;
+  if (lanesResized && antialiased)
     return perLane(elementType, indices,
                    [&](ElementEmitter &scalar, ArrayRef<LaneIndex> at) { return scalar.emitResize(op, at); });
-  if (op.getAntialias() && op.getMode() != nn::ResizeMode::nearest)
+  if (antialiased)
     return emitAntialiased(*this, op, indices, resized, elementType);
 
   Coordinates c(*this);
@@ -265,7 +266,7 @@ Value ElementEmitter::emitResize(nn::ResizeOp op, ArrayRef<LaneIndex> indices) {
       taps[d] = interpolationTaps(c, op, x, inExtents[d]);
   }
 
-  // Sum over all combinations of neighbours; weights are uniform here unless there is one neighbour only.
+  // Sum over all combinations of neighbours. Weights are vectors in the dimension of the lanes.
   bool single = llvm::all_of(taps, [](const Taps &t) { return t.weights.empty(); });
   Type computed = elementType.isF64() ? elementType : Type(b.getF32Type());
   SmallVector<LaneIndex> mapped(indices.size());
@@ -280,9 +281,10 @@ Value ElementEmitter::emitResize(nn::ResizeOp op, ArrayRef<LaneIndex> indices) {
       Value value = sum(d + 1);
       if (!taps[d].weights.empty()) {
         Value weight = taps[d].weights[t];
+        auto lanes = dyn_cast<VectorType>(weight.getType());
         if (!computed.isF64())
-          weight = arith::TruncFOp::create(b, computed, weight);
-        value = arith::MulFOp::create(b, value, splat(weight));
+          weight = arith::TruncFOp::create(b, lanes ? Type(lanes.clone(computed)) : computed, weight);
+        value = arith::MulFOp::create(b, value, lanes ? weight : splat(weight));
       }
       total = total ? Value(arith::AddFOp::create(b, total, value)) : value;
     }
