@@ -225,26 +225,60 @@ void updateFunctionType(func::FuncOp function) {
 // Extents
 //===----------------------------------------------------------------------===//
 
-/// tensor.dim of a result is computed from the operands of the op that defines it.
-struct ResolveDim : OpRewritePattern<tensor::DimOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(tensor::DimOp op, PatternRewriter &rewriter) const override {
-    auto result = dyn_cast<OpResult>(op.getSource());
-    std::optional<int64_t> dimension = op.getConstantIndex();
-    if (!result || !dimension || *dimension < 0 || *dimension >= cast<RankedTensorType>(result.getType()).getRank())
-      return failure();
-    // What the extent is made of must be visible where the op is, so the arithmetic goes beside it.
-    rewriter.setInsertionPoint(result.getOwner());
-    auto shapes = nn::reifyExtents(rewriter, result.getOwner());
-    if (failed(shapes) || !(*shapes)[result.getResultNumber()][*dimension])
-      return failure();
-    OpFoldResult extent = (*shapes)[result.getResultNumber()][*dimension];
-    if (auto value = dyn_cast<Value>(extent); value && value.getDefiningOp() == op)
-      return failure();
-    rewriter.replaceOp(op, getValueOrCreateConstantIndexOp(rewriter, op.getLoc(), extent));
-    return success();
+/// Erases what is not used of the ops from behind `first` (null: the start of the block) up to `last`.
+void eraseUnused(Operation *first, Operation *last) {
+  for (Operation *op = last->getPrevNode(); op && op != first;) {
+    Operation *previous = op->getPrevNode();
+    if (isOpTriviallyDead(op))
+      op->erase();
+    op = previous;
   }
-};
+}
+
+/// Replaces tensor.dim of the results of `op` by what its operands say. Returns whether there was one.
+bool resolveDims(Operation *op) {
+  SmallVector<tensor::DimOp> dims;
+  for (OpResult result : op->getResults())
+    for (Operation *user : result.getUsers())
+      if (auto dim = dyn_cast<tensor::DimOp>(user); dim && dim.getConstantIndex())
+        dims.push_back(dim);
+  if (dims.empty())
+    return false;
+  // What the extent is made of must be visible wherever it is used, so the arithmetic goes beside the op.
+  OpBuilder builder(op);
+  Operation *previous = op->getPrevNode();
+  auto shapes = nn::reifyExtents(builder, op);
+  bool changed = false;
+  for (tensor::DimOp dim : dims) {
+    auto result = cast<OpResult>(dim.getSource());
+    int64_t dimension = *dim.getConstantIndex();
+    if (failed(shapes) || dimension < 0 || dimension >= cast<RankedTensorType>(result.getType()).getRank())
+      continue;
+    OpFoldResult extent = (*shapes)[result.getResultNumber()][dimension];
+    auto value = dyn_cast_if_present<Value>(extent);
+    if (!extent || (value && value.getDefiningOp() == dim))
+      continue;
+    dim.replaceAllUsesWith(getValueOrCreateConstantIndexOp(builder, dim.getLoc(), extent));
+    dim.erase();
+    changed = true;
+  }
+  eraseUnused(previous, op);
+  return changed;
+}
+
+/// Last ops first: each asks its operands once, however many ops ask it. (Patterns that know one tensor.dim at a time
+/// take a time that doubles with every op that reads a value twice.)
+bool resolveDims(ModuleOp module) {
+  SmallVector<Operation *> ops;
+  module.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (llvm::any_of(op->getResultTypes(), llvm::IsaPred<RankedTensorType>))
+      ops.push_back(op);
+  });
+  bool changed = false;
+  for (Operation *op : llvm::reverse(ops))
+    changed |= resolveDims(op);
+  return changed;
+}
 
 struct InferShapes : impl::InferShapesPassBase<InferShapes> {
   void runOnOperation() override {
@@ -255,14 +289,13 @@ struct InferShapes : impl::InferShapesPassBase<InferShapes> {
         if (!function.isExternal())
           unifyArgumentExtents(function);
       refineTypes(module);
+      bool resolved = resolveDims(module), changed = false;
       RewritePatternSet patterns(&getContext());
-      patterns.add<ResolveDim>(&getContext());
       tensor::CastOp::getCanonicalizationPatterns(patterns, &getContext());
-      bool changed = false;
       GreedyRewriteConfig config;
       if (failed(applyPatternsGreedily(module, std::move(patterns), config, &changed)))
         return signalPassFailure();
-      if (!changed)
+      if (!changed && !resolved)
         break;
     }
     for (func::FuncOp function : module.getOps<func::FuncOp>())

@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 
+import numpy
 import pytest
 
 from test_models import MODELS, OTHERS
@@ -55,6 +56,25 @@ def test_small_models_compile_at_once(root, build, tmp_path):
         subprocess.run([str(build / "bin/tenon"), "compile", str(tmp_path / "exp.onnx"), "-o", str(tmp_path / "exp.so")], check=True)
         times.append(time.monotonic() - started)
     assert min(times) <= 0.15, f"took {sorted(times)}"
+
+
+def test_residual_blocks_of_open_extents(build, tmp_path):
+    """60 blocks that read their input twice: what is asked of a block's extents is asked of the one before once, not twice."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, value = [], "x"
+    for block in range(60):
+        nodes += [helper.make_node("Conv", [value, "w"], [f"c{block}"], kernel_shape=[7, 7], pads=[3, 3, 3, 3], group=4),
+                  helper.make_node("Add", [value, f"c{block}"], [f"y{block}"])]
+        value = f"y{block}"
+    weights = numpy_helper.from_array(numpy.full((4, 1, 7, 7), 0.01, numpy.float32), "w")
+    graph = helper.make_graph(nodes, "deep", [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4, "h", "w"])],
+                              [helper.make_tensor_value_info(value, TensorProto.FLOAT, None)], [weights])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), tmp_path / "deep.onnx")
+    seconds, mebibytes = cost(build, tmp_path / "deep.onnx", tmp_path / "deep.so")
+    assert seconds <= 60
+    assert mebibytes <= 1024
 
 
 def test_size(catalogue, compiled, tenon):
