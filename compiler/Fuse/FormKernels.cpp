@@ -125,8 +125,6 @@ private:
       lists.push_back(builder.getDenseI64ArrayAttr(numbers));
     }
     function->setAttr("nn.extents", builder.getArrayAttr(lists));
-    if (llvm::any_of(scalars, dependsOnData))
-      function->setAttr("nn.data_dependent", builder.getUnitAttr());
     return function;
   }
 

@@ -28,7 +28,8 @@ bool isSplatConstant(Value value) {
   return elements && elements.isSplat();
 }
 
-bool dependsOnData(Value scalar) {
+/// Whether a scalar of @main is computed from elements of tensors, so that the shape plan cannot know it.
+static bool dependsOnData(Value scalar) {
   SmallVector<Value> stack{scalar};
   llvm::DenseSet<Value> seen;
   while (!stack.empty()) {
@@ -194,16 +195,6 @@ void Grouping::formAttention(nn::MatmulOp outcome) {
   if (!manyRows || !isStatic(parts->scores.getLhs()) || !isStatic(outcome.getResult()) ||
       !extents.equal(extents.at(parts->logits), shape) || !extents.equal(result.drop_back(), shape.drop_back()))
     return;
-  // Scratch holds the keys and values of a batch item; a kernel that takes an extent from data could not plan it.
-  auto comesFromData = [&](Value operand) {
-    auto type = dyn_cast<RankedTensorType>(operand.getType());
-    if (!type)
-      return dependsOnData(operand);
-    return !type.hasStaticShape() && (!extents.has(operand) || llvm::any_of(extents.at(operand), dependsOnData));
-  };
-  for (Operation *op : parts->ops)
-    if (llvm::any_of(op->getOperands(), comesFromData))
-      return;
   Group *group = groupOf[parts->ops.front()];
   for (Operation *op : ArrayRef(parts->ops).drop_front())
     absorb(group, groupOf[op]);

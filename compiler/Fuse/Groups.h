@@ -60,9 +60,6 @@ private:
   llvm::DenseMap<mlir::Operation *, unsigned> order;
 };
 
-/// Whether a scalar of @main is computed from elements of tensors, so that the shape plan cannot know it.
-bool dependsOnData(mlir::Value scalar);
-
 /// Whether `op` runs inside a kernel (as opposed to views, constants, scalars and control flow, which stay in @main).
 bool isKernelOp(mlir::Operation *op);
 

@@ -245,23 +245,6 @@ bool Builder::isExtent(Scalar scalar, int depth) {
   return result;
 }
 
-bool Builder::followsFromInputs(Scalar scalar, int depth) {
-  auto value = llvm::dyn_cast_if_present<mlir::Value>(scalar);
-  if (!value)
-    return true;
-  mlir::Operation *op = value.getDefiningOp();
-  if (!op || depth > 16 || op->getNumRegions() != 0)
-    return false;
-  if (auto dim = llvm::dyn_cast<mlir::tensor::DimOp>(op)) {
-    auto argument = llvm::dyn_cast<mlir::BlockArgument>(dim.getSource());
-    mlir::Region *region = argument ? argument.getOwner()->getParent() : nullptr;
-    return region && llvm::isa_and_present<mlir::FunctionOpInterface>(region->getParentOp());
-  }
-  return !llvm::isa<mlir::tensor::ExtractOp>(op) && llvm::all_of(op->getOperands(), [&](mlir::Value operand) {
-    return followsFromInputs(mlir::getAsOpFoldResult(operand), depth + 1);
-  });
-}
-
 mlir::Value Builder::constantOf(mlir::ElementsAttr elements) {
   return createTyped<nn::ConstantOp>(elements.getShapedType(), elements);
 }

@@ -149,8 +149,6 @@ public:
   bool isNonNegative(Scalar scalar) const;
   /// Whether a scalar is computed from extents and constants only, not read from a tensor.
   bool isExtent(Scalar scalar) { return isExtent(scalar, 0); }
-  /// Whether a scalar follows from the extents of the model's inputs alone: those of a tensor may depend on data.
-  static bool followsFromInputs(Scalar scalar, int depth = 0);
   /// Number of elements.
   Scalar size(mlir::Value tensor) { return product(extents(tensor)); }
 

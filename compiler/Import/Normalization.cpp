@@ -1,6 +1,6 @@
 //===- Normalization.cpp - normalizations as reductions and elementwise ops ----------------===//
 //
-// f16 and bf16 are computed in f32 where stash_type asks for it; a wider type is never narrowed.
+// f16 and bf16 are computed in f32 where stash_type asks for it or there is none; a wider type is never narrowed.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -75,6 +75,11 @@ mlir::Type stashType(NodeContext &c, mlir::Type type, int64_t absent) {
   return stash.getIntOrFloatBitWidth() > type.getIntOrFloatBitWidth() ? stash : type;
 }
 
+/// The same for operators without stash_type: differences from a mean would lose most digits of a half.
+mlir::Type statisticsType(Builder &b, mlir::Type type) {
+  return type.getIntOrFloatBitWidth() < 32 ? b.raw().getF32Type() : type;
+}
+
 void importLayerNormalization(NodeContext &c) {
   Builder &b = c.b;
   mlir::Value x = c.inputOfRank(0, 1);
@@ -117,10 +122,13 @@ void importSimplifiedLayerNormalization(NodeContext &c) {
 }
 
 void importInstanceNormalization(NodeContext &c) {
+  Builder &b = c.b;
   mlir::Value x = c.inputOfRank(0, 3);
   int64_t rank = rankOf(x);
-  Normalized normal = normalize(c.b, x, axesFrom(2, rank), c.number("epsilon", 1e-5f));
-  c.result(add(c.b, mul(c.b, normal.value, channelInput(c, 1, rank)), channelInput(c, 2, rank)));
+  mlir::Type type = elementOf(x), wide = statisticsType(b, type);
+  Normalized normal = normalize(b, b.cast(x, wide), axesFrom(2, rank), c.number("epsilon", 1e-5f));
+  mlir::Value scaled = mul(b, normal.value, b.cast(channelInput(c, 1, rank), wide));
+  c.result(b.cast(add(b, scaled, b.cast(channelInput(c, 2, rank), wide)), type));
 }
 
 void importGroupNormalization(NodeContext &c) {
@@ -130,7 +138,7 @@ void importGroupNormalization(NodeContext &c) {
   mlir::Type type = elementOf(x);
   // Version 18 has no stash_type and its scale and bias are one per group.
   bool perGroup = c.opset < 21;
-  mlir::Type stash = perGroup ? type : stashType(c, type, onnx::TensorProto::FLOAT);
+  mlir::Type stash = perGroup ? statisticsType(b, type) : stashType(c, type, onnx::TensorProto::FLOAT);
   ScalarVector extents = b.extents(x);
   std::optional<int64_t> channels = Builder::constant(extents[1]);
   if (groupCount < 1 || (channels && *channels % groupCount != 0))

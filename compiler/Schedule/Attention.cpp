@@ -39,11 +39,9 @@ public:
   AttentionSchedule(Kernel &kernel, const nn::AttentionParts &parts)
       : kernel(kernel), parts(parts), b(kernel.builder), e(kernel.emitter(1)), plan(e) {}
 
-  bool run() {
+  void run() {
     readProblem();
     planScratch();
-    if (!scratchIsPlanned(kernel, plan))
-      return false;
     Value batches = product(e, outer);
     Value blocks = b.createOrFold<arith::CeilDivUIOp>(rows->count(), e.constant(blockTiles));
     Value scores = e.mul(e.mul(batches, M), N);
@@ -56,7 +54,6 @@ public:
                    emitTasks(begin, end, blocks);
                  });
     kernel.setPath("attention");
-    return true;
   }
 
 private:
@@ -370,8 +367,12 @@ private:
 bool scheduleAttention(Kernel &kernel) {
   for (Operation *op : kernel.ops())
     if (auto matmul = dyn_cast<nn::MatmulOp>(op))
-      if (std::optional<nn::AttentionParts> parts = nn::matchAttention(matmul))
-        return parts->outcome.getResult() == kernel.results()[0] && AttentionSchedule(kernel, *parts).run();
+      if (std::optional<nn::AttentionParts> parts = nn::matchAttention(matmul)) {
+        if (parts->outcome.getResult() != kernel.results()[0])
+          return false;
+        AttentionSchedule(kernel, *parts).run();
+        return true;
+      }
   return false;
 }
 

@@ -282,10 +282,6 @@ Value ScratchPlan::view(Value scratch, size_t number) {
   return memref::ViewOp::create(e.builder(), type, scratch, part.offset, ValueRange(part.count));
 }
 
-bool scratchIsPlanned(Kernel &kernel, const ScratchPlan &plan) {
-  return known(plan.bytes()) || !kernel.function->hasAttr("nn.data_dependent");
-}
-
 SmallVector<LaneIndex> broadcastBatch(ElementEmitter &e, ArrayRef<Value> mine, ArrayRef<Value> outer,
                                       ArrayRef<LaneIndex> batch) {
   ImplicitLocOpBuilder &b = e.builder();

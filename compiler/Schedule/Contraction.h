@@ -111,10 +111,6 @@ private:
   SmallVector<Part> parts;
 };
 
-/// Whether the runtime can know the size of scratch ahead: it is known now, or the shape plan computes it. A kernel
-/// whose extents depend on data has the attribute nn.data_dependent.
-bool scratchIsPlanned(Kernel &kernel, const ScratchPlan &plan);
-
 /// Indices of an operand's batch dimensions (`mine` are their extents) for the result's, under broadcasting.
 SmallVector<LaneIndex> broadcastBatch(ElementEmitter &e, llvm::ArrayRef<Value> mine, llvm::ArrayRef<Value> outer,
                                       llvm::ArrayRef<LaneIndex> batch);

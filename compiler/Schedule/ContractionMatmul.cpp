@@ -50,8 +50,6 @@ public:
     fewRows = few || (known(M) && *known(M) <= mostFewRows);
     choose();
     planScratch();
-    if (!scratchIsPlanned(kernel, plan))
-      return false;
     if (!fewRows && hasFewVariant())
       emitVariants();
     else
@@ -215,8 +213,7 @@ private:
   /// Whether the run time chooses between packing B and reading it where it is.
   bool hasFewVariant() {
     return !known(M) && !op.getPacking() && isArgument(op.getRhs()) && isArgument(op.getLhs()) &&
-           !op.getTransposeLhs() && !kernel.function->hasAttr("nn.data_dependent") &&
-           (!op.getTransposeRhs() || isa<FloatType>(sum));
+           !op.getTransposeLhs() && (!op.getTransposeRhs() || isa<FloatType>(sum));
   }
 
   void emitVariants() {

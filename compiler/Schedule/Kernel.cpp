@@ -218,7 +218,6 @@ void Kernel::finish() {
       tensors.set(argument.getArgNumber());
   entry.eraseArguments(tensors);
   function->removeAttr("nn.extents");
-  function->removeAttr("nn.data_dependent");
   function.setFunctionType(FunctionType::get(function.getContext(), entry.getArgumentTypes(), {}));
 }
 

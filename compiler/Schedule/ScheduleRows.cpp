@@ -128,7 +128,7 @@ void collectFull(const RowProgram &program, Value root, const llvm::SetVector<Va
 }
 
 void chooseCached(Kernel &kernel, RowProgram &program) {
-  if (!program.lanesInRow || kernel.function->hasAttr("nn.data_dependent"))
+  if (!program.lanesInRow)
     return;
   SmallVector<SmallVector<Value>> roots;
   for (auto &pass : program.passes) {

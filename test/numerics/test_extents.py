@@ -138,6 +138,28 @@ def test_extents_from_data(tmp_path, reference):
     run_all(library, lambda arrays: evaluator.run(None, arrays), fits, misfits)
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 33, 60])
+def test_scratch_from_data(tmp_path, reference, count):
+    """Products that pack an operand, rows that are kept, and attention: data decides how much memory they need."""
+    nodes = [helper.make_node("Compress", ["x", "keep"], ["columns"], axis=1), helper.make_node("Compress", ["w", "keep"], ["rows"], axis=0),
+             helper.make_node("MatMul", ["columns", "rows"], ["product"]), helper.make_node("Transpose", ["columns"], ["turned"]),
+             helper.make_node("MatMul", ["turned", "columns"], ["scores"]), helper.make_node("Softmax", ["scores"], ["shares"], axis=-1),
+             helper.make_node("MatMul", ["shares", "rows"], ["attended"])]
+    generator = numpy.random.default_rng(1)
+    arrays = {"x": generator.uniform(-1, 1, (20, 60)).astype(numpy.float32), "w": generator.uniform(-1, 1, (60, 24)).astype(numpy.float32)}
+    keep = numpy.zeros(60, bool)
+    keep[generator.permutation(60)[:count]] = True
+    library = tenon.compile(model(nodes, {**arrays, "keep": keep}, outputs=("product", "attended")), tmp_path / "model.so", reference=reference)
+    x, w = arrays["x"][:, keep].astype(float), arrays["w"][keep].astype(float)
+    shares = numpy.exp(x.T @ x)
+    shares /= shares.sum(1, keepdims=True)
+    for threads in (1, 2):
+        got = tenon.load(library, threads=threads).run({**arrays, "keep": keep})
+        # Sums of up to 60 terms below 1 in float32.
+        numpy.testing.assert_allclose(got["product"], x @ w, atol=60 * 2.0**-23)
+        numpy.testing.assert_allclose(got["attended"], shares @ w, atol=60 * 2.0**-23)
+
+
 def test_in_a_branch(tmp_path, reference):
     """Operands that do not fit matter only where the branch is taken."""
     branches = [helper.make_graph([inner], "branch", [], [helper.make_tensor_value_info("r", TensorProto.FLOAT, None)])
