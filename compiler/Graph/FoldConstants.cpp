@@ -12,6 +12,7 @@
 #include "compiler/Support/Weights.h"
 #include "dialects/nn/Nn.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -136,6 +137,36 @@ void addFoldConstantsPatterns(RewritePatternSet &patterns, FoldBudget &budget) {
 
 namespace {
 
+/// Frees the bytes of resources that no constant has any more: the steps between packed weights and what kernels read
+/// are each as large as the result, and would otherwise stay until the context ends.
+class ReleaseBytes : public RewriterBase::Listener {
+public:
+  explicit ReleaseBytes(Operation *root) {
+    root->walk([&](nn::ConstantOp op) { count(op, 1); });
+  }
+
+  void notifyOperationInserted(Operation *op, OpBuilder::InsertPoint previous) override {
+    if (auto constant = dyn_cast<nn::ConstantOp>(op); constant && !previous.isSet())
+      count(constant, 1);
+  }
+  void notifyOperationErased(Operation *op) override {
+    if (auto constant = dyn_cast<nn::ConstantOp>(op))
+      count(constant, -1);
+  }
+
+private:
+  void count(nn::ConstantOp op, int64_t change) {
+    auto resource = dyn_cast<DenseResourceElementsAttr>(op.getValue());
+    if (!resource)
+      return;
+    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+    if (blob && (uses[blob] += change) == 0)
+      *blob = AsmResourceBlob();
+  }
+
+  llvm::DenseMap<AsmResourceBlob *, int64_t> uses;
+};
+
 struct FoldConstants : impl::FoldConstantsPassBase<FoldConstants> {
   using FoldConstantsPassBase::FoldConstantsPassBase;
 
@@ -146,6 +177,8 @@ struct FoldConstants : impl::FoldConstantsPassBase<FoldConstants> {
     GreedyRewriteConfig config;
     // Visiting producers first folds a chain in one sweep.
     config.setUseTopDownTraversal(true);
+    ReleaseBytes release(getOperation());
+    config.setListener(&release);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config)))
       signalPassFailure();
   }

@@ -37,6 +37,15 @@ mlir::Value addBias(NodeContext &c, mlir::Value result, int64_t inputIndex) {
 
 void importConv(NodeContext &c) { c.result(convolution(c)); }
 
+/// Cuts `total` elements, half of them from the front, or fills up with zeros at the end, so that `extent` are left.
+mlir::Value resized(Builder &b, mlir::Value x, int64_t dimension, Scalar total, int64_t extent, bool cutsMoreBehind) {
+  Scalar zero = b.index(0), cut = b.max(total, zero), half = b.floorDiv(cut, b.index(2));
+  ScalarVector low(rankOf(x), zero), high = low;
+  high[dimension] = b.max(b.sub(zero, total), zero);
+  mlir::Value filled = b.pad(nn::PadMode::constant, x, low, high, b.constant(0, elementOf(x)));
+  return b.sliceDimension(filled, dimension, cutsMoreBehind ? half : b.sub(cut, half), b.index(extent));
+}
+
 void importConvTranspose(NodeContext &c) {
   mlir::Value input = c.inputOfRank(0, 3, 5), filter = c.inputOfRank(1, 3, 5);
   checkRanks(input, filter);
@@ -58,6 +67,8 @@ void importConvTranspose(NodeContext &c) {
     fail("attribute 'output_shape' has " + std::to_string(outputShape.size()) + " entries, expected " +
          std::to_string(count));
 
+  // How much each open extent is more than output_shape says.
+  std::vector<std::pair<int64_t, Scalar>> open;
   for (int64_t i = 0; i < count && (same || !outputShape.empty()); ++i) {
     if (kernel[i] < 1 || kernel[i] > INT32_MAX)
       fail("the kernel has extent " + std::to_string(kernel[i]));
@@ -65,12 +76,16 @@ void importConvTranspose(NodeContext &c) {
     int64_t total = outputPadding[i] + (kernel[i] - 1) * dilations[i] + 1 - strides[i];
     if (!outputShape.empty()) {
       int64_t extent = typeOf(input).getDimSize(2 + i);
-      if (mlir::ShapedType::isDynamic(extent))
-        fail("attribute 'output_shape' needs a static extent in dimension " + std::to_string(2 + i),
-             "pin it with --shape");
       if (outputShape[i] < 1 || outputShape[i] > INT32_MAX || extent > INT32_MAX)
         fail("attribute 'output_shape' has the entry " + std::to_string(outputShape[i]));
-      total += strides[i] * extent - outputShape[i];
+      total -= outputShape[i];
+      if (mlir::ShapedType::isDynamic(extent)) {
+        Scalar reach = c.b.mul(c.b.extent(input, 2 + i), c.b.index(strides[i]));
+        open.push_back({i, c.b.add(reach, c.b.index(total))});
+        pads[i] = pads[count + i] = 0;
+        continue;
+      }
+      total += strides[i] * extent;
     }
     // A larger result than the input reaches is filled up with zeros at the end.
     if (total < 0) {
@@ -82,6 +97,8 @@ void importConvTranspose(NodeContext &c) {
   }
   mlir::Value result =
       c.b.make<nn::ConvTransposeOp>(input, filter, strides, pads, dilations, outputPadding, groupsOf(c));
+  for (const auto &[i, total] : open)
+    result = resized(c.b, result, 2 + i, total, outputShape[i], automatic == "SAME_UPPER");
   c.result(addBias(c, result, 2));
 }
 

@@ -33,7 +33,6 @@ MODELS = [
     ("boxes_of_other_scores", "NonMaxSuppression", [(1, 6, 4), (1, 1, 7)], {}),
     ("boxes_of_another_format", "NonMaxSuppression", [(1, 6, 4), (1, 1, 6)], {"center_point_box": 2}),
     ("transform_of_three_parts", "DFT", [(1, 8, 3)], {}),
-    ("transform_of_unknown_parts", "DFT", [(1, 8, None)], {}),
     ("transform_of_nothing", "DFT", [(1, 0, 2)], {}),
     ("transform_along_its_parts", "DFT", [(1, 8, 2)], {"axis": 2}),
     ("transform_along_no_axis", "DFT", [(1, 8, 2)], {"axis": 3}),

@@ -1,9 +1,9 @@
 """What compiling a network of usual size may cost, and what its library may need."""
 
 import json
-import os
 import re
 import subprocess
+import sys
 import time
 
 import numpy
@@ -12,15 +12,22 @@ import pytest
 from test_models import MODELS, OTHERS
 
 
+# The peak of a process counts that of the one that started it, so a small one starts the compiler.
+MEASURE = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
+
+
 def cost(build, source, library) -> tuple[float, float]:
     """Seconds and MiB at most that compiling takes."""
     started = time.monotonic()
-    process = subprocess.Popen([str(build / "bin/tenon"), "compile", str(source), "-o", str(library)])
-    _, status, usage = os.wait4(process.pid, 0)
+    done = subprocess.run([sys.executable, "-c", MEASURE, str(build / "bin/tenon"), "compile", str(source), "-o", str(library)], stdout=subprocess.PIPE, text=True)
     seconds = time.monotonic() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return seconds, usage.ru_maxrss / 1024
+    assert done.returncode == 0
+    return seconds, int(done.stdout.split()[-1]) / 1024
 
 
 @pytest.mark.serial
@@ -39,6 +46,24 @@ def test_every_model(catalogue, build, tmp_path, name):
     (tmp_path / "model.so").unlink()
     assert seconds <= (20 if "trees" in catalogue.entries[name]["tags"] else 60)
     assert mebibytes <= 4 * 1024, f"peak memory is {mebibytes:.0f} MiB"
+
+
+@pytest.mark.serial
+def test_memory_of_weights_of_4_bits(build, tmp_path):
+    """What is between them and the numbers that kernels read does not stay: 128 MiB of those are there twice when they are packed, and twice in files that are
+    written. With every step of unpacking kept it was more than 1 GiB."""
+    import numpy
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    generator, rows, columns = numpy.random.default_rng(0), 8192, 4096
+    weights = {"b": generator.integers(0, 256, (rows, columns // 32, 16), numpy.uint8), "s": generator.uniform(0.01, 0.02, rows * columns // 32).astype(numpy.float32),
+               "z": generator.integers(0, 256, rows * columns // 64, numpy.uint8)}
+    node = helper.make_node("MatMulNBits", ["x", "b", "s", "z"], ["y"], domain="com.microsoft", K=columns, N=rows, bits=4, block_size=32)
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, extent]) for name, extent in (("x", columns), ("y", rows))]
+    graph = helper.make_graph([node], "graph", values[:1], values[1:], [numpy_helper.from_array(array, name) for name, array in weights.items()])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]), tmp_path / "model.onnx")
+    _, mebibytes = cost(build, tmp_path / "model.onnx", tmp_path / "model.so")
+    assert mebibytes <= 850, f"peak memory is {mebibytes:.0f} MiB"
 
 
 @pytest.mark.serial

@@ -184,3 +184,25 @@ def test_transposed(mode, constants):
                   summed(magnitude, weights[:, 0].size + 1, "float32"), constants, known=(1,), strides=strides, dilations=dilations, pads=onnx_pads(pads),
                   output_padding=output_padding, group=groups)
     batch.check(mode)
+
+
+@pytest.mark.parametrize("upper", [True, False])
+def test_transposed_to_a_shape(mode, upper):
+    """output_shape cuts an even and an odd number of elements, none, or adds zeros at the end; which one an open extent decides."""
+    batch, generator = Batch(opset=22), rng()
+    for extents, wanted in (((5, 6), (9, 12)), ((5, 6), (10, 11)), ((5, 6), (11, 13)), ((5, 6), (14, 16)), ((3, 3), (1, 9))):
+        x, weights, bias = uniform(generator, (2, 3, *extents)), uniform(generator, (3, 4, 3, 3)), uniform(generator, 4)
+        exact, magnitude = (
+            windows.convolve_transposed(values.astype(float), kernels.astype(float), [2, 2], [1, 1], [(0, 0)] * 2, [0, 0], 1) for values, kernels in ((x, weights), (abs(x), abs(weights))))
+        for axis, extent in zip((2, 3), wanted):
+            cut = max(exact.shape[axis] - extent, 0)
+            low = cut // 2 if upper else cut - cut // 2
+            cuts = [slice(None)] * 4
+            cuts[axis] = slice(low, low + extent)
+            fill = [(0, 0)] * 4
+            fill[axis] = (0, max(extent - exact.shape[axis], 0))
+            exact, magnitude = (numpy.pad(array[tuple(cuts)], fill) for array in (exact, magnitude))
+        offsets = bias.astype(float).reshape(-1, 1, 1)
+        batch.add(label("ConvTranspose", x, wanted, upper), "ConvTranspose", [x, weights, bias], (exact + offsets).astype(numpy.float32), summed(magnitude + abs(offsets), 28, "float32"),
+                  known=(1,), strides=[2, 2], output_shape=list(wanted), **({"auto_pad": "SAME_UPPER"} if upper else {}))
+    batch.check(mode)
