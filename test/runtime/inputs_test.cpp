@@ -35,7 +35,8 @@ struct Add {
 class Inputs : public testing::Test {
 protected:
   // Runs and expects the failure with this text.
-  void expectError(const std::vector<tenon_tensor> &inputs, const char *text, int32_t status = TENON_INVALID_ARGUMENT) {
+  void expectError(const std::vector<tenon_tensor> &inputs, const std::string &text,
+                   int32_t status = TENON_INVALID_ARGUMENT) {
     std::vector<tenon_tensor> outputs(1);
     EXPECT_EQ(opened.run(inputs, outputs), status);
     EXPECT_EQ(opened.error(), text);
@@ -161,7 +162,9 @@ TEST_F(Inputs, NoData) {
 
 TEST_F(Inputs, UninitializedStruct) {
   expectError({tenon_tensor{}, tensor(numbers, {2, 3})},
-              "the tensor of input 'a' has 0 bytes and ABI version 0 but expected 296 and 3", TENON_INCOMPATIBLE);
+              "the tensor of input 'a' has 0 bytes and ABI version 0 but expected 296 and " +
+                  std::to_string(TENON_ABI_VERSION),
+              TENON_INCOMPATIBLE);
 }
 
 TEST_F(Inputs, OtherDevice) {
