@@ -248,7 +248,7 @@ def evaluate(node: onnx.NodeProto, inputs: list[Value], kind: str, opsets: dict[
                 results = [_perturb(result, dtype, random, factor if kind == "sum" else 1, node.op_type in NORMWISE)
                            for result, dtype in zip(results, compiled.types)]
             runs.append(results)
-        nearby = [compiled.run(arrays) for arrays in _nearby(inputs, world)] if decides else []
+        nearby = [compiled.run(arrays) for arrays in _nearby(node, inputs, world)] if decides else []
         for place, dtype in enumerate(compiled.types):
             check_variants([run[place] for run in [*runs, *nearby]], dtype, node.op_type in DISCRETE)
             samples[place].append(Sample([run[place] for run in runs]))
@@ -278,13 +278,18 @@ def _stored(array: numpy.ndarray, dtype) -> numpy.ndarray:
     return widen(narrow(array, dtype)) if is_float(dtype) else array
 
 
-def _nearby(inputs: list[Value], world: int) -> Iterator[list[numpy.ndarray]]:
-    """Other correct operands of a node that decides something: zeros where they may be zero, which no random number meets, and random ones."""
+def _nearby(node: onnx.NodeProto, inputs: list[Value], world: int) -> Iterator[list[numpy.ndarray]]:
+    """Other correct operands of a node that decides something: equal or zero where they may be so, which random numbers seldom are, and random ones."""
     random = numpy.random.default_rng(0)
     here = [(value.samples[world], value.dtype) for value in inputs]
     limits = [numpy.where(spread(sample) > 0, tolerance(sample, dtype), 0) if is_float(dtype) else None for sample, dtype in here]
     yield [sample.exact if limit is None else numpy.where(numpy.abs(sample.exact) <= limit, 0.0, _stored(sample.exact, dtype))
            for (sample, dtype), limit in zip(here, limits)]
+    if node.op_type == "Equal" and len(inputs) == 2 and is_float(inputs[0].dtype):
+        left, right = numpy.broadcast_arrays(*(sample.exact for sample, _ in here))
+        with numpy.errstate(invalid="ignore"):
+            near = numpy.abs(left - right) <= limits[0] + limits[1]
+        yield [left, numpy.where(near, left, right)]
     for _ in range(DECISION_TRIES):
         yield [sample.exact if limit is None else _stored(sample.exact + limit * random.uniform(-1, 1, limit.shape), dtype)
                for (sample, dtype), limit in zip(here, limits)]
