@@ -191,3 +191,15 @@ def test_erf_of_multiples(tmp_path, op, factor):
     scaled = x.astype(numpy.float64)
     scaled = scaled * numpy.float32(factor) if op == "Mul" else scaled / numpy.float32(factor)
     numpy.testing.assert_allclose(model.run({"x": x})["y"], erf(scaled), rtol=0, atol=4e-7)
+
+
+@pytest.mark.parametrize("approximate", ("none", "tanh"))
+def test_saturation(mode, approximate):
+    """Functions that tend to 1 get there: GELU takes the difference, and a difference of one ulp times a large number is not small."""
+    batch = Batch(opset=20)
+    x = numpy.array([-1e30, -1e4, -35, -10, 10, 35, 1e4, 1e30, numpy.inf] * 3, numpy.float32)
+    batch.add("Tanh", "Tanh", [x], numpy.sign(x))
+    batch.add("Erf", "Erf", [x], numpy.sign(x))
+    batch.add("Gelu", "Gelu", [x], numpy.maximum(x, 0), approximate=approximate)
+    batch.add("Gelu of -inf", "Gelu", [-x[8:9]], numpy.array([numpy.nan], numpy.float32), approximate=approximate)
+    batch.check(mode)
