@@ -271,14 +271,29 @@ struct FoldCastOfCast : OpRewritePattern<nn::CastOp> {
 // Choices
 //===----------------------------------------------------------------------===//
 
+/// Whether no operand of `op` but those that are `value` makes the result larger than `value` where only the run time
+/// knows extents.
+bool hasAllExtents(Operation *op, Value value) {
+  RankedTensorType result = tensorType(op->getResult(0));
+  return llvm::all_of(op->getOperands(), [&](Value operand) {
+    RankedTensorType type = tensorType(operand);
+    int64_t missing = result.getRank() - type.getRank();
+    bool mayStretch = false;
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      mayStretch |= result.isDynamicDim(missing + d) && type.getDimSize(d) != 1;
+    return operand == value || !mayStretch;
+  });
+}
+
 /// select(true, x, y) is x; select(c, x, x) is x; select(not c, x, y) is select(c, y, x).
 struct SimplifySelect : OpRewritePattern<nn::SelectOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(nn::SelectOp op, PatternRewriter &rewriter) const override {
-    if (std::optional<double> condition = splatNumber(op.getCondition()))
-      return replaceIfSameType(rewriter, op, *condition != 0 ? op.getOnTrue() : op.getOnFalse());
-    if (op.getOnTrue() == op.getOnFalse())
-      return replaceIfSameType(rewriter, op, op.getOnTrue());
+    std::optional<double> condition = splatNumber(op.getCondition());
+    if (condition || op.getOnTrue() == op.getOnFalse()) {
+      Value chosen = !condition || *condition != 0 ? op.getOnTrue() : op.getOnFalse();
+      return hasAllExtents(op, chosen) ? replaceIfSameType(rewriter, op, chosen) : failure();
+    }
     auto negation = op.getCondition().getDefiningOp<nn::NotOp>();
     if (!negation)
       return failure();

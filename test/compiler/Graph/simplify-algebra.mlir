@@ -107,16 +107,28 @@ func.func @casts_of_small_floats(%x: tensor<?xf8E5M2>, %y: tensor<?xf32>) -> (te
 }
 
 // CHECK-LABEL: @choices
-//  CHECK-SAME: (%[[C:.*]]: tensor<?xi1>, %[[X:.*]]: tensor<?xf32>, %[[Y:.*]]: tensor<?xf32>)
+//  CHECK-SAME: (%[[C:.*]]: tensor<4xi1>, %[[X:.*]]: tensor<4xf32>, %[[Y:.*]]: tensor<4xf32>)
 //       CHECK:   %[[S:.*]] = nn.select %[[C]], %[[Y]], %[[X]]
 //       CHECK:   return %[[S]], %[[X]], %[[Y]]
-func.func @choices(%c: tensor<?xi1>, %x: tensor<?xf32>, %y: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) {
+func.func @choices(%c: tensor<4xi1>, %x: tensor<4xf32>, %y: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) {
   %false = nn.constant dense<false> : tensor<i1>
-  %0 = nn.not %c : (tensor<?xi1>) -> tensor<?xi1>
-  %1 = nn.select %0, %x, %y : (tensor<?xi1>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
-  %2 = nn.select %c, %x, %x : (tensor<?xi1>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
-  %3 = nn.select %false, %x, %y : (tensor<i1>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
-  return %1, %2, %3 : tensor<?xf32>, tensor<?xf32>, tensor<?xf32>
+  %0 = nn.not %c : (tensor<4xi1>) -> tensor<4xi1>
+  %1 = nn.select %0, %x, %y : (tensor<4xi1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %2 = nn.select %c, %x, %x : (tensor<4xi1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %3 = nn.select %false, %x, %y : (tensor<i1>, tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %1, %2, %3 : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>
+}
+
+// What is not chosen may still stretch the result, where only the run time knows extents.
+// CHECK-LABEL: @stretched
+// CHECK-COUNT-2: nn.select
+//      CHECK: return %{{.*}}, %{{.*}}, %arg1
+func.func @stretched(%c: tensor<?xi1>, %x: tensor<?xf32>, %y: tensor<?xf32>, %z: tensor<1xf32>) -> (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) {
+  %false = nn.constant dense<false> : tensor<i1>
+  %0 = nn.select %c, %x, %x : (tensor<?xi1>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  %1 = nn.select %false, %x, %y : (tensor<i1>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  %2 = nn.select %false, %z, %x : (tensor<i1>, tensor<1xf32>, tensor<?xf32>) -> tensor<?xf32>
+  return %0, %1, %2 : tensor<?xf32>, tensor<?xf32>, tensor<?xf32>
 }
 
 // With NaN both x < y and x >= y are false.
