@@ -21,9 +21,26 @@ namespace tenon::graph {
 
 namespace {
 
-/// Replaces `op` by `value` if that has the same type (an operand that is broadcast has not).
-LogicalResult replaceIfSameType(PatternRewriter &rewriter, Operation *op, Value value) {
-  if (value.getType() != op->getResult(0).getType())
+/// Whether no operand of `op` but those that are `value` makes the result larger than `value` where only the run time
+/// knows extents.
+bool hasAllExtents(Operation *op, Value value) {
+  if (op->getNumOperands() == 1)
+    return true;
+  RankedTensorType result = tensorType(op->getResult(0));
+  return llvm::all_of(op->getOperands(), [&](Value operand) {
+    RankedTensorType type = tensorType(operand);
+    int64_t missing = result.getRank() - type.getRank();
+    bool mayStretch = false;
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      mayStretch |= result.isDynamicDim(missing + d) && type.getDimSize(d) != 1;
+    return operand == value || !mayStretch;
+  });
+}
+
+/// Replaces an elementwise `op` by `value` if that has the same type and extents (an operand that is broadcast has
+/// not).
+LogicalResult replaceIfSame(PatternRewriter &rewriter, Operation *op, Value value) {
+  if (value.getType() != op->getResult(0).getType() || !hasAllExtents(op, value))
     return failure();
   rewriter.replaceOp(op, value);
   return success();
@@ -121,7 +138,7 @@ template <typename Op> struct CancelTwice : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const override {
     auto inner = op.getInput().template getDefiningOp<Op>();
-    return inner ? replaceIfSameType(rewriter, op, inner.getInput()) : failure();
+    return inner ? replaceIfSame(rewriter, op, inner.getInput()) : failure();
   }
 };
 
@@ -203,7 +220,7 @@ template <typename Op, bool max> struct FoldBounds : OpRewritePattern<Op> {
         continue;
       std::optional<double> number = splatNumber(bound);
       if (number && isNeutralBound(*number, elementType(x), max))
-        return replaceIfSameType(rewriter, op, x);
+        return replaceIfSame(rewriter, op, x);
       auto inner = x.template getDefiningOp<Op>();
       if (!inner || inner.getType() != op.getType())
         continue;
@@ -260,7 +277,7 @@ struct FoldCastOfCast : OpRewritePattern<nn::CastOp> {
     if (crosses && !holdsEveryValue(to, from))
       return failure();
     if (from == to)
-      return replaceIfSameType(rewriter, op, inner.getInput());
+      return replaceIfSame(rewriter, op, inner.getInput());
     rewriter.replaceOpWithNewOp<nn::CastOp>(op, op.getType(), inner.getInput(), to, op.getSaturate(),
                                             op.getScaleRounding());
     return success();
@@ -271,20 +288,6 @@ struct FoldCastOfCast : OpRewritePattern<nn::CastOp> {
 // Choices
 //===----------------------------------------------------------------------===//
 
-/// Whether no operand of `op` but those that are `value` makes the result larger than `value` where only the run time
-/// knows extents.
-bool hasAllExtents(Operation *op, Value value) {
-  RankedTensorType result = tensorType(op->getResult(0));
-  return llvm::all_of(op->getOperands(), [&](Value operand) {
-    RankedTensorType type = tensorType(operand);
-    int64_t missing = result.getRank() - type.getRank();
-    bool mayStretch = false;
-    for (int64_t d = 0; d < type.getRank(); ++d)
-      mayStretch |= result.isDynamicDim(missing + d) && type.getDimSize(d) != 1;
-    return operand == value || !mayStretch;
-  });
-}
-
 /// select(true, x, y) is x; select(c, x, x) is x; select(not c, x, y) is select(c, y, x).
 struct SimplifySelect : OpRewritePattern<nn::SelectOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -292,7 +295,7 @@ struct SimplifySelect : OpRewritePattern<nn::SelectOp> {
     std::optional<double> condition = splatNumber(op.getCondition());
     if (condition || op.getOnTrue() == op.getOnFalse()) {
       Value chosen = !condition || *condition != 0 ? op.getOnTrue() : op.getOnFalse();
-      return hasAllExtents(op, chosen) ? replaceIfSameType(rewriter, op, chosen) : failure();
+      return replaceIfSame(rewriter, op, chosen);
     }
     auto negation = op.getCondition().getDefiningOp<nn::NotOp>();
     if (!negation)
@@ -331,9 +334,9 @@ template <typename Op, bool neutral> struct SimplifyLogical : OpRewritePattern<O
     for (auto [constant, x] : {std::pair(op.getRhs(), op.getLhs()), std::pair(op.getLhs(), op.getRhs())}) {
       std::optional<double> number = splatNumber(constant);
       if (number)
-        return replaceIfSameType(rewriter, op, (*number != 0) == neutral ? x : constant);
+        return replaceIfSame(rewriter, op, (*number != 0) == neutral ? x : constant);
     }
-    return op.getLhs() == op.getRhs() ? replaceIfSameType(rewriter, op, op.getLhs()) : failure();
+    return op.getLhs() == op.getRhs() ? replaceIfSame(rewriter, op, op.getLhs()) : failure();
   }
 };
 
