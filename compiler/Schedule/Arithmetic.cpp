@@ -270,13 +270,6 @@ Value emitMath(ImplicitLocOpBuilder &b, Operation *op, Value x) {
       .Default([](Operation *) { return Value(); });
 }
 
-/// Whether approximations have an error of more than half a unit in the last place.
-bool isFunction(Operation *op) {
-  return isa<nn::ExpOp, nn::Expm1Op, nn::LogOp, nn::Log1pOp, nn::ErfOp, nn::SinOp, nn::CosOp, nn::TanOp, nn::AsinOp,
-             nn::AcosOp, nn::AtanOp, nn::SinhOp, nn::CoshOp, nn::TanhOp, nn::AsinhOp, nn::AcoshOp, nn::AtanhOp,
-             nn::SigmoidOp, nn::PowOp>(op);
-}
-
 Value toDouble(ImplicitLocOpBuilder &b, Value value) {
   auto vector = dyn_cast<VectorType>(value.getType());
   Type type = vector ? Type(vector.clone(b.getF64Type())) : b.getF64Type();
@@ -324,7 +317,7 @@ Value ElementEmitter::elementwise(Operation *op, ArrayRef<Value> given) {
     return arith::SelectOp::create(b, given[0], given[1], given[2]);
 
   bool roundsOnce = op->hasAttr(nn::roundedOnceAttr);
-  bool inDouble = roundsOnce && isFunction(op) && resultElement.isF32();
+  bool inDouble = roundsOnce && isTranscendental(op) && resultElement.isF32();
   SmallVector<Value> operands;
   for (Value value : given)
     operands.push_back(inDouble ? toDouble(b, value) : widen(value));
@@ -451,6 +444,12 @@ Value ElementEmitter::convert(Value value, Type from, Type to, bool saturate, nn
     return arith::TruncIOp::create(b, result, value);
   return fromUnsigned ? Value(arith::ExtUIOp::create(b, result, value))
                       : Value(arith::ExtSIOp::create(b, result, value));
+}
+
+bool isTranscendental(Operation *op) {
+  return isa<nn::ExpOp, nn::Expm1Op, nn::LogOp, nn::Log1pOp, nn::ErfOp, nn::SinOp, nn::CosOp, nn::TanOp, nn::AsinOp,
+             nn::AcosOp, nn::AtanOp, nn::SinhOp, nn::CoshOp, nn::TanhOp, nn::AsinhOp, nn::AcoshOp, nn::AtanhOp,
+             nn::SigmoidOp, nn::PowOp>(op);
 }
 
 Value ElementEmitter::combine(nn::ReduceKind kind, Type elementType, Value acc, Value value) {

@@ -112,11 +112,7 @@ bool Epilogue::isLong() const {
   int64_t length = 0;
   for (Operation *op : kernel.ops())
     if (op->hasTrait<nn::Elementwise>())
-      length += isa<nn::ExpOp, nn::Expm1Op, nn::LogOp, nn::Log1pOp, nn::ErfOp, nn::SinOp, nn::CosOp, nn::TanOp,
-                    nn::AsinOp, nn::AcosOp, nn::AtanOp, nn::SinhOp, nn::CoshOp, nn::TanhOp, nn::AsinhOp, nn::AcoshOp,
-                    nn::AtanhOp, nn::SigmoidOp, nn::PowOp>(op)
-                    ? 30
-                    : 2;
+      length += isTranscendental(op) ? 30 : 2;
   return length > 20;
 }
 

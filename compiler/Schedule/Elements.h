@@ -192,6 +192,10 @@ private:
   Memo memo;
 };
 
+/// Whether an elementwise op is a function that is approximated: some thirty operations, and an error of more than half
+/// a unit in the last place.
+bool isTranscendental(mlir::Operation *op);
+
 } // namespace tenon::schedule
 
 #endif // TENON_COMPILER_SCHEDULE_ELEMENTS_H
