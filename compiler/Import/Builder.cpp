@@ -257,12 +257,15 @@ mlir::Value Builder::constant(double number, mlir::Type elementType) {
     return constantOf(mlir::DenseElementsAttr::getFromRawBuffer(type, static_cast<char>(code)));
   }
   mlir::Attribute element;
-  if (llvm::isa<mlir::FloatType>(elementType))
+  if (llvm::isa<mlir::FloatType>(elementType)) {
     element = mlir::FloatAttr::get(elementType, number);
-  else
-    element = mlir::IntegerAttr::get(elementType, llvm::APInt(elementType.getIntOrFloatBitWidth(),
-                                                              static_cast<uint64_t>(static_cast<int64_t>(number)),
-                                                              /*isSigned=*/true, /*implicitTrunc=*/true));
+  } else {
+    // Attributes may hold what no integer is: the nearest one, and 0 for NaN.
+    llvm::APSInt integer(64, /*isUnsigned=*/false);
+    bool isExact;
+    llvm::APFloat(number).convertToInteger(integer, llvm::APFloat::rmTowardZero, &isExact);
+    element = mlir::IntegerAttr::get(elementType, integer.sextOrTrunc(elementType.getIntOrFloatBitWidth()));
+  }
   return constantOf(mlir::DenseElementsAttr::get(type, element));
 }
 
@@ -274,6 +277,11 @@ mlir::Value Builder::cast(mlir::Value tensor, mlir::Type elementType) {
   if (nn::isStringType(elementOf(tensor)))
     return make<nn::StringParseOp>(tensor, mlir::TypeAttr::get(elementType));
   return make<nn::CastOp>(tensor, mlir::TypeAttr::get(elementType));
+}
+
+mlir::Value Builder::widenedHalf(mlir::Value tensor) {
+  mlir::Type type = elementOf(tensor);
+  return type.isF16() || type.isBF16() ? cast(tensor, ir.getF32Type()) : tensor;
 }
 
 mlir::Value Builder::reshape(mlir::Value tensor, llvm::ArrayRef<Scalar> sizes) {
@@ -337,8 +345,8 @@ mlir::Value Builder::mean(mlir::Value tensor, llvm::ArrayRef<int64_t> axes) {
   ScalarVector counts;
   for (int64_t axis : axes)
     counts.push_back(extent(tensor, axis));
-  mlir::Value sum = reduce(nn::ReduceKind::sum, tensor, axes, /*keepDims=*/true);
-  return make<nn::DivOp>(sum, scalarTensor(product(counts), elementOf(tensor)));
+  mlir::Value sum = reduce(nn::ReduceKind::sum, widenedHalf(tensor), axes, /*keepDims=*/true);
+  return cast(make<nn::DivOp>(sum, scalarTensor(product(counts), elementOf(sum))), elementOf(tensor));
 }
 
 mlir::Value Builder::alignAt(mlir::Value vector, int64_t axis, int64_t rank) {

@@ -209,6 +209,9 @@ public:
 
   /// Also between strings and numbers.
   mlir::Value cast(mlir::Value tensor, mlir::Type elementType);
+  /// Halves as f32, other types as they are: for operators of several steps, which round once, at the end. Powers of
+  /// halves vanish, sums of them overflow, and differences from a mean or a maximum lose most digits.
+  mlir::Value widenedHalf(mlir::Value tensor);
   mlir::Value reshape(mlir::Value tensor, llvm::ArrayRef<Scalar> sizes);
   mlir::Value transpose(mlir::Value tensor, llvm::ArrayRef<int64_t> permutation);
   mlir::Value broadcast(mlir::Value tensor, llvm::ArrayRef<Scalar> sizes);

@@ -26,6 +26,7 @@ double epsilonOf(NodeContext &c) { return c.number("epsilon", 1e-12f); }
 /// normalization(input + skip + bias); the sum is a result as well.
 void importSkip(NodeContext &c, bool simplified) {
   c.expectSignature(3, simplified ? 4 : 5, {"epsilon"});
+  c.expectFloats(0);
   Builder &b = c.b;
   mlir::Value x = c.inputOfRank(0, 2, 3), skip = c.inputOfRank(1, 2, 3);
   mlir::Type type = elementOf(x), wide = b.raw().getF32Type();
@@ -61,6 +62,7 @@ mlir::Value maskIndex(NodeContext &c, Scalar batch) {
 
 void importEmbedLayerNormalization(NodeContext &c) {
   c.expectSignature(7, 9, {"epsilon", "mask_index_type"});
+  c.expectFloats(2);
   Builder &b = c.b;
   mlir::Value ids = c.inputOfRank(0, 2, 2), words = c.inputOfRank(2, 2, 2), positions = c.inputOfRank(3, 2, 2);
   mlir::Type type = elementOf(words), wide = b.raw().getF32Type();

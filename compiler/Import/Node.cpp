@@ -208,6 +208,12 @@ void NodeContext::expectSignature(int64_t low, int64_t high, llvm::ArrayRef<llvm
            (names.empty() ? "" : ", expected one of " + llvm::join(names, ", ")));
 }
 
+void NodeContext::expectFloats(int64_t i) const {
+  if (mlir::Type type = elementOf(input(i)); !llvm::isa<mlir::FloatType>(type))
+    fail("input " + std::to_string(i) + " has elements of type " + dataTypeName(dataTypeOf(type)) +
+         ", expected a floating point type");
+}
+
 mlir::Type NodeContext::elementType(int64_t dataType, bool small) const {
   mlir::Type type = elementTypeOf(b.context(), static_cast<int32_t>(dataType));
   if (!type || dataType != static_cast<int32_t>(dataType) || (!small && nn::isSmall(type)))

@@ -103,6 +103,8 @@ public:
 
   /// Of an operator without a schema: fails unless the inputs are `low` to `high` and the attributes among `names`.
   void expectSignature(int64_t low, int64_t high, llvm::ArrayRef<llvm::StringRef> names = {}) const;
+  /// The same: fails unless input `i` has floating point elements.
+  void expectFloats(int64_t i) const;
 
   //===--- Outputs ----------------------------------------------------------------------------------------===//
 

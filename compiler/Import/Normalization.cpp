@@ -42,10 +42,11 @@ void importBatchNormalization(NodeContext &c) {
   };
   mlir::Type type = elementOf(x);
   mlir::Value scale = parameter(1), bias = parameter(2), mean = parameter(3), variance = parameter(4);
-  if (c.opset >= 14 && c.integer("training_mode", 0)) {
+  bool isTraining = c.opset >= 14 && c.integer("training_mode", 0) != 0;
+  if (isTraining) {
     IntVector axes = axesFrom(0, rank);
     axes.erase(axes.begin() + std::min<int64_t>(1, rank - 1));
-    mlir::Value batchMean = b.mean(x, axes), centered = sub(b, x, batchMean);
+    mlir::Value wide = b.widenedHalf(x), batchMean = b.mean(wide, axes), centered = sub(b, wide, batchMean);
     mlir::Value batchVariance = b.mean(mul(b, centered, centered), axes);
     auto running = [&](mlir::Value old, mlir::Value fresh) {
       mlir::Type kept = elementOf(old);
@@ -62,7 +63,10 @@ void importBatchNormalization(NodeContext &c) {
   mlir::Type statistics = elementOf(variance);
   mlir::Value factor = div(b, b.cast(scale, statistics), sqrt(b, addNumber(b, variance, epsilon)));
   mlir::Value shift = sub(b, b.cast(bias, statistics), mul(b, mean, factor));
-  c.result(add(b, mul(b, x, b.cast(factor, type)), b.cast(shift, type)));
+  // Statistics of the batch are wide, and so is what is computed with them.
+  mlir::Type inner = isTraining ? statistics : type;
+  mlir::Value scaled = mul(b, b.cast(x, inner), b.cast(factor, inner));
+  c.result(b.cast(add(b, scaled, b.cast(shift, inner)), type));
 }
 
 //===----------------------------------------------------------------------===//
@@ -73,11 +77,6 @@ void importBatchNormalization(NodeContext &c) {
 mlir::Type stashType(NodeContext &c, mlir::Type type, int64_t absent) {
   mlir::Type stash = c.elementType(c.integer("stash_type", absent));
   return stash.getIntOrFloatBitWidth() > type.getIntOrFloatBitWidth() ? stash : type;
-}
-
-/// The same for operators without stash_type: differences from a mean would lose most digits of a half.
-mlir::Type statisticsType(Builder &b, mlir::Type type) {
-  return type.getIntOrFloatBitWidth() < 32 ? b.raw().getF32Type() : type;
 }
 
 void importLayerNormalization(NodeContext &c) {
@@ -106,12 +105,14 @@ void importRMSNormalization(NodeContext &c) {
 /// ONNX Runtime has it before ONNX's version 17.
 void importRuntimeLayerNormalization(NodeContext &c) {
   c.expectSignature(2, 3, {"axis", "epsilon", "stash_type"});
+  c.expectFloats(0);
   importLayerNormalization(c);
 }
 
 /// ONNX Runtime's name and form of RMSNormalization: the scale has the input's type, and there are statistics.
 void importSimplifiedLayerNormalization(NodeContext &c) {
   c.expectSignature(2, 2, {"axis", "epsilon", "stash_type"});
+  c.expectFloats(0);
   Builder &b = c.b;
   mlir::Value x = c.inputOfRank(0, 1);
   mlir::Type type = elementOf(c.input(1)), stash = stashType(c, elementOf(x), onnx::TensorProto::FLOAT);
@@ -125,10 +126,9 @@ void importInstanceNormalization(NodeContext &c) {
   Builder &b = c.b;
   mlir::Value x = c.inputOfRank(0, 3);
   int64_t rank = rankOf(x);
-  mlir::Type type = elementOf(x), wide = statisticsType(b, type);
-  Normalized normal = normalize(b, b.cast(x, wide), axesFrom(2, rank), c.number("epsilon", 1e-5f));
-  mlir::Value scaled = mul(b, normal.value, b.cast(channelInput(c, 1, rank), wide));
-  c.result(b.cast(add(b, scaled, b.cast(channelInput(c, 2, rank), wide)), type));
+  Normalized normal = normalize(b, b.widenedHalf(x), axesFrom(2, rank), c.number("epsilon", 1e-5f));
+  mlir::Value scaled = mul(b, normal.value, b.widenedHalf(channelInput(c, 1, rank)));
+  c.result(b.cast(add(b, scaled, b.widenedHalf(channelInput(c, 2, rank))), elementOf(x)));
 }
 
 void importGroupNormalization(NodeContext &c) {
@@ -138,15 +138,14 @@ void importGroupNormalization(NodeContext &c) {
   mlir::Type type = elementOf(x);
   // Version 18 has no stash_type and its scale and bias are one per group.
   bool perGroup = c.opset < 21;
-  mlir::Type stash = perGroup ? statisticsType(b, type) : stashType(c, type, onnx::TensorProto::FLOAT);
   ScalarVector extents = b.extents(x);
   std::optional<int64_t> channels = Builder::constant(extents[1]);
   if (groupCount < 1 || (channels && *channels % groupCount != 0))
     fail("attribute 'num_groups' is " + std::to_string(groupCount) + ", which does not divide the number of channels");
   ScalarVector grouped = {extents[0], b.index(groupCount), b.quotient({extents[1]}, {b.index(groupCount)})};
   grouped.append(extents.begin() + 2, extents.end());
-  mlir::Value wide = b.reshape(b.cast(x, stash), grouped);
-  Normalized normal = normalize(b, wide, axesFrom(2, rank + 1), c.number("epsilon", 1e-5f));
+  mlir::Value wide = perGroup ? b.widenedHalf(x) : b.cast(x, stashType(c, type, onnx::TensorProto::FLOAT));
+  Normalized normal = normalize(b, b.reshape(wide, grouped), axesFrom(2, rank + 1), c.number("epsilon", 1e-5f));
   mlir::Value result = b.cast(normal.value, type);
   if (perGroup) {
     result = add(b, mul(b, result, channelInput(c, 1, rank + 1)), channelInput(c, 2, rank + 1));
@@ -169,20 +168,21 @@ void importLRN(NodeContext &c) {
     fail("attribute 'size' is " + std::to_string(size) + ", expected 1 or more");
   ScalarVector extents = b.extents(x);
   Scalar positions = b.product(llvm::ArrayRef<Scalar>(extents).drop_front(2));
-  mlir::Value squares = b.reshape(mul(b, x, x), {extents[0], b.index(1), extents[1], positions});
+  mlir::Value wide = b.widenedHalf(x);
+  mlir::Value squares = b.reshape(mul(b, wide, wide), {extents[0], b.index(1), extents[1], positions});
   IntVector kernel{size, 1}, ones{1, 1}, pads{(size - 1) / 2, 0, size / 2, 0};
   mlir::Value sums = b.make<nn::PoolOp>(nn::PoolKind::sum, squares, kernel, ones, pads, ones, false, false);
-  mlir::Type type = elementOf(x);
+  mlir::Type type = elementOf(wide);
   double alpha = c.number("alpha", 0.0001f), beta = c.number("beta", 0.75f), bias = c.number("bias", 1.0f);
   mlir::Value base =
       addNumber(b, mul(b, b.reshape(sums, extents), b.constant(alpha / static_cast<double>(size), type)), bias);
-  c.result(div(b, x, b.make<nn::PowOp>(base, b.constant(beta, type))));
+  c.result(b.cast(div(b, wide, b.make<nn::PowOp>(base, b.constant(beta, type))), elementOf(x)));
 }
 
 /// x / norm along an axis; 0 where the norm is 0.
 void importLpNormalization(NodeContext &c) {
   Builder &b = c.b;
-  mlir::Value x = c.inputOfRank(0, 1);
+  mlir::Value input = c.inputOfRank(0, 1), x = b.widenedHalf(input);
   int64_t axis = c.axis(c.integer("axis", -1), rankOf(x)), p = c.integer("p", 2);
   mlir::Value norm;
   if (p == 1)
@@ -193,7 +193,7 @@ void importLpNormalization(NodeContext &c) {
     fail("attribute 'p' is " + std::to_string(p) + ", expected 1 or 2");
   mlir::Value zero = b.constant(0, elementOf(x));
   mlir::Value isZero = b.make<nn::CompareOp>(nn::ComparePredicate::eq, norm, zero);
-  c.result(b.make<nn::SelectOp>(isZero, zero, div(b, x, norm)));
+  c.result(b.cast(b.make<nn::SelectOp>(isZero, zero, div(b, x, norm)), elementOf(input)));
 }
 
 } // namespace

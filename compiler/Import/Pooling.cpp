@@ -83,8 +83,8 @@ void importLpPool(NodeContext &c) {
   mlir::Value input = c.inputOfRank(0, 3, 5);
   double p = exponentOf(c);
   WindowAttributes window = poolWindow(c, input);
-  mlir::Value powers = window.padDynamically(c.b, powerOf(c, input, p), 0);
-  c.result(rootOf(c, pool(c, nn::PoolKind::sum, powers, window), p));
+  mlir::Value powers = window.padDynamically(c.b, powerOf(c, c.b.widenedHalf(input), p), 0);
+  c.result(c.b.cast(rootOf(c, pool(c, nn::PoolKind::sum, powers, window), p), elementOf(input)));
 }
 
 IntVector spatialAxes(mlir::Value input) { return llvm::to_vector(llvm::seq<int64_t>(2, rankOf(input))); }
@@ -102,7 +102,9 @@ void importGlobalMaxPool(NodeContext &c) {
 void importGlobalLpPool(NodeContext &c) {
   mlir::Value input = c.inputOfRank(0, 2);
   double p = exponentOf(c);
-  c.result(rootOf(c, c.b.reduce(nn::ReduceKind::sum, powerOf(c, input, p), spatialAxes(input), /*keepDims=*/true), p));
+  mlir::Value powers = powerOf(c, c.b.widenedHalf(input), p);
+  mlir::Value sum = c.b.reduce(nn::ReduceKind::sum, powers, spatialAxes(input), /*keepDims=*/true);
+  c.result(c.b.cast(rootOf(c, sum, p), elementOf(input)));
 }
 
 /// Zeros with the elements at the indices that a pool gave, which count in the shape that the window implies. Another
@@ -204,15 +206,15 @@ mlir::Value averagePool(NodeContext &c, mlir::Value input) {
   bool includePad = c.integer("count_include_pad", 0) != 0;
   if (window.dynamicLow.empty())
     return pool(c, includePad ? nn::PoolKind::average_include_pad : nn::PoolKind::average, input, window);
-  mlir::Value padded = window.padDynamically(c.b, input, 0);
   if (includePad)
-    return pool(c, nn::PoolKind::average, padded, window);
+    return pool(c, nn::PoolKind::average, window.padDynamically(c.b, input, 0), window);
+  mlir::Value padded = window.padDynamically(c.b, c.b.widenedHalf(input), 0);
   // The number of positions inside is the same sum over ones.
   ScalarVector sizes = c.b.extents(input);
   sizes[0] = sizes[1] = c.b.index(1);
-  mlir::Value ones = c.b.broadcast(c.b.constant(1, elementOf(input)), sizes);
+  mlir::Value ones = c.b.broadcast(c.b.constant(1, elementOf(padded)), sizes);
   mlir::Value counts = pool(c, nn::PoolKind::sum, window.padDynamically(c.b, ones, 0), window);
-  return c.b.make<nn::DivOp>(pool(c, nn::PoolKind::sum, padded, window), counts);
+  return c.b.cast(c.b.make<nn::DivOp>(pool(c, nn::PoolKind::sum, padded, window), counts), elementOf(input));
 }
 
 void addPooling(ImporterTable &table) {

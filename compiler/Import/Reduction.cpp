@@ -69,16 +69,10 @@ mlir::Value sumOf(NodeContext &c, const Reduction &reduction, mlir::Value input)
   return reduce(c, nn::ReduceKind::sum, reduction, input, reduction.keepDims);
 }
 
-/// Half types compute in f32 and round once, at the end: a maximum that is taken off an exponent would otherwise be off
-/// by a percent, and a sum overflow.
-mlir::Value widenedHalf(NodeContext &c, mlir::Value input) {
-  mlir::Type type = elementOf(input);
-  return type.isF16() || type.isBF16() ? c.b.cast(input, c.b.raw().getF32Type()) : input;
-}
-
 /// Logarithms and roots of integers are computed in f64; `result` converts back.
 mlir::Value widened(NodeContext &c, mlir::Value input) {
-  return llvm::isa<mlir::FloatType>(elementOf(input)) ? widenedHalf(c, input) : c.b.cast(input, c.b.raw().getF64Type());
+  return llvm::isa<mlir::FloatType>(elementOf(input)) ? c.b.widenedHalf(input)
+                                                      : c.b.cast(input, c.b.raw().getF64Type());
 }
 void narrowedResult(NodeContext &c, mlir::Value value) { c.result(c.b.cast(value, elementOf(c.input(0)))); }
 
@@ -94,7 +88,7 @@ void importReduceMean(NodeContext &c) {
     counts.push_back(c.b.extent(reduction.input, axis));
   for (auto [d, flag] : llvm::enumerate(reduction.flags))
     counts.push_back(c.b.select(flag, c.b.extent(reduction.input, static_cast<int64_t>(d)), c.b.index(1)));
-  mlir::Value sum = sumOf(c, reduction, widenedHalf(c, reduction.input));
+  mlir::Value sum = sumOf(c, reduction, c.b.widenedHalf(reduction.input));
   if (reduction.isEmpty())
     return narrowedResult(c, sum);
   narrowedResult(c, c.b.make<nn::DivOp>(sum, c.b.scalarTensor(c.b.product(counts), elementOf(sum))));
@@ -109,7 +103,8 @@ void importReduceL1(NodeContext &c) {
 
 void importReduceSumSquare(NodeContext &c) {
   Reduction reduction = readReduction(c);
-  c.result(sumOf(c, reduction, c.b.make<nn::MulOp>(reduction.input, reduction.input)));
+  mlir::Value x = c.b.widenedHalf(reduction.input);
+  narrowedResult(c, sumOf(c, reduction, c.b.make<nn::MulOp>(x, x)));
 }
 
 void importReduceL2(NodeContext &c) {
@@ -155,13 +150,13 @@ IntVector softmaxAxes(NodeContext &c, mlir::Value input) {
 }
 
 void importSoftmax(NodeContext &c) {
-  mlir::Value x = widenedHalf(c, c.input(0));
+  mlir::Value x = c.b.widenedHalf(c.input(0));
   narrowedResult(c, softmax(c.b, x, softmaxAxes(c, x)));
 }
 
 void importLogSoftmax(NodeContext &c) {
   Builder &b = c.b;
-  mlir::Value x = widenedHalf(c, c.input(0));
+  mlir::Value x = c.b.widenedHalf(c.input(0));
   IntVector axes = softmaxAxes(c, x);
   mlir::Value shifted = b.make<nn::SubOp>(x, b.reduce(nn::ReduceKind::max, x, axes, true));
   mlir::Value sum = b.reduce(nn::ReduceKind::sum, b.make<nn::ExpOp>(shifted), axes, true);

@@ -10,8 +10,17 @@ using namespace mlir;
 
 namespace tenon::nn {
 
-/// Whether a value of `to`'s region is visible wherever values of `from` are.
-static bool visible(Value value, Value from) { return value.getParentRegion()->isAncestor(from.getParentRegion()); }
+/// Whether `value` may be used wherever `from` is. The extents of a block are numbered before those of the regions in
+/// it, so a value of an outer block may stand behind the op that holds `from`.
+static bool visible(Value value, Value from) {
+  Block *block = value.getParentBlock();
+  if (block == from.getParentBlock())
+    return true;
+  Operation *holder = from.getParentBlock()->getParentOp();
+  Operation *ancestor = holder ? block->findAncestorOpInBlock(*holder) : nullptr;
+  Operation *definition = value.getDefiningOp();
+  return ancestor && (!definition || definition->isBeforeInBlock(ancestor));
+}
 
 unsigned ExtentMap::number(Value value) {
   if (auto it = numbers.find(value); it != numbers.end())

@@ -157,7 +157,7 @@ def rotary(g: RandomGraph) -> None:
     x = g.new_input([[batch] * g.worlds, [heads] * g.worlds, length, [width] * g.worlds], "float32")
     caches = [g.constant(numpy.sin(g.random.uniform(-3, 3, (50, width // 2))).astype("float32")) for _ in range(2)]
     positions = g.new_input([[batch] * g.worlds, length], "int64", lambda shape, _: g.random.integers(0, 50, shape))
-    g.add("RotaryEmbedding", [x, *caches, positions], interleaved=g.integer(0, 1))
+    g.add("RotaryEmbedding", [x, *caches, positions], "sum", interleaved=g.integer(0, 1))
 
 
 RECURRENT = {"RNN": 1, "GRU": 3, "LSTM": 4}

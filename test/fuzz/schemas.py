@@ -49,6 +49,8 @@ def anything(g: RandomGraph) -> None:
         raise Rejected("the evaluator takes labels of any rank")
     if schema.name == "ReduceMean" and inputs[0].dtype.kind in "iu" and any(0 in shape for shape in inputs[0].shapes):
         raise Rejected("the mean of nothing is no integer")
+    if schema.name.startswith("Reduce") and len(inputs) > 1 and inputs[1].rank != 1:
+        raise Rejected("the evaluator takes axes of any rank")
     attributes = {name: _attribute(g, attribute) for name, attribute in schema.attributes.items() if attribute.required or g.chance(0.25)}
     outputs = g.integer(max(schema.min_output, 1), max(schema.min_output, 1))
     g.add(schema.name, inputs, "sum", outputs, **attributes)

@@ -30,6 +30,7 @@ FAULTS = {
     "bias of another width": ("BiasGelu", [ROWS, ((23,), FLOAT)], {}),
     "bias that broadcasts the input": ("BiasGelu", [((2, 1), FLOAT), ((24,), FLOAT)], {}),
     "skip that does not fit": ("SkipLayerNormalization", [ROWS, ((2, 5, 24), FLOAT), ((24,), FLOAT)], {}),
+    "normalization of integers": ("SkipLayerNormalization", [((2, 4, 24), INT), ((2, 4, 24), INT), ((24,), INT)], {}),
     "scale of rank 2": ("SkipSimplifiedLayerNormalization", [ROWS, ROWS, ((24, 1), FLOAT)], {}),
     "segments without a table": ("EmbedLayerNormalization", [((2, 3), INT), ((2, 3), INT), ((9, 8), FLOAT), ((9, 8), FLOAT), None, ((8,), FLOAT), ((8,), FLOAT)], {}),
     "attribute of another type": ("FusedMatMul", [((3, 4), FLOAT), ((4, 5), FLOAT)], {"alpha": 2}),
@@ -109,6 +110,14 @@ for text, fault in FAULTS.items():
 @malformed.case
 def microsoft_unknown_operator(folder):
     return malformed.write(folder, malformed.model_of([helper.make_node("Frobnicate", ["x"], ["y"], domain="com.microsoft")]))
+
+
+@malformed.case
+def runtime_extension_of_integers(folder):
+    """Whose epsilon is no integer either."""
+    weights = malformed.numpy_helper.from_array(np.ones(3, np.int64), "w")
+    node = helper.make_node("LayerNormalization", ["w", "w"], ["y"], epsilon=float("inf"))
+    return malformed.write(folder, malformed.model_of([node], initializers=[weights], opset=16))
 
 
 @malformed.case

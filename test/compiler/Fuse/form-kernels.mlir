@@ -219,3 +219,24 @@ func.func @main(%q: tensor<40x8xf32>, %k: tensor<8x30xf32>, %v: tensor<30x8xf32>
   %7 = nn.matmul %6, %v : (tensor<40x30xf32>, tensor<30x8xf32>) -> tensor<40x8xf32>
   return %7 : tensor<40x8xf32>
 }
+
+// -----
+
+// The same sum of extents in a branch and behind it: the branch computes its own.
+// CHECK-LABEL: func.func @main
+// CHECK: scf.if
+// CHECK: } else {
+// CHECK: %[[SUM:.*]] = arith.addi %[[N:.*]], %[[N]] : index
+// CHECK: nn.launch @concat{{.*}} extents(%[[SUM]])
+// CHECK: }
+// CHECK: arith.addi %[[N]], %[[N]] : index
+func.func @main(%a: tensor<?xf32>, %choice: i1) -> (tensor<?xf32>, tensor<?xf32>) {
+  %0 = scf.if %choice -> (tensor<?xf32>) {
+    scf.yield %a : tensor<?xf32>
+  } else {
+    %2 = nn.concat %a, %a {axis = 0 : i64} : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+    scf.yield %2 : tensor<?xf32>
+  }
+  %1 = nn.concat %a, %a, %a {axis = 0 : i64} : (tensor<?xf32>, tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
+  return %0, %1 : tensor<?xf32>, tensor<?xf32>
+}
