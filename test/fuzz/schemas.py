@@ -51,6 +51,8 @@ def anything(g: RandomGraph) -> None:
         raise Rejected("the mean of nothing is no integer")
     if schema.name.startswith("Reduce") and len(inputs) > 1 and inputs[1].rank != 1:
         raise Rejected("the evaluator takes axes of any rank")
+    if schema.name == "DynamicQuantizeLinear" and any(not sample.exact.any() for sample in inputs[0].samples):
+        raise Rejected("the scale of zeros is 0 by the formula, and 1 or 1/255 in implementations")
     attributes = {name: _attribute(g, attribute) for name, attribute in schema.attributes.items() if attribute.required or g.chance(0.25)}
     outputs = g.integer(max(schema.min_output, 1), max(schema.min_output, 1))
     g.add(schema.name, inputs, "sum", outputs, **attributes)

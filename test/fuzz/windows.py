@@ -95,6 +95,10 @@ def pool(g: RandomGraph) -> None:
     dilations = attributes["dilations"] or [1] * (x.rank - 2)
     if max(dilations) > 1 and attributes.get("auto_pad", "VALID") != "VALID":
         raise Rejected("the evaluator pads by the kernel as if it were not dilated, and for some pools ONNX Runtime returns another shape")
+    strides = attributes["strides"] or [1] * (x.rank - 2)
+    if op == "LpPool" and attributes.get("auto_pad", "VALID") != "VALID" and any(
+            stride > (extent - 1) * dilation + 1 for stride, extent, dilation in zip(strides, attributes["kernel_shape"], dilations)):
+        raise Rejected("ONNX Runtime, which is asked for this operator, cuts where padding would be negative; the evaluator does not elsewhere")
     if op == "AveragePool" and attributes["ceil_mode"] and attributes.get("pads", [])[:x.rank - 2] != attributes.get("pads", [])[x.rank - 2:]:
         raise Rejected("the evaluator shifts all windows where ceil_mode adds one and pads are uneven")
     for place, extents in enumerate(list(zip(*x.shapes))[2:]):
