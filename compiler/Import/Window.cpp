@@ -51,10 +51,9 @@ ScalarVector kernelOf(NodeContext &c, mlir::Value filter) {
              ", but the filter has " + std::to_string(fromType[i]));
       kernel[i] = b.index(given[i]);
     } else if (isOpen) {
-      // Of unsigned numbers, 0 - 1 is the largest.
-      Scalar beforeLast = b.sub(kernel[i], b.index(1));
-      b.require(b.compare(mlir::arith::CmpIPredicate::ult, beforeLast, b.index(INT32_MAX)),
-                "the kernel has extent %lld", {kernel[i]});
+      Scalar bounded = b.min(b.max(kernel[i], b.index(1)), b.index(INT32_MAX));
+      b.require(b.compare(mlir::arith::CmpIPredicate::eq, bounded, kernel[i]), "the kernel has extent %lld",
+                {kernel[i]});
     }
   }
   return kernel;

@@ -12,8 +12,8 @@ def node(op, *inputs, outputs=("y",), **attributes):
     return helper.make_node(op, inputs, outputs, name="the node", **attributes)
 
 
-# The last extents of operands that the compiler has to know: of filters, tuples of indices, and recurrent weights.
-STATIC = {"Conv": {"b": [3]}, "ConvTranspose": {"b": [3]}, "GatherND": {"b": [1]}, "ScatterND": {"b": [1]}}
+# The last extents of operands that the compiler has to know: of tuples of indices and recurrent weights.
+STATIC = {"GatherND": {"b": [1]}, "ScatterND": {"b": [1]}}
 STATIC |= {op: {"b": [1, gates * 2, None], "c": [1, gates * 2, 2], "d": [1, None, 2]} for op, gates in (("RNN", 1), ("LSTM", 4), ("GRU", 3))}
 
 
@@ -52,7 +52,8 @@ CASES = {
     "Concat": (node("Concat", "a", "b", axis=0), [[(2, 3), (4, 3)], [(2, 3), (0, 3)]], [[(2, 3), (4, 2)], [(2, 900), (4, 3)]], {}),
     "Conv": (node("Conv", "a", "b", kernel_shape=[3]), [[(1, 4, 9), (6, 4, 3)]], [[(1, 4, 9), (6, 900, 3)], [(1, 900, 9), (6, 4, 3)]], {}),
     "Conv with bias": (node("Conv", "a", "b", "c", kernel_shape=[3]), [[(1, 4, 9), (6, 4, 3), (6,)]], [[(1, 4, 9), (6, 4, 3), (900,)], [(1, 4, 9), (6, 4, 3), (2,)]], {}),
-    "ConvTranspose": (node("ConvTranspose", "a", "b"), [[(1, 4, 9), (4, 6, 3)]], [[(1, 4, 9), (900, 6, 3)], [(1, 900, 9), (4, 6, 3)]], {}),
+    "Conv of any kernel": (node("Conv", "a", "b"), [[(1, 4, 9), (6, 4, 3)], [(1, 4, 9), (6, 4, 1)]], [[(1, 4, 9), (6, 900, 3)], [(1, 900, 9), (6, 4, 3)], [(1, 4, 9), (6, 4, 900)]], {}),
+    "ConvTranspose": (node("ConvTranspose", "a", "b"), [[(1, 4, 9), (4, 6, 3)], [(1, 4, 9), (4, 6, 2)]], [[(1, 4, 9), (900, 6, 3)], [(1, 900, 9), (4, 6, 3)]], {}),
     "BatchNormalization": (node("BatchNormalization", "a", "b", "c", "d", "e"), [[(2, 3, 4), (3,), (3,), (3,), (3,)]], [[(2, 3, 4), (900,), (3,), (3,), (3,)], [(2, 3, 4), (3,), (3,), (3,), (2,)]], {}),
     "LayerNormalization": (node("LayerNormalization", "a", "b", "c"), [[(2, 3), (3,), (3,)]], [[(2, 3), (900,), (3,)], [(2, 3), (3,), (2,)]], {}),
     "PRelu": (node("PRelu", "a", "b"), [[(2, 3), (3,)]], [[(2, 3), (900,)], [(2, 3), (2,)]], {}),
