@@ -6,6 +6,8 @@
 
 #include "compiler/Import/Window.h"
 
+#include "compiler/Import/Body.h"
+
 namespace tenon::importer {
 
 IntVector WindowAttributes::pads() const {
@@ -49,6 +51,8 @@ ScalarVector kernelOf(NodeContext &c, mlir::Value filter) {
       if (!isOpen && given[i] != fromType[i])
         fail("attribute 'kernel_shape' has " + std::to_string(given[i]) + " in dimension " + std::to_string(i) +
              ", but the filter has " + std::to_string(fromType[i]));
+      if (isOpen)
+        requireEqual(b, kernel[i], b.index(given[i]), "dimension " + llvm::Twine(i) + " of the kernel");
       kernel[i] = b.index(given[i]);
     } else if (isOpen) {
       Scalar bounded = b.min(b.max(kernel[i], b.index(1)), b.index(INT32_MAX));

@@ -12,7 +12,7 @@ import tenon
 import windows
 from arrays import BF16, integers, rng, uniform
 from harness import difference, summed
-from onnx import TensorProto, helper
+from onnx import helper
 from test_sampling import deform_conv
 
 FLOAT = "float32"
@@ -28,7 +28,7 @@ def compiled(request, tmp_path):
         node = helper.make_node(op, inputs, outputs, name="the node", domain=domain, **attributes)
         values = [helper.make_empty_tensor_value_info(name) for name in outputs]
         for value in values:
-            value.type.tensor_type.elem_type = attributes.get("to", helper.np_dtype_to_tensor_dtype(result_type(op, arrays)))
+            value.type.tensor_type.elem_type = helper.np_dtype_to_tensor_dtype(result_type(op, arrays))
         graph = helper.make_graph([*nodes, node], "graph", infos, values)
         opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
         library = tenon.compile(helper.make_model(graph, opset_imports=opsets), tmp_path / "model.so", reference=request.param == "reference")
@@ -118,6 +118,18 @@ def test_extents_from_data(compiled):
         check(run(x=x, w=w, keep=keep), exact, summed(magnitude, 4 * count, FLOAT), count)
     with pytest.raises(tenon.RunError, match=r"'the node' \(Conv\): the kernel has extent 0"):
         run(x=x, w=w, keep=numpy.zeros(9, bool))
+
+
+@pytest.mark.parametrize("op", ["Conv", "ConvTranspose"])
+def test_kernel_shape_of_a_computed_filter(compiled, op):
+    """What the attribute says holds whatever the filter is."""
+    nodes = [helper.make_node("Compress", ["w", "keep"], ["cut"], axis=2)]
+    arrays = {"x": numpy.ones((1, 2, 8), FLOAT), "w": numpy.ones((2, 2, 5), FLOAT)}
+    run = compiled(op, {**arrays, "keep": numpy.ones(5, bool)}, nodes=nodes, inputs=["x", "cut"], kernel_shape=[3])
+    assert run(**arrays, keep=numpy.arange(5) < 3).shape == (1, 2, 6 if op == "Conv" else 10)
+    for count in (2, 4, 0):
+        with pytest.raises(tenon.RunError, match=rf"'the node' \({op}\): dimension 0 of the kernel is {count}, expected 3"):
+            run(**arrays, keep=numpy.arange(5) < count)
 
 
 # Attributes, groups; extents of inputs and kernels. An output_shape may need more than there is, which zeros fill up.
