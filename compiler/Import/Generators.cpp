@@ -61,7 +61,7 @@ void importConstantOfShape(NodeContext &c) {
   } else {
     fill = c.b.constant(0, c.b.raw().getF32Type());
   }
-  ScalarVector sizes = c.scalars(0, "entries of the shape").items;
+  ScalarVector sizes = c.shape(0);
   for (Scalar size : sizes)
     if (std::optional<int64_t> known = Builder::constant(size); known && *known < 0)
       fail("the shape has the entry " + std::to_string(*known));

@@ -67,6 +67,8 @@ struct Frame {
   AttributeMap attributes;
   /// Keeps the message alive that the nodes belong to.
   std::shared_ptr<const void> owner;
+  /// Ranks that the model declares for values of its graph; null in a function.
+  std::shared_ptr<const llvm::StringMap<int64_t>> ranks = nullptr;
   /// Put in front of the names of nodes in expanded functions.
   std::string prefix;
 };

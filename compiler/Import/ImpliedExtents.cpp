@@ -82,6 +82,7 @@ public:
   }
 
   std::map<std::pair<std::string, int64_t>, int64_t> implied;
+  llvm::StringMap<int64_t> ranks;
 
 private:
   bool declare(const onnx::ValueInfoProto &value) {
@@ -112,7 +113,6 @@ private:
     return found == ranks.end() ? std::nullopt : std::optional(found->second);
   }
 
-  llvm::StringMap<int64_t> ranks;
   llvm::StringMap<const onnx::TensorShapeProto *> inputs;
   const onnx::NodeProto *node = nullptr;
 };
@@ -258,6 +258,8 @@ const llvm::StringMap<Rule> &rules() {
 }
 
 } // namespace
+
+llvm::StringMap<int64_t> declaredRanks(const onnx::GraphProto &graph) { return Reader(graph).ranks; }
 
 std::map<std::pair<std::string, int64_t>, int64_t> impliedExtents(const onnx::GraphProto &graph) {
   Reader reader(graph);

@@ -240,6 +240,7 @@ mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
     constants.insert(tensor.name());
   pinDimensions(graph, constants);
   implied = impliedExtents(graph);
+  frame.ranks = std::make_shared<llvm::StringMap<int64_t>>(declaredRanks(graph));
 
   mlir::OpBuilder &ir = b.raw();
   mlir::Location location = mlir::NameLoc::get(ir.getStringAttr(graph.name().empty() ? "main" : graph.name()));

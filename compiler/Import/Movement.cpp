@@ -73,10 +73,9 @@ void importReshape(NodeContext &c) {
   if (c.opset < 5) {
     shape = c.b.indices(c.integers("shape"));
   } else {
-    ScalarTensor list = c.scalars(1, "entries of the shape");
-    if (list.shape.size() > 1)
-      fail("the shape has rank " + std::to_string(list.shape.size()) + ", expected 1");
-    shape = list.items;
+    if (int64_t rank = rankOf(c.input(1)); rank > 1)
+      fail("the shape has rank " + std::to_string(rank) + ", expected 1");
+    shape = c.shape(1);
   }
   c.result(c.b.reshape(input, reshapeSizes(c, input, shape, c.integer("allowzero", 0) != 0)));
 }
@@ -191,9 +190,25 @@ Scalar broadcastExtent(Builder &b, Scalar lhs, Scalar rhs) {
   return b.select(b.compare(mlir::arith::CmpIPredicate::eq, rhs, b.index(1)), lhs, rhs);
 }
 
+/// The shape of an Expand. An open list may be shorter than the rank that the model declares, if the input has that.
+ScalarVector expandedShape(NodeContext &c) {
+  Builder &b = c.b;
+  std::optional<int64_t> rank = c.isOpenList(1) ? c.declaredRank() : std::nullopt;
+  if (rank != rankOf(c.input(0)) || *rank > maxScalars)
+    return c.shape(1);
+  mlir::Value list = c.input(1);
+  Scalar length = b.extent(list, 0);
+  b.require(b.compare(mlir::arith::CmpIPredicate::sle, length, b.index(*rank)),
+            "there are %lld entries of the shape, expected at most %lld", {length, b.index(*rank)});
+  // The last `rank` of as many ones in front of the list.
+  mlir::Value filled =
+      b.pad(nn::PadMode::constant, list, {b.index(*rank)}, {b.index(0)}, b.scalarTensor(b.index(1), elementOf(list)));
+  return b.extract(b.slice(filled, {length}, {b.index(*rank)}, {b.index(1)}))->items;
+}
+
 void importExpand(NodeContext &c) {
   mlir::Value input = c.input(0);
-  ScalarVector shape = c.scalars(1, "entries of the shape").items, extents = c.b.extents(input);
+  ScalarVector shape = expandedShape(c), extents = c.b.extents(input);
   for (Scalar entry : shape)
     if (std::optional<int64_t> known = Builder::constant(entry); known && *known < 0)
       fail("the shape has the entry " + std::to_string(*known));
@@ -234,10 +249,8 @@ void importTile(NodeContext &c) {
     repeats.assign(rankOf(input), c.b.index(1));
     repeats[c.axis(*axis, rankOf(input))] = whole(1, "tiles");
   } else {
-    repeats = c.scalars(1, "repeats").items;
+    repeats = c.listOf(1, rankOf(input), "repeats");
   }
-  if (static_cast<int64_t>(repeats.size()) != rankOf(input))
-    fail("there are " + std::to_string(repeats.size()) + " repeats, expected " + std::to_string(rankOf(input)));
   for (Scalar repeat : repeats)
     if (std::optional<int64_t> known = Builder::constant(repeat); known && (*known < 0 || *known > INT32_MAX))
       fail("a repeat is " + std::to_string(*known));

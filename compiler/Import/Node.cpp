@@ -59,6 +59,27 @@ ScalarVector NodeContext::list(int64_t i, int64_t length, int64_t fill, const ch
   return b.extract(b.slice(filled, {b.index(0)}, {b.index(length)}, {b.index(1)}))->items;
 }
 
+ScalarVector NodeContext::listOf(int64_t i, int64_t length, const char *what) {
+  ScalarVector items = list(i, length, 0, what);
+  Scalar count = isOpenList(i) ? b.extent(input(i), 0) : b.index(static_cast<int64_t>(items.size()));
+  b.require(b.compare(mlir::arith::CmpIPredicate::eq, count, b.index(length)),
+            llvm::Twine("there are %lld ") + what + ", expected %lld", {count, b.index(length)});
+  return items;
+}
+
+std::optional<int64_t> NodeContext::declaredRank() const {
+  if (!frame.ranks || node.output_size() == 0)
+    return std::nullopt;
+  auto entry = frame.ranks->find(node.output(0));
+  return entry == frame.ranks->end() ? std::nullopt : std::optional(entry->second);
+}
+
+ScalarVector NodeContext::shape(int64_t i) {
+  constexpr const char *what = "entries of the shape";
+  std::optional<int64_t> rank = isOpenList(i) ? declaredRank() : std::nullopt;
+  return rank ? listOf(i, *rank, what) : scalars(i, what).items;
+}
+
 IntVector NodeContext::constants(int64_t i, const char *what) {
   auto type = typeOf(input(i));
   IntVector numbers;

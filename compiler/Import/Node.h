@@ -69,6 +69,13 @@ public:
   bool isOpenList(int64_t i) const;
   /// The elements of a list; of an open one `length`, where `fill` stands behind those that there are.
   ScalarVector list(int64_t i, int64_t length, int64_t fill, const char *what);
+  /// The elements of a list that must have `length` of them, which of an open one a run checks.
+  ScalarVector listOf(int64_t i, int64_t length, const char *what);
+  /// The entries of a list that is the first result's shape: of an open one as many as the rank that the model
+  /// declares.
+  ScalarVector shape(int64_t i);
+  /// The rank that the model declares for the first result.
+  std::optional<int64_t> declaredRank() const;
   /// The elements of an input as numbers known now.
   IntVector constants(int64_t i, const char *what);
   /// The one element of an input.

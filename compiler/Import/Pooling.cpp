@@ -18,7 +18,7 @@ WindowAttributes poolWindow(NodeContext &c, mlir::Value input) {
   if (static_cast<int64_t>(kernel.size()) != rankOf(input) - 2)
     fail("attribute 'kernel_shape' has " + std::to_string(kernel.size()) + " entries, expected " +
          std::to_string(rankOf(input) - 2));
-  return readWindow(c, input, std::move(kernel));
+  return readWindow(c, input, c.b.indices(kernel));
 }
 
 mlir::Value pool(NodeContext &c, nn::PoolKind kind, mlir::Value input, const WindowAttributes &window) {

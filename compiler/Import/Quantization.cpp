@@ -127,20 +127,12 @@ mlir::Value integerConvolution(NodeContext &c, mlir::Value input, int64_t inputZ
                                int64_t filterZero) {
   Builder &b = c.b;
   mlir::Value filter = c.inputOfRank(filterIndex, 3, 5);
-  if (rankOf(input) != rankOf(filter))
-    fail("the input has rank " + std::to_string(rankOf(input)) + ", but the filter has rank " +
-         std::to_string(rankOf(filter)));
   mlir::Value zero = c.hasInput(inputZero) ? b.reshape(c.input(inputZero), {}) : mlir::Value();
   input = centered(b, input, zero);
   mlir::Value perFilter = c.hasInput(filterZero) ? c.input(filterZero) : mlir::Value();
   if (perFilter && rankOf(perFilter) == 1)
     perFilter = b.alignAt(perFilter, 0, rankOf(filter));
-  filter = centered(b, filter, perFilter);
-  WindowAttributes window = readWindow(c, input, kernelOf(c, filter));
-  input = window.padDynamically(b, input, 0);
-  return b.make<nn::ConvOp>(input, filter, window.kernel, window.strides, window.pads(), window.dilations,
-                            c.integer("group", 1),
-                            /*channels_last=*/false, nn::PackingAttr());
+  return convolution(c, input, centered(b, filter, perFilter));
 }
 
 void importConvInteger(NodeContext &c) { c.result(integerConvolution(c, c.inputOfRank(0, 3, 5), 2, 1, 3)); }

@@ -87,6 +87,8 @@ mlir::Value softmax(Builder &b, mlir::Value x, llvm::ArrayRef<int64_t> axes);
 mlir::Value maxPool(NodeContext &c, mlir::Value input);
 mlir::Value averagePool(NodeContext &c, mlir::Value input);
 
+/// input[N, C, D...] convolved with filter[F, C / group, kernel...] by the node's attributes.
+mlir::Value convolution(NodeContext &c, mlir::Value input, mlir::Value filter);
 /// The convolution of the node's first two inputs, plus the bias of the third.
 mlir::Value convolution(NodeContext &c);
 

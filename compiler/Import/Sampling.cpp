@@ -25,11 +25,12 @@ Expression component(Expression x, int64_t i) {
   return x.with(b.sliceDimension(x, last, b.index(i), b.index(1))).reshape(sizes);
 }
 
-void checkExtent(mlir::Value tensor, int64_t dimension, int64_t expected, const char *what) {
-  int64_t extent = typeOf(tensor).getDimSize(dimension);
-  if (!mlir::ShapedType::isDynamic(extent) && extent != expected)
-    fail(llvm::Twine(what) + " has extent " + llvm::Twine(extent) + " in dimension " + llvm::Twine(dimension) +
-         ", expected " + llvm::Twine(expected));
+/// Fails, now or when the model runs, unless a dimension is as large as expected.
+void checkExtent(Builder &b, mlir::Value tensor, int64_t dimension, Scalar expected, const char *what) {
+  Scalar extent = b.extent(tensor, dimension);
+  b.require(b.compare(mlir::arith::CmpIPredicate::eq, extent, expected),
+            llvm::Twine(what) + " has extent %lld in dimension " + llvm::Twine(dimension) + ", expected %lld",
+            {extent, expected});
 }
 
 //===----------------------------------------------------------------------===//
@@ -135,7 +136,7 @@ void importGridSample(NodeContext &c) {
   mlir::Value images = c.inputOfRank(0, 3);
   int64_t rank = rankOf(images), dims = rank - 2;
   mlir::Value grid = c.inputOfRank(1, rank, rank);
-  checkExtent(grid, rank - 1, dims, "the grid");
+  checkExtent(b, grid, rank - 1, b.index(dims), "the grid");
   GridAttributes attributes = gridAttributes(c);
   mlir::Type type = elementOf(images);
   // Booleans have no numbers between them.
@@ -174,8 +175,8 @@ void importAffineGrid(NodeContext &c) {
   auto dims = static_cast<int64_t>(size.size()) - 2;
   if (dims < 1)
     fail("the size has " + std::to_string(size.size()) + " entries, expected 4 or 5");
-  checkExtent(theta, 1, dims, "theta");
-  checkExtent(theta, 2, dims + 1, "theta");
+  checkExtent(b, theta, 1, b.index(dims), "theta");
+  checkExtent(b, theta, 2, b.index(dims + 1), "theta");
   bool alignCorners = c.integer("align_corners", 0) != 0;
   mlir::Type type = elementOf(theta);
   Expression matrices = Expression(b, theta).cast(computingType(type));
@@ -211,35 +212,42 @@ Expression windowPositions(Builder &b, llvm::ArrayRef<Scalar> extents, int64_t d
 
 struct DeformedWindow {
   WindowAttributes window;
-  int64_t groups, offsetGroups, taps;
+  int64_t groups, offsetGroups;
+  Scalar taps;
 };
 
 DeformedWindow deformedWindow(NodeContext &c, mlir::Value images, mlir::Value filter, mlir::Value offset) {
-  IntVector kernel = kernelOf(c, filter);
-  DeformedWindow result{readWindow(c, images, kernel), c.integer("group", 1), c.integer("offset_group", 1), 1};
+  Builder &b = c.b;
+  DeformedWindow result{readWindow(c, images, kernelOf(c, filter)), c.integer("group", 1), c.integer("offset_group", 1),
+                        b.index(1)};
+  int64_t known = 1;
   for (int64_t extent : result.window.kernel)
-    if (llvm::MulOverflow(result.taps, extent, result.taps) || result.taps > INT32_MAX)
+    if (!mlir::ShapedType::isDynamic(extent) && (llvm::MulOverflow(known, extent, known) || known > INT32_MAX))
       fail("the kernel is too large");
   for (int64_t groups : {result.groups, result.offsetGroups})
     if (groups < 1 || groups > INT32_MAX)
       fail("the number of groups is " + std::to_string(groups) + ", expected 1 or more");
-  int64_t channels = typeOf(images).getDimSize(1), filters = typeOf(filter).getDimSize(0);
-  if (!mlir::ShapedType::isDynamic(channels)) {
-    if (channels % result.offsetGroups || channels % result.groups)
-      fail("there are " + std::to_string(channels) + " channels, which groups do not divide");
-    checkExtent(filter, 1, channels / result.groups, "the filter");
+  result.taps = b.product(result.window.extents);
+  Scalar channels = b.extent(images, 1), offsets = b.mul(b.index(result.offsetGroups), result.taps);
+  for (int64_t groups : {result.groups, result.offsetGroups})
+    requireGroups(b, channels, b.index(groups), "channels");
+  requireGroups(b, b.extent(filter, 0), b.index(result.groups), "filters");
+  checkExtent(b, filter, 1, b.quotient({channels}, {b.index(result.groups)}), "the filter");
+  checkExtent(b, offset, 1, b.mul(offsets, b.index(rankOf(images) - 2)), "the offset");
+  checkExtent(b, offset, 0, b.extent(images, 0), "the offset");
+  if (c.hasInput(4)) {
+    ScalarVector expected = b.extents(offset);
+    expected[1] = offsets;
+    for (auto [dimension, extent] : llvm::enumerate(expected))
+      checkExtent(b, c.inputOfRank(4, rankOf(images), rankOf(images)), static_cast<int64_t>(dimension), extent,
+                  "the mask");
   }
-  if (!mlir::ShapedType::isDynamic(filters) && filters % result.groups)
-    fail("there are " + std::to_string(filters) + " filters, which " + std::to_string(result.groups) +
-         " groups do not divide");
-  checkExtent(offset, 1, result.offsetGroups * result.taps * static_cast<int64_t>(kernel.size()), "the offset");
   return result;
 }
 
 /// [N, groups * taps, P...] as [N, P, taps, groups].
 Expression perTap(Builder &b, mlir::Value tensor, Scalar count, const DeformedWindow &deformed) {
-  mlir::Value split =
-      b.reshape(tensor, {b.extent(tensor, 0), b.index(deformed.offsetGroups), b.index(deformed.taps), count});
+  mlir::Value split = b.reshape(tensor, {b.extent(tensor, 0), b.index(deformed.offsetGroups), deformed.taps, count});
   return {b, b.transpose(split, {0, 3, 2, 1})};
 }
 
@@ -251,10 +259,8 @@ void importDeformConv(NodeContext &c) {
   DeformedWindow deformed = deformedWindow(c, images, filter, offset);
   const WindowAttributes &window = deformed.window;
   mlir::Type type = elementOf(images), compute = computingType(type), wide = b.raw().getI64Type();
-  Scalar groups = b.index(deformed.groups), offsetGroups = b.index(deformed.offsetGroups),
-         taps = b.index(deformed.taps);
+  Scalar groups = b.index(deformed.groups), offsetGroups = b.index(deformed.offsetGroups), taps = deformed.taps;
   ScalarVector extents = b.extents(offset), result(extents.begin() + 2, extents.end());
-  ScalarVector kernel = b.indices(window.kernel);
   Scalar batch = b.extent(images, 0), channels = b.extent(images, 1), count = b.product(result);
 
   // Samples in the order [N, P, taps, groups], which leaves whole pixels together.
@@ -264,7 +270,7 @@ void importDeformConv(NodeContext &c) {
   for (int64_t d = 0; d < dims; ++d) {
     mlir::Value moved = b.sliceDimension(offsets, 2, b.index(d), b.index(1));
     Expression places = windowPositions(b, result, d, window.strides[d], window.low[d]);
-    Expression steps = windowPositions(b, kernel, d, window.dilations[d], 0);
+    Expression steps = windowPositions(b, window.extents, d, window.dilations[d], 0);
     Expression regular = places.reshape({count, b.index(1), b.index(1)}) + steps.reshape({taps, b.index(1)});
     Expression coordinate = regular.cast(compute) + perTap(b, moved, count, deformed).cast(compute);
     neighbours.push_back(linearTaps(coordinate, table.extents[d]));
@@ -275,10 +281,8 @@ void importDeformConv(NodeContext &c) {
   Expression samples = pixels.front();
   for (Expression pixel : llvm::ArrayRef(pixels).drop_front())
     samples = samples + pixel;
-  if (c.hasInput(4)) {
-    checkExtent(c.inputOfRank(4, rank, rank), 1, deformed.offsetGroups * deformed.taps, "the mask");
+  if (c.hasInput(4))
     samples = samples * alongChannels(table, perTap(b, c.input(4), count, deformed).cast(compute));
-  }
 
   // [N, groups, P, taps * C / groups] x [groups, taps * C / groups, filters / groups]
   Scalar depth = b.quotient({channels}, {groups}), filters = b.quotient({b.extent(filter, 0)}, {groups});

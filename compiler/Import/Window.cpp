@@ -6,6 +6,8 @@
 
 #include "compiler/Import/Window.h"
 
+#include "compiler/Import/Body.h"
+
 namespace tenon::importer {
 
 IntVector WindowAttributes::pads() const {
@@ -36,33 +38,50 @@ IntVector windowList(NodeContext &c, llvm::StringRef name, int64_t count, int64_
   return list;
 }
 
-IntVector kernelOf(NodeContext &c, mlir::Value filter) {
+ScalarVector kernelOf(NodeContext &c, mlir::Value filter) {
+  Builder &b = c.b;
   IntVector fromType(typeOf(filter).getShape().drop_front(2)), given = c.integers("kernel_shape");
+  ScalarVector kernel(llvm::drop_begin(b.extents(filter), 2));
   if (!given.empty() && given.size() != fromType.size())
     fail("attribute 'kernel_shape' has " + std::to_string(given.size()) + " entries, expected " +
          std::to_string(fromType.size()));
   for (size_t i = 0; i < fromType.size(); ++i) {
-    if (given.empty()) {
-      if (mlir::ShapedType::isDynamic(fromType[i]))
-        fail("the filter's kernel extents must be known when the model is compiled");
-    } else if (!mlir::ShapedType::isDynamic(fromType[i]) && given[i] != fromType[i]) {
-      fail("attribute 'kernel_shape' has " + std::to_string(given[i]) + " in dimension " + std::to_string(i) +
-           ", but the filter has " + std::to_string(fromType[i]));
-    } else {
-      fromType[i] = given[i];
+    bool isOpen = mlir::ShapedType::isDynamic(fromType[i]);
+    if (!given.empty()) {
+      if (!isOpen && given[i] != fromType[i])
+        fail("attribute 'kernel_shape' has " + std::to_string(given[i]) + " in dimension " + std::to_string(i) +
+             ", but the filter has " + std::to_string(fromType[i]));
+      if (isOpen)
+        requireEqual(b, kernel[i], b.index(given[i]), "dimension " + llvm::Twine(i) + " of the kernel");
+      kernel[i] = b.index(given[i]);
+    } else if (isOpen) {
+      Scalar bounded = b.min(b.max(kernel[i], b.index(1)), b.index(INT32_MAX));
+      b.require(b.compare(mlir::arith::CmpIPredicate::eq, bounded, kernel[i]), "the kernel has extent %lld",
+                {kernel[i]});
     }
   }
-  return fromType;
+  return kernel;
 }
 
-WindowAttributes readWindow(NodeContext &c, mlir::Value input, IntVector kernel) {
+void requireGroups(Builder &b, Scalar number, Scalar groups, const char *what) {
+  b.require(b.compare(mlir::arith::CmpIPredicate::eq, b.rem(number, groups), b.index(0)),
+            llvm::Twine("%lld ") + what + " do not divide into %lld groups", {number, groups});
+}
+
+Scalar reachOf(Builder &b, Scalar kernel, int64_t dilation) {
+  return b.add(b.mul(b.sub(kernel, b.index(1)), b.index(dilation)), b.index(1));
+}
+
+WindowAttributes readWindow(NodeContext &c, mlir::Value input, ScalarVector kernel) {
   Builder &b = c.b;
   auto count = static_cast<int64_t>(kernel.size());
   WindowAttributes window;
-  window.kernel = std::move(kernel);
-  for (int64_t extent : window.kernel)
-    if (extent < 1 || extent > INT32_MAX)
-      fail("the kernel has extent " + std::to_string(extent));
+  for (Scalar extent : kernel) {
+    window.kernel.push_back(Builder::constant(extent).value_or(mlir::ShapedType::kDynamic));
+    if (int64_t known = window.kernel.back(); !mlir::ShapedType::isDynamic(known) && (known < 1 || known > INT32_MAX))
+      fail("the kernel has extent " + std::to_string(known));
+  }
+  window.extents = std::move(kernel);
   window.strides = windowList(c, "strides", count, 1, 1);
   window.dilations = windowList(c, "dilations", count, 1, 1);
   window.low.assign(count, 0);
@@ -83,13 +102,14 @@ WindowAttributes readWindow(NodeContext &c, mlir::Value input, IntVector kernel)
   bool upper = automatic == "SAME_UPPER", dynamic = false;
   ScalarVector low, high;
   for (int64_t i = 0; i < count; ++i) {
-    int64_t reach = (window.kernel[i] - 1) * window.dilations[i] + 1, stride = window.strides[i];
+    Scalar reach = reachOf(b, window.extents[i], window.dilations[i]);
+    int64_t stride = window.strides[i];
     // The result extent is ceil(D / stride); with stride 1 the pads do not depend on D.
-    Scalar total = b.index(reach - 1);
+    Scalar total = b.sub(reach, b.index(1));
     if (stride != 1) {
       Scalar extent = b.extent(input, 2 + i);
       Scalar lastStart = b.mul(b.sub(b.ceilDiv(extent, b.index(stride)), b.index(1)), b.index(stride));
-      total = b.max(b.sub(b.add(lastStart, b.index(reach)), extent), b.index(0));
+      total = b.max(b.sub(b.add(lastStart, reach), extent), b.index(0));
     }
     Scalar less = b.floorDiv(total, b.index(2)), more = b.sub(total, less);
     low.push_back(upper ? less : more);

@@ -12,8 +12,8 @@ def node(op, *inputs, outputs=("y",), **attributes):
     return helper.make_node(op, inputs, outputs, name="the node", **attributes)
 
 
-# The last extents of operands that the compiler has to know: of filters, tuples of indices, and recurrent weights.
-STATIC = {"Conv": {"b": [3]}, "ConvTranspose": {"b": [3]}, "GatherND": {"b": [1]}, "ScatterND": {"b": [1]}}
+# The last extents of operands that the compiler has to know: of tuples of indices and recurrent weights.
+STATIC = {"GatherND": {"b": [1]}, "ScatterND": {"b": [1]}}
 STATIC |= {op: {"b": [1, gates * 2, None], "c": [1, gates * 2, 2], "d": [1, None, 2]} for op, gates in (("RNN", 1), ("LSTM", 4), ("GRU", 3))}
 
 
@@ -52,7 +52,8 @@ CASES = {
     "Concat": (node("Concat", "a", "b", axis=0), [[(2, 3), (4, 3)], [(2, 3), (0, 3)]], [[(2, 3), (4, 2)], [(2, 900), (4, 3)]], {}),
     "Conv": (node("Conv", "a", "b", kernel_shape=[3]), [[(1, 4, 9), (6, 4, 3)]], [[(1, 4, 9), (6, 900, 3)], [(1, 900, 9), (6, 4, 3)]], {}),
     "Conv with bias": (node("Conv", "a", "b", "c", kernel_shape=[3]), [[(1, 4, 9), (6, 4, 3), (6,)]], [[(1, 4, 9), (6, 4, 3), (900,)], [(1, 4, 9), (6, 4, 3), (2,)]], {}),
-    "ConvTranspose": (node("ConvTranspose", "a", "b"), [[(1, 4, 9), (4, 6, 3)]], [[(1, 4, 9), (900, 6, 3)], [(1, 900, 9), (4, 6, 3)]], {}),
+    "Conv of any kernel": (node("Conv", "a", "b"), [[(1, 4, 9), (6, 4, 3)], [(1, 4, 9), (6, 4, 1)]], [[(1, 4, 9), (6, 900, 3)], [(1, 900, 9), (6, 4, 3)], [(1, 4, 9), (6, 4, 900)]], {}),
+    "ConvTranspose": (node("ConvTranspose", "a", "b"), [[(1, 4, 9), (4, 6, 3)], [(1, 4, 9), (4, 6, 2)]], [[(1, 4, 9), (900, 6, 3)], [(1, 900, 9), (4, 6, 3)]], {}),
     "BatchNormalization": (node("BatchNormalization", "a", "b", "c", "d", "e"), [[(2, 3, 4), (3,), (3,), (3,), (3,)]], [[(2, 3, 4), (900,), (3,), (3,), (3,)], [(2, 3, 4), (3,), (3,), (3,), (2,)]], {}),
     "LayerNormalization": (node("LayerNormalization", "a", "b", "c"), [[(2, 3), (3,), (3,)]], [[(2, 3), (900,), (3,)], [(2, 3), (3,), (2,)]], {}),
     "PRelu": (node("PRelu", "a", "b"), [[(2, 3), (3,)]], [[(2, 3), (900,)], [(2, 3), (2,)]], {}),
@@ -78,13 +79,13 @@ def reference(request):
     return request.param == "reference"
 
 
-def run_all(library, expect, fits, misfits):
+def run_all(library, expect, fits, misfits, message=r"'the node(/\w+)?' \(\w+\): "):
     loaded = tenon.load(library)
     for feeds in fits:
         for got, want in zip(loaded.run(feeds).values(), expect(feeds), strict=True):
             numpy.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
     for feeds in misfits:
-        with pytest.raises(tenon.RunError, match=r"'the node(/\w+)?' \(\w+\): "):
+        with pytest.raises(tenon.RunError, match=message):
             loaded.run(feeds)
 
 
@@ -170,3 +171,40 @@ def test_in_a_branch(tmp_path, reference):
     feeds = [{"a": filled(5), "b": filled(extent), "c": numpy.array(flag)} for extent, flag in ((5, True), (900, False), (900, True))]
     expect = {True: lambda arrays: arrays["a"] + arrays["b"], False: lambda arrays: -arrays["a"]}
     run_all(library, lambda arrays: [expect[bool(arrays["c"])](arrays)], feeds[:2], feeds[2:])
+
+
+# Nodes; the rank that the model declares for the result; inputs that fit with the result's shape; inputs that do not.
+OPEN_LISTS = {
+    "Expand of its own rank": ([node("Expand", "a", "b")], 2, [((3, 1), [3, 4], (3, 4)), ((3, 1), [5], (3, 5)), ((3, 1), [], (3, 1)), ((1, 4), [2, 1], (2, 4))], [((3, 1), [2, 3, 4]), ((3, 2), [3, 4])]),
+    "Expand of more": ([node("Expand", "a", "b")], 3, [((3, 1), [2, 3, 4], (2, 3, 4)), ((1, 1), [2, 1, 4], (2, 1, 4))], [((3, 1), [3, 4]), ((3, 1), [1, 2, 3, 4])]),
+    "Expand by a computed list": ([helper.make_node("Compress", ["b", "keep"], ["list"]), node("Expand", "a", "list")], 2, [((3, 1), [3, 4], (3, 4)), ((3, 1), [5], (3, 5))], [((3, 1), [2, 3, 4])]),
+    "Reshape by a computed list": ([helper.make_node("Compress", ["b", "keep"], ["list"]), node("Reshape", "a", "list")], 2, [((3, 4), [2, 6], (2, 6)), ((3, 4), [0, -1], (3, 4))], [((3, 4), [12]), ((3, 4), [2, 2, 3]), ((3, 4), [5, 2])]),
+    "Tile by a computed list": ([helper.make_node("Compress", ["b", "keep"], ["list"]), node("Tile", "a", "list")], 2, [((3, 4), [2, 1], (6, 4)), ((3, 4), [1, 0], (3, 0))], [((3, 4), [2]), ((3, 4), [1, 2, 3])]),
+}
+
+
+@pytest.mark.parametrize("name", OPEN_LISTS)
+def test_lists_of_open_length(tmp_path, reference, name):
+    """A shape may have any number of entries: the rank that the model declares for the result says how many it needs."""
+    nodes, rank, fits, misfits = OPEN_LISTS[name]
+
+    def feeds(shape, entries):
+        computed = {"keep": numpy.ones(len(entries), bool)} if len(nodes) > 1 else {}
+        return {"a": filled(shape), "b": numpy.array(entries, INT), **computed}
+
+    graph = model(nodes, feeds(*fits[0][:2]))
+    for _ in range(rank):
+        graph.graph.output[0].type.tensor_type.shape.dim.add()
+    library = tenon.compile(graph, tmp_path / "model.so", reference=reference)
+    evaluator = ReferenceEvaluator(graph)
+    # An input whose extent follows from the rank is refused by its own name.
+    message = {"message": "input 'b' has dimensions"} if rank > len(fits[0][0]) else {}
+    run_all(library, lambda arrays: evaluator.run(None, arrays), [feeds(*case[:2]) for case in fits], [feeds(*case) for case in misfits], **message)
+    loaded = tenon.load(library)
+    for shape, entries, expected in fits:
+        assert loaded.run(feeds(shape, entries))["y"].shape == expected
+
+
+def test_lists_of_open_length_without_a_rank(tmp_path):
+    with pytest.raises(tenon.CompileError, match="'the node'.*the number of entries of the shape is known only at run time"):
+        tenon.compile(model([node("Expand", "a", "b")], {"a": ones(3, 1), "b": numpy.array([3, 4])}), tmp_path / "model.so")

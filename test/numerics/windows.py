@@ -34,7 +34,7 @@ def taps(x, kernel, strides, dilations, pads, fill, ceil=False):
     extra = [max(needed[axis] - x.shape[2 + axis] - sum(pads[axis]), 0) for axis in range(axes)]
     padded = numpy.pad(x, [(0, 0), (0, 0), *((before, after + more) for (before, after), more in zip(pads, extra))], constant_values=fill)
     for tap in itertools.product(*map(range, kernel)):
-        window = tuple(slice(tap[axis] * dilations[axis], tap[axis] * dilations[axis] + (counts[axis] - 1) * strides[axis] + 1, strides[axis])
+        window = tuple(slice(tap[axis] * dilations[axis], tap[axis] * dilations[axis] + max((counts[axis] - 1) * strides[axis] + 1, 0), strides[axis])
                        for axis in range(axes))
         yield tap, padded[(slice(None), slice(None), *window)]
 
