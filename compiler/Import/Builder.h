@@ -209,6 +209,9 @@ public:
 
   /// Also between strings and numbers.
   mlir::Value cast(mlir::Value tensor, mlir::Type elementType);
+  /// What `compute` makes of tensors of one element type, for complex ones of the real and of the imaginary parts:
+  /// right for what is linear with real coefficients.
+  mlir::Value byParts(mlir::ValueRange tensors, llvm::function_ref<mlir::Value(mlir::ValueRange)> compute);
   mlir::Value reshape(mlir::Value tensor, llvm::ArrayRef<Scalar> sizes);
   mlir::Value transpose(mlir::Value tensor, llvm::ArrayRef<int64_t> permutation);
   mlir::Value broadcast(mlir::Value tensor, llvm::ArrayRef<Scalar> sizes);

@@ -208,9 +208,10 @@ void NodeContext::expectSignature(int64_t low, int64_t high, llvm::ArrayRef<llvm
            (names.empty() ? "" : ", expected one of " + llvm::join(names, ", ")));
 }
 
-mlir::Type NodeContext::elementType(int64_t dataType, bool small) const {
+mlir::Type NodeContext::elementType(int64_t dataType, bool movedOnly) const {
   mlir::Type type = elementTypeOf(b.context(), static_cast<int32_t>(dataType));
-  if (!type || dataType != static_cast<int32_t>(dataType) || (!small && nn::isSmall(type)))
+  if (!type || dataType != static_cast<int32_t>(dataType) ||
+      (!movedOnly && (nn::isSmall(type) || llvm::isa<mlir::ComplexType>(type))))
     fail("unsupported element type " + dataTypeName(static_cast<int32_t>(dataType)));
   return type;
 }

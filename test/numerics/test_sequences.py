@@ -385,6 +385,27 @@ def test_maps_to_texts(tmp_path, mode):
     assert results["z"].tolist() == [[2**62 + 1, 0]]
 
 
+def test_maps_cast_to_and_from_texts(tmp_path, mode):
+    text = """g (map(int64, string) m, map(int64, float) n) => (float[1,k] floats, int64[1,k] integers, string[1,k] texts, string[1,5] sparse, float[1,5] placed, string[1,l] written) {
+            floats = ai.onnx.ml.CastMap<cast_to = "TO_FLOAT">(m)
+            integers = ai.onnx.ml.CastMap<cast_to = "TO_INT64">(m)
+            texts = ai.onnx.ml.CastMap<cast_to = "TO_STRING">(m)
+            sparse = ai.onnx.ml.CastMap<cast_to = "TO_STRING", map_form = "SPARSE", max_map = 5>(m)
+            placed = ai.onnx.ml.CastMap<cast_to = "TO_FLOAT", map_form = "SPARSE", max_map = 5>(m)
+            written = ai.onnx.ml.CastMap<cast_to = "TO_STRING">(n)
+        }"""
+    model = load(tmp_path, mode, text)
+    results = model.run({"m": {4: "-3", 0: "12", 9: "7"}, "n": {2: 0.5, 1: -2.0}})
+    assert_same(results["floats"], numpy.array([[12, -3, 7]], numpy.float32))
+    assert_same(results["integers"], numpy.array([[12, -3, 7]]))
+    assert results["texts"].tolist() == [["12", "-3", "7"]]
+    assert results["sparse"].tolist() == [["12", "", "", "", "-3"]]
+    assert_same(results["placed"], numpy.array([[12, 0, 0, 0, -3]], numpy.float32))
+    assert results["written"].tolist() == [["-2.0", "0.5"]]
+    with pytest.raises(tenon.RunError, match="CastMap"):
+        model.run({"m": {0: "twelve"}, "n": {}})
+
+
 def test_maps_with_texts_through_branches(tmp_path, mode):
     model = load(tmp_path, mode, """g (bool c, float[n,2] x, float[n,2] z) => (seq(map(string, float)) y) {
             y = If(c)<then_branch = p () => (seq(map(string, float)) t) { t = ai.onnx.ml.ZipMap<classlabels_strings = ["q", "p"]>(x) },
