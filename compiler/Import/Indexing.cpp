@@ -51,6 +51,11 @@ nn::ScatterKind scatterKindOf(NodeContext &c) {
 template <typename Scatter> void importScatter(NodeContext &c, mlir::Value input, Scatter scatter) {
   nn::ScatterKind kind = scatterKindOf(c);
   mlir::Value updates = c.input(2);
+  mlir::Type type = elementOf(input);
+  bool isComplex = llvm::isa<mlir::ComplexType>(type);
+  if (kind != nn::ScatterKind::assign && (nn::isStringType(type) || (isComplex && kind != nn::ScatterKind::add)))
+    fail("attribute 'reduction' is '" + c.string("reduction", "none") + "' for elements of type " +
+         dataTypeName(dataTypeOf(type)) + ", expected none" + (isComplex ? " or add" : ""));
   if (kind != nn::ScatterKind::add || elementOf(updates) != elementOf(input))
     return c.result(scatter(kind, input, updates));
   c.result(c.b.byParts({input, updates}, [&](mlir::ValueRange parts) { return scatter(kind, parts[0], parts[1]); }));

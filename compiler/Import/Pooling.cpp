@@ -192,6 +192,8 @@ mlir::Value sumsOfBlocks(NodeContext &c, mlir::Value x) {
 
 void importCol2Im(NodeContext &c) {
   mlir::Value x = c.inputOfRank(0, 3, 3);
+  if (nn::isStringType(elementOf(x)))
+    fail("input 0 has elements of type STRING, which have no sum, expected numbers or booleans");
   c.result(c.b.byParts(x, [&](mlir::ValueRange part) { return sumsOfBlocks(c, part.front()); }));
 }
 

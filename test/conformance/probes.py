@@ -149,8 +149,9 @@ def _adapt(template: Template, schema: OpSchema, latest: OpSchema) -> Template |
     if any(not _has_kind(attribute, schema.attributes[attribute.name].type) for attribute in attributes):
         return None
     inputs: list[str] = []
+    formals = [_formal(latest.inputs, place) for place in range(len(node.input))]
     for place, name in enumerate(node.input):
-        formal = _formal(latest.inputs, place)
+        formal = formals[place]
         if formal is None:
             continue
         at = next((i for i, other in enumerate(schema.inputs) if other.name == formal.name), None)
@@ -160,7 +161,8 @@ def _adapt(template: Template, schema: OpSchema, latest: OpSchema) -> Template |
             attributes.append(_attribute(formal.name, schema.attributes[formal.name].type, template.arrays[name]))
         elif at is not None and place < len(latest.inputs) and at >= len(inputs):
             inputs += [""] * (at - len(inputs)) + [name]
-        elif _formal(schema.inputs, len(inputs)):
+        elif (here := _formal(schema.inputs, len(inputs))) and (at is not None or here.name not in {later.name for later in formals[place + 1:] if later}):
+            # Under another name, unless the place belongs to an input that follows.
             inputs.append(name)
     while inputs and not inputs[-1]:
         inputs.pop()

@@ -53,6 +53,7 @@ MODELS = [
     ("determinant_of_a_vector", "Det", [(4,)], {}),
     ("interpolated_texts", "Upsample", [(IMAGE, TEXT), (4,)], {"mode": "linear"}),
     ("sum_of_texts", "ScatterND", [((3,), TEXT), ((2, 1), INT), ((2,), TEXT)], {"reduction": "add"}),
+    ("sum_of_blocks_of_texts", "Col2Im", [((1, 4, 4), TEXT), ((2,), INT), ((2,), INT)], {}),
     ("product_of_complex_numbers", "ScatterElements", [((3,), COMPLEX), ((2,), INT), ((2,), COMPLEX)], {"reduction": "mul"}),
     ("random_complex_numbers", "RandomNormalLike", [((2, 3), COMPLEX)], {}),
     ("crop_of_other_axes", "CenterCropPad", [(4, 4), ((3,), INT)], {}),
