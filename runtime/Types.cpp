@@ -20,8 +20,8 @@ static constexpr TypeRow kTypes[] = {
     {"i16", 2},          {"i32", 4},      {"i64", 8},      {"u8", 1},         {"u16", 2},    {"u32", 4},
     {"u64", 8},          {"bool", 1},     {"f8e4m3fn", 1}, {"f8e4m3fnuz", 1}, {"f8e5m2", 1}, {"f8e5m2fnuz", 1},
     {"f8e8m0fnu", 1},    {"f6e2m3fn", 1}, {"f6e3m2fn", 1}, {"f4e2m1fn", 1},   {"i4", 1},     {"u4", 1},
-    {"i2", 1},           {"u2", 1}};
-static_assert(sizeof kTypes / sizeof kTypes[0] == TENON_U2 + 1);
+    {"i2", 1},           {"u2", 1},       {"c64", 8},      {"c128", 16}};
+static_assert(sizeof kTypes / sizeof kTypes[0] == TENON_C128 + 1);
 
 // Indexed by enum tenon_status.
 static constexpr const char *kStatuses[] = {"ok",           "invalid argument",      "out of range",  "out of memory",
@@ -31,7 +31,7 @@ static_assert(sizeof kStatuses / sizeof kStatuses[0] == TENON_INTERNAL + 1);
 static constexpr TypeRow kStringType = {"string", sizeof(tenon_string)};
 
 static const TypeRow &typeRow(uint32_t dtype) {
-  return dtype == TENON_STRING ? kStringType : kTypes[dtype <= TENON_U2 ? dtype : 0];
+  return dtype == TENON_STRING ? kStringType : kTypes[dtype <= TENON_C128 ? dtype : 0];
 }
 
 // Appends to text[used..]; returns the new length, at most bytes - 1.

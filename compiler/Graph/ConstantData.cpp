@@ -65,7 +65,7 @@ SmallVector<int64_t> ConstantData::strides() const {
 }
 
 std::optional<double> ConstantData::scalar() const {
-  if ((!splat && type.getNumElements() != 1) || bytes.empty())
+  if ((!splat && type.getNumElements() != 1) || bytes.empty() || isa<ComplexType>(type.getElementType()))
     return std::nullopt;
   double value;
   loadElements(type.getElementType(), bytes.data(), 0, 1, &value);

@@ -34,7 +34,7 @@ struct ConstantData {
   /// Strides in elements of a row-major tensor of this shape; all 0 for a splat.
   llvm::SmallVector<int64_t> strides() const;
   /// The element of a splat or of a tensor with one element, as f64 (exact for floats up to f64 and integers below
-  /// 2^53).
+  /// 2^53); none for a complex number.
   std::optional<double> scalar() const;
 
 private:

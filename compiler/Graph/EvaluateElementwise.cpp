@@ -378,6 +378,35 @@ static ElementsAttr evaluateSelect(ArrayRef<ConstantData> operands, RankedTensor
   return std::move(result).take();
 }
 
+// The real part of a complex number lies before the imaginary one. `skipped`: bytes of the operand's element in front
+// of the part.
+static ElementsAttr evaluatePart(const ConstantData &operand, RankedTensorType type, int64_t skipped) {
+  NewConstant result(type);
+  int64_t bytes = elementBytes(type.getElementType());
+  (void)Runs(type, operand)
+      .forEach([&](ArrayRef<int64_t> offsets, ArrayRef<int64_t> steps, int64_t first, int64_t count) {
+        for (int64_t index = 0; index < count; ++index)
+          std::memcpy(result.data() + (first + index) * bytes,
+                      elementAt(operand, offsets[0] + index * steps[0]) + skipped, bytes);
+        return success();
+      });
+  return std::move(result).take();
+}
+
+static ElementsAttr evaluateComplex(ArrayRef<ConstantData> parts, RankedTensorType type) {
+  NewConstant result(type);
+  int64_t bytes = parts.front().elementBytes();
+  (void)Runs(type, parts)
+      .forEach([&](ArrayRef<int64_t> offsets, ArrayRef<int64_t> steps, int64_t first, int64_t count) {
+        for (int64_t index = 0; index < count; ++index)
+          for (int part : {0, 1})
+            std::memcpy(result.data() + (2 * (first + index) + part) * bytes,
+                        elementAt(parts[part], offsets[part] + index * steps[part]), bytes);
+        return success();
+      });
+  return std::move(result).take();
+}
+
 FailureOr<ElementsAttr> evaluateElementwise(Operation *op, ArrayRef<ConstantData> operands, RankedTensorType type) {
   if (!op->hasTrait<nn::Elementwise>())
     return failure();
@@ -403,6 +432,10 @@ FailureOr<ElementsAttr> evaluateElementwise(Operation *op, ArrayRef<ConstantData
   }
   if (isa<nn::SelectOp>(op))
     return evaluateSelect(operands, type);
+  if (isa<nn::RealOp, nn::ImagOp>(op))
+    return evaluatePart(operands.front(), type, isa<nn::RealOp>(op) ? 0 : elementBytes(type.getElementType()));
+  if (isa<nn::ComplexOp>(op))
+    return evaluateComplex(operands, type);
   if (auto cast = dyn_cast<nn::CastOp>(op))
     return kind == NumberKind::i64   ? evaluateCast<int64_t>(cast, operands.front(), type)
            : kind == NumberKind::u64 ? evaluateCast<uint64_t>(cast, operands.front(), type)

@@ -62,6 +62,8 @@ private:
       return copyRow<2>(shape[dimension], target, targetStep, source, sourceStep);
     case 4:
       return copyRow<4>(shape[dimension], target, targetStep, source, sourceStep);
+    case 16:
+      return copyRow<16>(shape[dimension], target, targetStep, source, sourceStep);
     default:
       return copyRow<8>(shape[dimension], target, targetStep, source, sourceStep);
     }

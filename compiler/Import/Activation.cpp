@@ -6,6 +6,7 @@
 
 #include "compiler/Import/Arithmetic.h"
 #include "compiler/Import/Registry.h"
+#include "compiler/Import/ShapeText.h"
 
 namespace tenon::importer {
 
@@ -27,6 +28,13 @@ void importPRelu(NodeContext &c) {
   // Before opset 7 a vector is one slope per channel.
   if (c.opset < 7 && rankOf(slope) == 1 && rankOf(x) >= 2 && typeOf(slope).getDimSize(0) != 1)
     slope = c.b.alignAt(slope, 1, rankOf(x));
+  llvm::ArrayRef<int64_t> shape = typeOf(x).getShape(), given = typeOf(slope).getShape();
+  bool fits = given.size() <= shape.size();
+  for (auto [extent, own] : llvm::zip(llvm::reverse(given), llvm::reverse(shape)))
+    fits &= extent == 1 || extent == own || mlir::ShapedType::isDynamic(extent) || mlir::ShapedType::isDynamic(own);
+  if (!fits)
+    fail("the slope has shape " + shapeText(slope) + ", which does not broadcast to that of the input, " + shapeText(x),
+         "shapes are aligned at the last dimension; one slope for each channel of [N, C, H, W] has shape [C, 1, 1]");
   c.result(a.select(nn::ComparePredicate::lt, x, 0, a.mul(x, slope), x));
 }
 

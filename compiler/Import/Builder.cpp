@@ -256,6 +256,12 @@ mlir::Value Builder::constant(double number, mlir::Type elementType) {
         SmallFloatNumbers({}, *format).encode(singleBitsRoundedToOdd(number), /*saturate=*/true, ScaleRounding::up);
     return constantOf(mlir::DenseElementsAttr::getFromRawBuffer(type, static_cast<char>(code)));
   }
+  if (auto complex = llvm::dyn_cast<mlir::ComplexType>(elementType)) {
+    auto part = [&](double value) {
+      return mlir::FloatAttr::get(llvm::cast<mlir::FloatType>(complex.getElementType()), value).getValue();
+    };
+    return constantOf(mlir::DenseElementsAttr::get(type, std::complex<llvm::APFloat>(part(number), part(0))));
+  }
   mlir::Attribute element;
   if (llvm::isa<mlir::FloatType>(elementType)) {
     element = mlir::FloatAttr::get(elementType, number);
@@ -282,6 +288,15 @@ mlir::Value Builder::cast(mlir::Value tensor, mlir::Type elementType) {
 mlir::Value Builder::widenedHalf(mlir::Value tensor) {
   mlir::Type type = elementOf(tensor);
   return type.isF16() || type.isBF16() ? cast(tensor, ir.getF32Type()) : tensor;
+}
+
+mlir::Value Builder::byParts(mlir::ValueRange tensors, llvm::function_ref<mlir::Value(mlir::ValueRange)> compute) {
+  if (!llvm::isa<mlir::ComplexType>(elementOf(tensors.front())))
+    return compute(tensors);
+  auto real = llvm::map_to_vector(tensors, [&](mlir::Value tensor) { return make<nn::RealOp>(tensor); });
+  auto imag = llvm::map_to_vector(tensors, [&](mlir::Value tensor) { return make<nn::ImagOp>(tensor); });
+  mlir::Value realResult = compute(real), imagResult = compute(imag);
+  return make<nn::ComplexOp>(realResult, imagResult);
 }
 
 mlir::Value Builder::reshape(mlir::Value tensor, llvm::ArrayRef<Scalar> sizes) {

@@ -212,6 +212,9 @@ public:
   /// Halves as f32, other types as they are: for operators of several steps, which round once, at the end. Powers of
   /// halves vanish, sums of them overflow, and differences from a mean or a maximum lose most digits.
   mlir::Value widenedHalf(mlir::Value tensor);
+  /// What `compute` makes of tensors of one element type, for complex ones of the real and of the imaginary parts:
+  /// right for what is linear with real coefficients.
+  mlir::Value byParts(mlir::ValueRange tensors, llvm::function_ref<mlir::Value(mlir::ValueRange)> compute);
   mlir::Value reshape(mlir::Value tensor, llvm::ArrayRef<Scalar> sizes);
   mlir::Value transpose(mlir::Value tensor, llvm::ArrayRef<int64_t> permutation);
   mlir::Value broadcast(mlir::Value tensor, llvm::ArrayRef<Scalar> sizes);

@@ -11,12 +11,7 @@ namespace tenon::importer {
 namespace {
 
 mlir::Value scaled(NodeContext &c, mlir::Value value, float factor) {
-  if (factor == 1)
-    return value;
-  mlir::Type type = elementOf(value);
-  if (llvm::isa<mlir::IntegerType>(type) && factor != std::trunc(factor))
-    fail("factor " + std::to_string(factor) + " of integers is not a whole number");
-  return c.b.make<nn::MulOp>(value, c.b.constant(factor, type));
+  return factor == 1 ? value : c.b.make<nn::MulOp>(value, c.b.constant(factor, elementOf(value)));
 }
 
 void importMatMul(NodeContext &c) { c.result(importMatrixProduct(c.b, c.inputOfRank(0, 1), c.inputOfRank(1, 1))); }
@@ -29,16 +24,21 @@ mlir::Value gemm(NodeContext &c) {
   mlir::Value lhs = c.inputOfRank(0, 2, 2), rhs = c.inputOfRank(1, 2, 2);
   mlir::Value product =
       c.b.make<nn::MatmulOp>(lhs, rhs, c.integer("transA", 0) != 0, c.integer("transB", 0) != 0, nn::PackingAttr());
-  product = scaled(c, product, c.number("alpha", 1));
-  float beta = c.number("beta", 1);
-  if (c.hasInput(2) && beta != 0) {
-    mlir::Value addend = scaled(c, c.inputOfRank(2, 0, 2), beta);
+  float alpha = c.number("alpha", 1), beta = c.number("beta", 1);
+  mlir::Type type = elementOf(product);
+  bool hasAddend = c.hasInput(2) && beta != 0;
+  // A sum of fractions of integers is truncated once.
+  bool isFraction = alpha != std::trunc(alpha) || (hasAddend && beta != std::trunc(beta));
+  mlir::Type summed = llvm::isa<mlir::IntegerType>(type) && isFraction ? mlir::Type(c.b.raw().getF64Type()) : type;
+  product = scaled(c, c.b.cast(product, summed), alpha);
+  if (hasAddend) {
+    mlir::Value addend = scaled(c, c.b.cast(c.inputOfRank(2, 0, 2), summed), beta);
     mlir::Value sum = c.b.make<nn::AddOp>(product, addend);
     if (mlir::failed(mlir::verifyCompatibleShape(typeOf(sum).getShape(), typeOf(product).getShape())))
       fail("the third input does not broadcast to the product");
     product = sum;
   }
-  return product;
+  return c.b.cast(product, type);
 }
 
 mlir::Value importMatrixProduct(Builder &b, mlir::Value lhs, mlir::Value rhs) {

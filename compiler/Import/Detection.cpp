@@ -1,6 +1,6 @@
 //===- Detection.cpp - regions of images ---------------------------------------------------===//
 //
-// RoiAlign and NonMaxSuppression.
+// RoiAlign, MaxRoiPool and NonMaxSuppression.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -143,6 +143,80 @@ void importRoiAlign(NodeContext &c) {
 }
 
 //===----------------------------------------------------------------------===//
+// MaxRoiPool
+//===----------------------------------------------------------------------===//
+
+/// Which pixels along one dimension lie in each bin of each region: [R, bins, extent], and whether a bin has none, [R,
+/// bins].
+struct RegionBins {
+  Expression isInside, isEmpty;
+};
+
+/// A region reaches from the pixel `first` to `last` (both count) and is at least one pixel; bin i of n reaches from i
+/// / n of that, rounded down, to (i + 1) / n, rounded up.
+RegionBins regionBins(Expression first, Expression last, Scalar extent, int64_t bins) {
+  Builder &b = first.b();
+  ScalarVector perRegion = {b.extent(first, 0), b.index(1)};
+  auto n = static_cast<double>(bins);
+  Expression size = max(last - first + 1, 1).reshape(perRegion), bin = positions(b, b.index(bins), 1, 2);
+  Expression limit(b, extent, first.type()), origin = first.reshape(perRegion);
+  auto clamped = [&](Expression place) { return min(max(place + origin, 0), limit); };
+  Expression begin = clamped(bin * size / n), end = clamped(((bin + 1) * size + (n - 1)) / n); // [R, bins]
+  ScalarVector perBin = b.extents(begin);
+  perBin.push_back(b.index(1));
+  Expression pixel = positions(b, extent, 2, 3);
+  return {(pixel >= begin.reshape(perBin)) & (pixel < end.reshape(perBin)), begin >= end};
+}
+
+/// The nearest pixel, halves away from 0. Whatever is far outside of an image is as good as a little outside.
+Expression nearestPixel(Expression coordinate) {
+  Builder &b = coordinate.b();
+  Expression x = coordinate.cast(b.raw().getF64Type());
+  Expression rounded = select(x < 0, ceil(x - 0.5), floor(x + 0.5));
+  return max(min(rounded, 0x1p30), -0x1p30).cast(b.raw().getI64Type());
+}
+
+/// Maxima over the bins of regions [R, 5]: the number of the image, then left, top, right and bottom. 0 for a bin
+/// without a pixel.
+void importMaxRoiPool(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Value images = c.inputOfRank(0, 4, 4), regions = c.inputOfRank(1, 2, 2);
+  if (int64_t columns = typeOf(regions).getDimSize(1); columns != 5)
+    fail("the regions have extent " +
+         (mlir::ShapedType::isDynamic(columns) ? std::string("unknown") : std::to_string(columns)) +
+         " in dimension 1, expected 5");
+  IntVector pooled = c.integers("pooled_shape");
+  if (pooled.size() != 2)
+    fail("attribute 'pooled_shape' has " + std::to_string(pooled.size()) + " entries, expected 2");
+  for (int64_t extent : pooled)
+    if (extent < 1 || extent > INT32_MAX)
+      fail("attribute 'pooled_shape' has the entry " + std::to_string(extent) + ", expected 1 or more");
+  double scale = c.number("spatial_scale", 1);
+  Scalar count = b.extent(regions, 0), channels = b.extent(images, 1), one = b.index(1);
+  auto column = [&](int64_t i) {
+    return Expression(b, b.sliceDimension(regions, 1, b.index(i), one)).reshape({count});
+  };
+  auto corner = [&](int64_t i) {
+    Expression x = column(i);
+    return nearestPixel(x.cast(computingType(x.type())) * scale);
+  };
+  Scalar height = b.extent(images, 2), width = b.extent(images, 3), rows = b.index(pooled[0]),
+         columns = b.index(pooled[1]);
+  RegionBins y = regionBins(corner(2), corner(4), height, pooled[0]),
+             x = regionBins(corner(1), corner(3), width, pooled[1]);
+  constexpr double lowest = -std::numeric_limits<double>::infinity();
+  Expression image = gather(Expression(b, images), nearestPixel(column(0))); // [R, C, H, W]
+  Expression alongRows = select(x.isInside.reshape({count, one, one, columns, width}),
+                                image.reshape({count, channels, height, one, width}), lowest);
+  Expression lines = reduce(nn::ReduceKind::max, alongRows, {4}); // [R, C, H, columns]
+  Expression alongColumns = select(y.isInside.reshape({count, one, rows, height, one}),
+                                   lines.reshape({count, channels, one, height, columns}), lowest);
+  Expression isEmpty = y.isEmpty.reshape({count, one, rows, one}) | x.isEmpty.reshape({count, one, one, columns});
+  Expression result = reduce(nn::ReduceKind::max, alongColumns, {3});
+  c.result(select(isEmpty, result.with(0.0), result));
+}
+
+//===----------------------------------------------------------------------===//
 // NonMaxSuppression
 //===----------------------------------------------------------------------===//
 
@@ -174,6 +248,7 @@ void importNonMaxSuppression(NodeContext &c) {
 } // namespace
 
 void addDetection(ImporterTable &table) {
+  table.add("MaxRoiPool", importMaxRoiPool);
   table.add("NonMaxSuppression", importNonMaxSuppression);
   table.add("RoiAlign", importRoiAlign);
 }

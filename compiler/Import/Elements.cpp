@@ -8,6 +8,7 @@
 
 #include "compiler/Import/Builder.h"
 #include "compiler/Import/Error.h"
+#include "compiler/Support/Weights.h"
 #include "dialects/nn/Nn.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -48,9 +49,12 @@ template <typename Field> Bytes inPlace(const Field &field, const std::shared_pt
 /// The bytes of a tensor whose elements are in one of the message's typed fields.
 Bytes typedBytes(const Data &tensor, const std::shared_ptr<const void> &owner) {
   switch (tensor.data_type()) {
+  // A complex number is two entries.
   case Data::FLOAT:
+  case Data::COMPLEX64:
     return inPlace(tensor.float_data(), owner);
   case Data::DOUBLE:
+  case Data::COMPLEX128:
     return inPlace(tensor.double_data(), owner);
   case Data::INT64:
     return inPlace(tensor.int64_data(), owner);
@@ -203,6 +207,10 @@ mlir::Type elementTypeOf(mlir::MLIRContext *context, int32_t dataType) {
     return integer(4, mlir::IntegerType::Unsigned);
   case Data::UINT2:
     return integer(2, mlir::IntegerType::Unsigned);
+  case Data::COMPLEX64:
+    return mlir::ComplexType::get(mlir::Float32Type::get(context));
+  case Data::COMPLEX128:
+    return mlir::ComplexType::get(mlir::Float64Type::get(context));
   default:
     return smallFloatTypeOf(context, dataType);
   }
@@ -219,6 +227,8 @@ int32_t dataTypeOf(mlir::Type type) {
     return Data::BFLOAT16;
   if (nn::isStringType(type))
     return Data::STRING;
+  if (auto complex = llvm::dyn_cast<mlir::ComplexType>(type))
+    return complex.getElementType().isF64() ? Data::COMPLEX128 : Data::COMPLEX64;
   if (llvm::isa<mlir::FloatType>(type))
     return llvm::TypeSwitch<mlir::Type, int32_t>(type)
         .Case([](mlir::Float8E4M3FNType) { return Data::FLOAT8E4M3FN; })
@@ -254,7 +264,7 @@ std::string dataTypeName(int32_t dataType) {
   return "number " + std::to_string(dataType);
 }
 
-int64_t bytesOf(mlir::Type elementType) { return llvm::divideCeil(elementType.getIntOrFloatBitWidth(), 8); }
+int64_t bytesOf(mlir::Type elementType) { return elementBytes(elementType); }
 
 mlir::RankedTensorType checkedTensorType(llvm::ArrayRef<int64_t> shape, mlir::Type elementType,
                                          const ImportLimits &limits) {
@@ -343,7 +353,7 @@ mlir::ElementsAttr elementsOf(const onnx::TensorProto &tensor, std::shared_ptr<c
       fail("tensor '" + tensor.name() + "' has the negative extent " + std::to_string(extent));
   llvm::SmallVector<int64_t> shape(tensor.dims().begin(), tensor.dims().end());
   mlir::RankedTensorType type = checkedTensorType(shape, elementType, limits);
-  unsigned width = elementType.getIntOrFloatBitWidth();
+  unsigned width = nn::isSmall(elementType) ? elementType.getIntOrFloatBitWidth() : 8 * bytesOf(elementType);
   bool external = tensor.data_location() == onnx::TensorProto::EXTERNAL;
   bool isPacked = nn::isSmall(elementType) && width < 8 && (width != 6 || external || tensor.has_raw_data());
   int64_t count = type.getNumElements();

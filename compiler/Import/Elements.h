@@ -20,7 +20,7 @@ namespace tenon::importer {
 
 class StringPool;
 
-/// The element type of an ONNX data type, or null if nn has none (complex).
+/// The element type of an ONNX data type, or null if there is none.
 mlir::Type elementTypeOf(mlir::MLIRContext *context, int32_t dataType);
 
 /// The ONNX data type of an element type of nn.

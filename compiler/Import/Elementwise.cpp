@@ -71,6 +71,22 @@ void importPow(NodeContext &c) {
   c.result(c.b.make<nn::PowOp>(base, c.b.cast(exponent, type)));
 }
 
+/// Of integers truncated, from f32 as in ONNX's reference: what rounds to 1 there, from 4 on, is 1, and the rest 0.
+void importErf(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Value x = c.input(0);
+  mlir::Type type = elementOf(x);
+  if (isFloat(type))
+    return c.result(b.make<nn::ErfOp>(x));
+  auto isBeyond = [&](nn::ComparePredicate predicate, double bound) {
+    return b.cast(b.make<nn::CompareOp>(predicate, x, b.constant(bound, type)), type);
+  };
+  mlir::Value result = isBeyond(nn::ComparePredicate::ge, 4);
+  if (!type.isUnsignedInteger())
+    result = b.make<nn::SubOp>(result, isBeyond(nn::ComparePredicate::le, -4));
+  c.result(result);
+}
+
 void importBitShift(NodeContext &c) {
   std::string direction = c.string("direction", "");
   if (direction == "LEFT")
@@ -121,7 +137,7 @@ mlir::Value converted(NodeContext &c, mlir::Type type) {
 void importCast(NodeContext &c) {
   mlir::Type type;
   if (c.opset >= 6) {
-    type = c.elementType(c.integer("to", 0), /*small=*/true);
+    type = c.elementType(c.integer("to", 0), /*movedOnly=*/true);
   } else {
     std::string name = llvm::StringRef(c.string("to", "")).upper();
     onnx::TensorProto::DataType dataType;
@@ -135,7 +151,7 @@ void importCast(NodeContext &c) {
 void importCastLike(NodeContext &c) { c.result(converted(c, elementOf(c.input(1)))); }
 
 void importBitCast(NodeContext &c) {
-  mlir::Type type = c.elementType(c.integer("to", 0), /*small=*/true);
+  mlir::Type type = c.elementType(c.integer("to", 0), /*movedOnly=*/true);
   mlir::Value x = c.input(0);
   // A boolean is one byte, 0 or 1.
   bool boolean = elementOf(x).isInteger(1) || type.isInteger(1);
@@ -218,7 +234,7 @@ void addElementwise(ImporterTable &table) {
   table.add("Cosh", importUnary<nn::CoshOp>);
   table.add("Div", importBinary<nn::DivOp>);
   table.add("Equal", importCompare<nn::ComparePredicate::eq>);
-  table.add("Erf", importUnary<nn::ErfOp>);
+  table.add("Erf", importErf);
   table.add("Exp", importUnary<nn::ExpOp>);
   table.add("Floor", importUnary<nn::FloorOp>);
   table.add("Greater", importCompare<nn::ComparePredicate::gt>);

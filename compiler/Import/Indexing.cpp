@@ -47,17 +47,35 @@ nn::ScatterKind scatterKindOf(NodeContext &c) {
   fail("attribute 'reduction' is '" + reduction + "', expected none, add, mul, max or min");
 }
 
+/// What `scatter` makes of the input and the updates.
+template <typename Scatter> void importScatter(NodeContext &c, mlir::Value input, Scatter scatter) {
+  nn::ScatterKind kind = scatterKindOf(c);
+  mlir::Value updates = c.input(2);
+  mlir::Type type = elementOf(input);
+  bool isComplex = llvm::isa<mlir::ComplexType>(type);
+  if (kind != nn::ScatterKind::assign && (nn::isStringType(type) || (isComplex && kind != nn::ScatterKind::add)))
+    fail("attribute 'reduction' is '" + c.string("reduction", "none") + "' for elements of type " +
+         dataTypeName(dataTypeOf(type)) + ", expected none" + (isComplex ? " or add" : ""));
+  if (kind != nn::ScatterKind::add || elementOf(updates) != elementOf(input))
+    return c.result(scatter(kind, input, updates));
+  c.result(c.b.byParts({input, updates}, [&](mlir::ValueRange parts) { return scatter(kind, parts[0], parts[1]); }));
+}
+
 void importScatterElements(NodeContext &c) {
   mlir::Value input = c.inputOfRank(0, 1);
-  c.result(c.b.make<nn::ScatterElementsOp>(scatterKindOf(c), input, c.input(1), c.input(2),
-                                           c.axis(c.integer("axis", 0), rankOf(input))));
+  int64_t axis = c.axis(c.integer("axis", 0), rankOf(input));
+  importScatter(c, input, [&](nn::ScatterKind kind, mlir::Value part, mlir::Value updates) {
+    return c.b.make<nn::ScatterElementsOp>(kind, part, c.input(1), updates, axis);
+  });
 }
 
 void importScatterND(NodeContext &c) {
   mlir::Value input = c.inputOfRank(0, 1), indices = c.inputOfRank(1, 1);
   if (mlir::ShapedType::isDynamic(typeOf(indices).getShape().back()))
     fail("the last extent of the indices must be known when the model is compiled");
-  c.result(c.b.make<nn::ScatterNdOp>(scatterKindOf(c), input, indices, c.input(2)));
+  importScatter(c, input, [&](nn::ScatterKind kind, mlir::Value part, mlir::Value updates) {
+    return c.b.make<nn::ScatterNdOp>(kind, part, indices, updates);
+  });
 }
 
 void importNonZeroNode(NodeContext &c) { c.result(importNonZero(c.b, c.input(0))); }
@@ -157,6 +175,10 @@ void importTensorScatter(NodeContext &c) {
 } // namespace
 
 mlir::Value importNonZero(Builder &b, mlir::Value input) {
+  if (llvm::isa<mlir::ComplexType>(elementOf(input))) {
+    Expression real(b, b.make<nn::RealOp>(input)), imag(b, b.make<nn::ImagOp>(input));
+    input = (real != 0) | (imag != 0);
+  }
   mlir::Value hits = input;
   if (!elementOf(input).isInteger(1))
     hits = b.make<nn::CompareOp>(nn::ComparePredicate::ne, input, b.constant(0, elementOf(input)));

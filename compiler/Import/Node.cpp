@@ -235,9 +235,10 @@ void NodeContext::expectFloats(int64_t i) const {
          ", expected a floating point type");
 }
 
-mlir::Type NodeContext::elementType(int64_t dataType, bool small) const {
+mlir::Type NodeContext::elementType(int64_t dataType, bool movedOnly) const {
   mlir::Type type = elementTypeOf(b.context(), static_cast<int32_t>(dataType));
-  if (!type || dataType != static_cast<int32_t>(dataType) || (!small && nn::isSmall(type)))
+  if (!type || dataType != static_cast<int32_t>(dataType) ||
+      (!movedOnly && (nn::isSmall(type) || llvm::isa<mlir::ComplexType>(type))))
     fail("unsupported element type " + dataTypeName(static_cast<int32_t>(dataType)));
   return type;
 }

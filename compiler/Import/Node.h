@@ -141,8 +141,8 @@ public:
   bool isForked() const { return forked.has_value(); }
   std::optional<NodeFork> takeFork() { return std::exchange(forked, std::nullopt); }
 
-  /// `small` allows those that can only be moved and cast.
-  mlir::Type elementType(int64_t dataType, bool small = false) const;
+  /// `movedOnly` allows those that can only be moved and cast.
+  mlir::Type elementType(int64_t dataType, bool movedOnly = false) const;
 
 private:
   [[noreturn]] void failWithoutTensor(int64_t i) const;

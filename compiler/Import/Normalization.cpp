@@ -179,6 +179,17 @@ void importLRN(NodeContext &c) {
   c.result(b.cast(div(b, wide, b.make<nn::PowOp>(base, b.constant(beta, type))), elementOf(x)));
 }
 
+/// (x - mean) / (deviation + 1e-9) over axes.
+void importMeanVarianceNormalization(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Value x = c.input(0);
+  mlir::Type type = elementOf(x);
+  IntVector axes = c.axes(c.hasAttribute("axes") ? c.integers("axes") : IntVector{0, 2, 3}, rankOf(x));
+  mlir::Value wide = b.cast(x, statisticsType(b, type)), centered = sub(b, wide, b.mean(wide, axes));
+  mlir::Value deviation = sqrt(b, b.mean(mul(b, centered, centered), axes));
+  c.result(b.cast(div(b, centered, addNumber(b, deviation, 1e-9)), type));
+}
+
 /// x / norm along an axis; 0 where the norm is 0.
 void importLpNormalization(NodeContext &c) {
   Builder &b = c.b;
@@ -218,6 +229,7 @@ void addNormalizations(ImporterTable &table) {
   table.add("LRN", importLRN);
   table.add("LayerNormalization", importLayerNormalization);
   table.add("LpNormalization", importLpNormalization);
+  table.add("MeanVarianceNormalization", importMeanVarianceNormalization);
   table.add("RMSNormalization", importRMSNormalization);
   table.add(runtimeExtensions, "LayerNormalization", importRuntimeLayerNormalization);
   table.add(runtimeExtensions, "SimplifiedLayerNormalization", importSimplifiedLayerNormalization);

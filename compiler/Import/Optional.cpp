@@ -72,9 +72,9 @@ const Container &mapInput(NodeContext &c, bool hasTexts) {
   return *value.container;
 }
 
-/// What a map has for each of the keys, 0 or the empty text where it has none: [1, keys].
-Expression valuesAt(Builder &b, const Container &map, Expression keys) {
-  Expression has(b, map.parts[0].tensor), values(b, map.parts[1].tensor);
+/// What a map of keys `has` has in `values` for each of the keys, 0 or the empty text where it has none: [1, keys].
+Expression valuesAt(Expression has, Expression values, Expression keys) {
+  Builder &b = has.b();
   bool areTexts = nn::isStringType(values.type());
   Scalar count = b.extent(has, 0), one = b.index(1), wanted = b.extent(keys, 0);
   Expression match = has.reshape({count, one}) == keys.reshape({one, wanted});
@@ -125,31 +125,29 @@ void importDictVectorizer(NodeContext &c) {
   if (!texts.empty() && !numbers.empty())
     fail("attributes 'string_vocabulary' and 'int64_vocabulary' are both given, expected one");
   const Container &map = mapInput(c, !texts.empty());
-  c.result(valuesAt(c.b, map, texts.empty() ? intVector(c, numbers) : Expression(c.b, stringVector(c.b, texts))));
+  Expression keys = texts.empty() ? intVector(c, numbers) : Expression(c.b, stringVector(c.b, texts));
+  c.result(valuesAt({c.b, map.parts[0].tensor}, {c.b, map.parts[1].tensor}, keys));
 }
 
 void importCastMap(NodeContext &c) {
   Builder &b = c.b;
   const Container &map = mapInput(c, /*hasTexts=*/false);
-  if (nn::isStringType(map.type.elementType))
-    fail("input 0 has values that are strings, expected numbers");
   std::string target = c.string("cast_to", "TO_FLOAT"), form = c.string("map_form", "DENSE");
-  mlir::Type type = target == "TO_FLOAT"   ? mlir::Type(b.raw().getF32Type())
-                    : target == "TO_INT64" ? mlir::Type(b.raw().getI64Type())
-                                           : mlir::Type();
+  mlir::Type type = target == "TO_FLOAT"    ? mlir::Type(b.raw().getF32Type())
+                    : target == "TO_INT64"  ? mlir::Type(b.raw().getI64Type())
+                    : target == "TO_STRING" ? nn::getStringType(b.context())
+                                            : mlir::Type();
   if (!type)
-    fail("attribute 'cast_to' is '" + target + "', expected TO_FLOAT or TO_INT64",
-         target == "TO_STRING" ? "strings are not supported" : "");
-  if (form == "DENSE") {
-    mlir::Value values = map.parts[1].tensor;
-    return c.result(b.cast(b.reshape(values, {b.index(1), b.extent(values, 0)}), type));
-  }
+    fail("attribute 'cast_to' is '" + target + "', expected TO_FLOAT, TO_INT64 or TO_STRING");
+  Expression values(b, b.cast(map.parts[1].tensor, type));
+  if (form == "DENSE")
+    return c.result(values.reshape({b.index(1), b.extent(values, 0)}));
   if (form != "SPARSE")
     fail("attribute 'map_form' is '" + form + "', expected DENSE or SPARSE");
   int64_t size = c.integer("max_map", 1);
   if (size < 1)
     fail("attribute 'max_map' is " + std::to_string(size) + ", expected 1 or more");
-  c.result(valuesAt(b, map, positions(b, b.index(size))).cast(type));
+  c.result(valuesAt({b, map.parts[0].tensor}, values, positions(b, b.index(size))));
 }
 
 } // namespace

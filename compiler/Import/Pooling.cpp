@@ -145,9 +145,8 @@ void importMaxUnpool(NodeContext &c) {
 }
 
 /// Sums of blocks where they overlap: each pixel looks for what the blocks have of it, one for each place in a block.
-void importCol2Im(NodeContext &c) {
+mlir::Value sumsOfBlocks(NodeContext &c, mlir::Value x) {
   Builder &b = c.b;
-  mlir::Value x = c.inputOfRank(0, 3, 3);
   ScalarVector image = c.scalars(1, "dimensions of the image").items,
                block = c.scalars(2, "dimensions of a block").items;
   auto count = static_cast<int64_t>(image.size());
@@ -190,7 +189,14 @@ void importCol2Im(NodeContext &c) {
   auto kind = elementOf(x).isInteger(1) ? nn::ReduceKind::max : nn::ReduceKind::sum;
   ScalarVector sizes = {extents[0], channels};
   sizes.append(image.begin(), image.end());
-  c.result(reduce(kind, taken, {2}).reshape(sizes));
+  return reduce(kind, taken, {2}).reshape(sizes);
+}
+
+void importCol2Im(NodeContext &c) {
+  mlir::Value x = c.inputOfRank(0, 3, 3);
+  if (nn::isStringType(elementOf(x)))
+    fail("input 0 has elements of type STRING, which have no sum, expected numbers or booleans");
+  c.result(c.b.byParts(x, [&](mlir::ValueRange part) { return sumsOfBlocks(c, part.front()); }));
 }
 
 } // namespace

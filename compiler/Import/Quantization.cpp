@@ -55,7 +55,7 @@ void importQuantizeLinear(NodeContext &c) {
   int64_t axis = c.integer("axis", 1), blockSize = c.integer("block_size", 0);
   mlir::Type type = b.raw().getIntegerType(8, false);
   if (int64_t requested = c.integer("output_dtype", 0))
-    type = c.elementType(requested, /*small=*/true);
+    type = c.elementType(requested, /*movedOnly=*/true);
   if (c.hasInput(2))
     type = elementOf(c.input(2));
   mlir::Value scale = spreadParameter(c, c.input(1), x, axis, blockSize), zeroPoint;

@@ -19,6 +19,7 @@ static const ImporterTable &importers() {
     addEinsum(made);
     addPooling(made);
     addReductions(made);
+    addLosses(made);
     addNormalizations(made);
     addMovement(made);
     addSlicing(made);

@@ -46,6 +46,7 @@ void addConvolutions(ImporterTable &table);
 void addEinsum(ImporterTable &table);
 void addPooling(ImporterTable &table);
 void addReductions(ImporterTable &table);
+void addLosses(ImporterTable &table);
 void addNormalizations(ImporterTable &table);
 void addMovement(ImporterTable &table);
 void addSlicing(ImporterTable &table);

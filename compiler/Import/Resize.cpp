@@ -128,9 +128,25 @@ void finishResize(NodeContext &c, mlir::Value input, llvm::ArrayRef<Scalar> size
   ScalarVector floats;
   for (Scalar scale : scales)
     floats.push_back(b.toFloat(scale));
-  c.result(b.make<nn::ResizeOp>(input, b.values(sizes), b.values(floats), b.values(roi), how.mode, how.coordinate,
-                                how.nearest, llvm::APFloat(how.cubic), llvm::APFloat(how.extrapolation),
-                                how.excludeOutside, how.antialias));
+  auto resized = [&](mlir::Value x, float extrapolation) {
+    return b.make<nn::ResizeOp>(x, b.values(sizes), b.values(floats), b.values(roi), how.mode, how.coordinate,
+                                how.nearest, llvm::APFloat(how.cubic), llvm::APFloat(extrapolation), how.excludeOutside,
+                                how.antialias);
+  };
+  mlir::Type type = elementOf(input);
+  bool movesOnly = how.mode == nn::ResizeMode::nearest && how.coordinate != nn::ResizeCoordinate::tf_crop_and_resize;
+  if (movesOnly || nn::isNumber(type))
+    return c.result(resized(input, how.extrapolation));
+  if (llvm::isa<mlir::ComplexType>(type)) {
+    mlir::Value real = resized(b.make<nn::RealOp>(input), how.extrapolation);
+    return c.result(b.make<nn::ComplexOp>(real, resized(b.make<nn::ImagOp>(input), 0)));
+  }
+  if (!type.isInteger(1))
+    fail("elements of type " + dataTypeName(dataTypeOf(type)) +
+         " are not interpolated, expected mode nearest and another coordinate_transformation_mode than "
+         "tf_crop_and_resize");
+  // Between true and false there is something, which is not false.
+  c.result(b.cast(resized(b.cast(input, b.raw().getF32Type()), how.extrapolation), type));
 }
 
 /// roi for all dimensions: starts, then ends; dimensions without one keep everything.

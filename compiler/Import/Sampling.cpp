@@ -131,13 +131,8 @@ llvm::SmallVector<Tap> gridTaps(Expression coordinate, Scalar extent, const Grid
   return {};
 }
 
-void importGridSample(NodeContext &c) {
-  Builder &b = c.b;
-  mlir::Value images = c.inputOfRank(0, 3);
-  int64_t rank = rankOf(images), dims = rank - 2;
-  mlir::Value grid = c.inputOfRank(1, rank, rank);
-  checkExtent(b, grid, rank - 1, b.index(dims), "the grid");
-  GridAttributes attributes = gridAttributes(c);
+mlir::Value sampledAt(Builder &b, mlir::Value images, mlir::Value grid, const GridAttributes &attributes) {
+  int64_t dims = rankOf(images) - 2;
   mlir::Type type = elementOf(images);
   // Booleans have no numbers between them.
   bool isBoolean = type.isInteger(1);
@@ -160,7 +155,16 @@ void importGridSample(NodeContext &c) {
   Expression sum = pixels.front();
   for (Expression pixel : llvm::ArrayRef(pixels).drop_front())
     sum = sum + pixel;
-  c.result(channelsFirst(table, sum, positionExtents).cast(type));
+  return channelsFirst(table, sum, positionExtents).cast(type);
+}
+
+void importGridSample(NodeContext &c) {
+  mlir::Value images = c.inputOfRank(0, 3);
+  int64_t rank = rankOf(images);
+  mlir::Value grid = c.inputOfRank(1, rank, rank);
+  checkExtent(c.b, grid, rank - 1, c.b.index(rank - 2), "the grid");
+  GridAttributes attributes = gridAttributes(c);
+  c.result(c.b.byParts(images, [&](mlir::ValueRange part) { return sampledAt(c.b, part.front(), grid, attributes); }));
 }
 
 //===----------------------------------------------------------------------===//

@@ -431,7 +431,8 @@ std::optional<ScalarTensor> Builder::scalarsOfConstant(mlir::ElementsAttr elemen
 
 std::optional<ScalarTensor> Builder::extract(mlir::Value tensor) {
   auto type = typeOf(tensor);
-  if (!type.hasStaticShape() || type.getNumElements() > maxScalars)
+  if (!type.hasStaticShape() || type.getNumElements() > maxScalars ||
+      llvm::isa<mlir::ComplexType>(type.getElementType()))
     return std::nullopt;
   ScalarTensor result{type.getElementType(), IntVector(type.getShape()), {}};
   mlir::Type element = type.getElementType();

@@ -160,7 +160,7 @@ void importConstruct(NodeContext &c) {
 }
 
 void importEmpty(NodeContext &c) {
-  c.result(0, listOf(c.elementType(c.integer("dtype", onnx::TensorProto::FLOAT)), {}));
+  c.result(0, listOf(c.elementType(c.integer("dtype", onnx::TensorProto::FLOAT), /*movedOnly=*/true), {}));
 }
 
 /// The position in input `i`, counted from the start; `extra` is 1 where the end is a position as well.

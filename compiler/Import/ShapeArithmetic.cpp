@@ -192,7 +192,7 @@ bool convert(NodeContext &c) {
   Builder &b = c.b;
   if (c.opset < 6 || !c.knownScalars(0))
     return false;
-  mlir::Type from = elementOf(c.input(0)), to = c.elementType(c.integer("to", 0), /*small=*/true);
+  mlir::Type from = elementOf(c.input(0)), to = c.elementType(c.integer("to", 0), /*movedOnly=*/true);
   const ScalarVector &items = c.knownScalars(0)->items;
   bool whole = llvm::all_of(items, isWhole);
   if (nn::isStringType(to) || nn::isSmall(to))

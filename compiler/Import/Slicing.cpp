@@ -304,9 +304,45 @@ void importPad(NodeContext &c) {
   c.result(b.pad(mode, input, both.take_front(rank), both.drop_front(rank), fill));
 }
 
+//===----------------------------------------------------------------------===//
+// CenterCropPad
+//===----------------------------------------------------------------------===//
+
+/// The middle of the input, or the input in the middle of zeros; what is odd is cut off or added at the end.
+void importCenterCropPad(NodeContext &c) {
+  Builder &b = c.b;
+  mlir::Value input = c.input(0);
+  int64_t rank = rankOf(input);
+  IntVector axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  if (c.hasAttribute("axes")) {
+    axes = c.integers("axes");
+    (void)c.axes(axes, rank);
+    for (int64_t &axis : axes)
+      axis = c.axis(axis, rank);
+  }
+  ScalarVector shape = c.scalars(1, "entries of the shape").items;
+  if (shape.size() != axes.size())
+    fail("the shape has " + std::to_string(shape.size()) + " entries, expected " + std::to_string(axes.size()));
+  ScalarVector offsets(rank, b.index(0)), sizes = b.extents(input), steps(rank, b.index(1)), low = offsets,
+                                          high = offsets;
+  for (auto [axis, wanted] : llvm::zip_equal(axes, shape)) {
+    if (std::optional<int64_t> known = Builder::constant(wanted); known && *known < 0)
+      fail("the shape has the entry " + std::to_string(*known));
+    Scalar target = b.max(wanted, b.index(0)), extent = sizes[axis], none = b.index(0);
+    offsets[axis] = b.floorDiv(b.max(b.sub(extent, target), none), b.index(2));
+    sizes[axis] = b.min(extent, target);
+    Scalar added = b.max(b.sub(target, extent), none);
+    low[axis] = b.floorDiv(added, b.index(2));
+    high[axis] = b.sub(added, low[axis]);
+  }
+  mlir::Value middle = b.slice(input, offsets, sizes, steps);
+  c.result(b.pad(nn::PadMode::constant, middle, low, high, b.constant(0, elementOf(input))));
+}
+
 } // namespace
 
 void addSlicing(ImporterTable &table) {
+  table.add("CenterCropPad", importCenterCropPad);
   table.add("Pad", importPad);
   table.add("Slice", importSlice);
   table.add("Split", importSplit);

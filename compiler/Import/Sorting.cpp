@@ -85,6 +85,25 @@ Expression numbered(Expression flags) {
   return flags.with(b.make<nn::CumulativeOp>(nn::ReduceKind::sum, numbers, 0, false, false)) - 1;
 }
 
+/// The number of the group of each row: equal rows are a group, groups are numbered in the order of their rows.
+Expression groupNumbers(Expression rows, Expression sorted) {
+  Scalar count = rows.b().extent(rows, 0);
+  return scattered(nn::ScatterKind::assign, zeros(rows.b(), count), sorted, numbered(groupStarts(rows, sorted)));
+}
+
+/// Numbers in the order of the complex ones [n, m], by the real part and then the imaginary one; i64.
+Expression complexRanks(Expression x) {
+  Builder &b = x.b();
+  ScalarVector sizes = b.extents(x);
+  Scalar count = b.size(x);
+  auto ranks = [&](mlir::Value part) {
+    Expression column = x.with(b.reshape(part, {count, b.index(1)}));
+    return groupNumbers(column, orderOfRows(column));
+  };
+  Expression real = ranks(b.make<nn::RealOp>(x)), imag = ranks(b.make<nn::ImagOp>(x));
+  return (real * Expression(b, count, real.type()) + imag).reshape(sizes);
+}
+
 Expression placesOf(Expression flags) {
   Builder &b = flags.b();
   mlir::Value places = importNonZero(b, flags);
@@ -113,11 +132,13 @@ void importUnique(NodeContext &c) {
                            : nn::isStringType(type) ? b.make<nn::StringRankOp>(x)
                                                     : x;
   Expression rows(b, b.reshape(b.transpose(comparable, order), {count, b.product(others)}));
+  if (llvm::isa<mlir::ComplexType>(type))
+    rows = complexRanks(rows);
 
   Expression sorted = orderOfRows(rows), starts = groupStarts(rows, sorted);
   Expression places = placesOf(starts), first = gather(sorted, places); // [unique]
   Scalar unique = b.extent(places, 0);
-  Expression inverse = scattered(nn::ScatterKind::assign, zeros(b, count), sorted, numbered(starts));
+  Expression inverse = groupNumbers(rows, sorted);
   Expression ones(b, b.broadcast(b.constant(1, b.raw().getI64Type()), {count}));
   if (c.integer("sorted", 1) == 0) {
     // Groups are numbered anew, by their first elements.

@@ -10,6 +10,7 @@
 #include "compiler/Layout/SplitStrides.h"
 #include "compiler/Layout/UsualExtents.h"
 #include "compiler/Layout/WinogradFilter.h"
+#include "compiler/Support/Weights.h"
 
 #include "dialects/nn/Nn.h"
 #include "mlir/IR/Matchers.h"
@@ -24,9 +25,7 @@ namespace tenon::layout {
 
 namespace {
 
-int64_t bytesOf(RankedTensorType type) {
-  return type.getNumElements() * llvm::divideCeil(type.getElementTypeBitWidth(), 8);
-}
+int64_t bytesOf(RankedTensorType type) { return type.getNumElements() * elementBytes(type.getElementType()); }
 
 RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
 

@@ -304,6 +304,22 @@ Value ElementEmitter::narrow(Value value, Type elementType) {
   return arith::TruncFOp::create(b, type, value);
 }
 
+Value ElementEmitter::complexParts(Operation *op, ArrayRef<Value> given) {
+  auto complex = dyn_cast<nn::ComplexOp>(op);
+  Type part = getElementTypeOrSelf(complex ? complex.getReal().getType() : op->getResult(0).getType());
+  Type half = b.getIntegerType(part.getIntOrFloatBitWidth()),
+       whole = b.getIntegerType(2 * half.getIntOrFloatBitWidth());
+  Value shift = splatConstant(whole, half.getIntOrFloatBitWidth());
+  if (!complex) {
+    Value number = isa<nn::ImagOp>(op) ? Value(arith::ShRUIOp::create(b, given[0], shift)) : given[0];
+    return arith::BitcastOp::create(b, laneType(part), arith::TruncIOp::create(b, laneType(half), number));
+  }
+  auto bits = [&](Value value) {
+    return arith::ExtUIOp::create(b, laneType(whole), arith::BitcastOp::create(b, laneType(half), value));
+  };
+  return arith::OrIOp::create(b, bits(given[0]), arith::ShLIOp::create(b, bits(given[1]), shift));
+}
+
 Value ElementEmitter::elementwise(Operation *op, ArrayRef<Value> given) {
   Type operandElement = getElementTypeOrSelf(op->getOperand(0).getType());
   Type resultElement = getElementTypeOrSelf(op->getResult(0).getType());
@@ -315,6 +331,8 @@ Value ElementEmitter::elementwise(Operation *op, ArrayRef<Value> given) {
   }
   if (isa<nn::SelectOp>(op))
     return arith::SelectOp::create(b, given[0], given[1], given[2]);
+  if (isa<nn::RealOp, nn::ImagOp, nn::ComplexOp>(op))
+    return complexParts(op, given);
 
   bool roundsOnce = op->hasAttr(nn::roundedOnceAttr);
   bool inDouble = roundsOnce && isTranscendental(op) && resultElement.isF32();

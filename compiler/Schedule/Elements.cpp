@@ -11,11 +11,15 @@
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <complex>
+
 using namespace mlir;
 
 namespace tenon::schedule {
 
 Type registerType(Type element) {
+  if (isa<ComplexType>(element))
+    return storageType(element);
   if (isa<IntegerType>(element) || nn::isSmall(element))
     return IntegerType::get(element.getContext(), element.getIntOrFloatBitWidth());
   return element;
@@ -394,15 +398,25 @@ Value ElementEmitter::emitOp(Operation *op, unsigned result, ArrayRef<LaneIndex>
       .Default([&](Operation *op) { return emitMovement(op, indices); });
 }
 
+/// The element of a splat as a register holds it.
+static TypedAttr registerConstant(DenseElementsAttr splat) {
+  Type type = registerType(splat.getElementType());
+  if (isa<ComplexType>(splat.getElementType())) {
+    auto number = splat.getSplatValue<std::complex<APFloat>>();
+    return IntegerAttr::get(type, number.imag().bitcastToAPInt().concat(number.real().bitcastToAPInt()));
+  }
+  auto attribute = splat.getSplatValue<Attribute>();
+  if (isa<FloatType>(type))
+    return cast<TypedAttr>(attribute);
+  auto number = dyn_cast<FloatAttr>(attribute);
+  return IntegerAttr::get(type, number ? number.getValue().bitcastToAPInt() : cast<IntegerAttr>(attribute).getValue());
+}
+
 Value ElementEmitter::emitConstant(nn::ConstantOp op, ArrayRef<LaneIndex>) {
   auto value = cast<DenseElementsAttr>(op.getValue());
   assert(value.isSplat() && "only splat constants stay inside kernels");
-  auto attribute = value.getSplatValue<Attribute>();
-  Type type = registerType(value.getElementType());
-  auto number = dyn_cast<FloatAttr>(attribute);
-  TypedAttr scalar = isa<FloatType>(type) ? cast<TypedAttr>(attribute)
-                     : number             ? IntegerAttr::get(type, number.getValue().bitcastToAPInt())
-                                          : IntegerAttr::get(type, cast<IntegerAttr>(attribute).getValue());
+  TypedAttr scalar = registerConstant(value);
+  Type type = scalar.getType();
   if (laneCount == 1)
     return arith::ConstantOp::create(b, scalar);
   return arith::ConstantOp::create(b, DenseElementsAttr::get(VectorType::get({laneCount}, type), Attribute(scalar)));

@@ -177,6 +177,8 @@ private:
 
   /// A scalar tensor element at uniform indices, as one scalar register whatever the number of lanes.
   Value emitUniform(Value tensor, llvm::ArrayRef<LaneIndex> indices);
+  /// nn.real, nn.imag and nn.complex: the halves of an integer.
+  Value complexParts(mlir::Operation *op, llvm::ArrayRef<Value> operands);
   /// Floating arithmetic in a type in which it is exact enough (f32 for f16 and bf16).
   Value widen(Value value);
   Value narrow(Value value, Type elementType);

@@ -148,8 +148,11 @@ private:
 
 bool scheduleInterleave(Kernel &kernel) {
   auto op = kernel.ops().size() == 1 ? dyn_cast<nn::TransposeOp>(kernel.ops().front()) : nn::TransposeOp();
-  if (!op || !isa<BlockArgument>(op.getInput()) ||
-      cast<RankedTensorType>(op.getInput().getType()).getElementType().isInteger(1))
+  if (!op || !isa<BlockArgument>(op.getInput()))
+    return false;
+  // An element that fills a vector has no neighbours in it.
+  Type element = cast<RankedTensorType>(op.getInput().getType()).getElementType();
+  if (element.isInteger(1) || kernel.machine.lanes(storageType(element).getIntOrFloatBitWidth() / 8) < 2)
     return false;
   Permutation moves = withoutUnitDimensions(kernel, op);
   int64_t last = moves.dims.size() - 1;

@@ -29,6 +29,8 @@ uint32_t dtypeOf(Type element) {
         .Case([](Float6E2M3FNType) { return TENON_F6E2M3FN; })
         .Case([](Float6E3M2FNType) { return TENON_F6E3M2FN; })
         .Case([](Float4E2M1FNType) { return TENON_F4E2M1FN; });
+  if (auto complex = dyn_cast<ComplexType>(element))
+    return complex.getElementType().isF64() ? TENON_C128 : TENON_C64;
   auto integer = cast<IntegerType>(element);
   // Signless integers are signed ones.
   if (integer.isSigned())

@@ -41,7 +41,7 @@ FailureOr<SmallVector<Weight>> getWeights(ModuleOp module) {
     auto fields = dyn_cast<DictionaryAttr>(entry);
     auto offset = fields ? fields.getAs<IntegerAttr>("offset") : IntegerAttr();
     auto value = fields ? dyn_cast_or_null<ElementsAttr>(fields.get("value")) : ElementsAttr();
-    if (!offset || !value || !value.getElementType().isIntOrFloat())
+    if (!offset || !value || !isa<IntegerType, FloatType, ComplexType>(value.getElementType()))
       return module.emitError() << "weight " << index << " lacks an offset or elements", failure();
     Weight weight{offset.getInt(), value};
     if (weight.offset < end || weight.offset % weightAlignment != 0)
@@ -92,7 +92,7 @@ LogicalResult readWeight(ElementsAttr value, llvm::function_ref<void(ArrayRef<ch
     return success();
   }
   auto dense = dyn_cast<DenseElementsAttr>(value);
-  if (!dense || isa<ComplexType>(value.getElementType()))
+  if (!dense)
     return failure();
   bool whole = !value.getElementType().isInteger(1);
   ArrayRef<char> raw = dense.getRawData();

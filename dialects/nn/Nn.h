@@ -48,8 +48,11 @@ mlir::RankedTensorType inferBroadcast(mlir::ValueRange operands, mlir::Type elem
 /// Whether elements of the type are moved and cast only: floats of at most 8 bits, integers below a byte.
 bool isSmall(mlir::Type element);
 
+/// Whether ops compute with elements of the type: integers and floats that are not small.
+bool isNumber(mlir::Type element);
+
 /// The type of an element in memory: integers without sign, one byte for booleans and whatever else is below a byte,
-/// the code of a float of at most 8 bits.
+/// the code of a float of at most 8 bits, an integer with the real part in its low half for a complex number.
 mlir::Type storageType(mlir::Type element);
 
 /// The extents of `value` as attributes or `index` values, by tensor.dim where dynamic.

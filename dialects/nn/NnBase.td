@@ -27,7 +27,8 @@ def Nn_Dialect : Dialect {
     - Element types: f16, bf16, f32, f64, signless iN for signed integers, uiN for unsigned ones, i1 for booleans, and si64 for
       strings: the number of a text in the table of the run, 0 the empty one. Equal texts have equal numbers, so what only moves or compares
       elements needs to know nothing of texts. The module's `nn.strings` lists the texts 1, 2, ... of its constants. The floats
-      of 4 to 8 bits and the integers of 2 and 4 bits are moved and cast, never computed with.
+      of 4 to 8 bits and the integers of 2 and 4 bits are moved and cast, never computed with. complex<f32> and complex<f64> are moved, and
+      taken apart (`nn.real`, `nn.imag`) and put together (`nn.complex`); arithmetic is that of the parts.
     - Extents are `index` values. An op whose result extents do not follow from its operands' extents takes them as
       operands, one per dimension (`sizes`); constants among them make the result type static.
     - Elementwise ops broadcast their operands as numpy does: shapes are aligned at the last dimension and an
@@ -51,9 +52,13 @@ def NN_SmallFloat : AnyTypeOf<[F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0F
 def NN_SmallInt : AnyTypeOf<[I<2>, I<4>, UI<2>, UI<4>], "integer below a byte">;
 def NN_Element : AnyTypeOf<[NN_Float, NN_Int, I1, NN_SmallFloat, NN_SmallInt], "number or boolean">;
 def NN_String : TypeAlias<SI64, "string">;
-def NN_Tensor : RankedTensorOf<[NN_Element, NN_String]>;
+def NN_Complex : AnyTypeOf<[Complex<F32>, Complex<F64>], "complex number">;
+def NN_Tensor : RankedTensorOf<[NN_Element, NN_String, NN_Complex]>;
 def NN_ValueTensor : RankedTensorOf<[NN_Element]>;
 def NN_StringTensor : RankedTensorOf<[NN_String]>;
+def NN_ComplexTensor : RankedTensorOf<[NN_Complex]>;
+def NN_PartTensor : RankedTensorOf<[F32, F64]>;
+def NN_ScatteredTensor : RankedTensorOf<[NN_Float, NN_Int, I1, NN_String, NN_Complex]>;
 def NN_ComparableTensor : RankedTensorOf<[NN_Float, NN_Int, I1, NN_String]>;
 def NN_NumberOrBoolTensor : RankedTensorOf<[NN_Float, NN_Int, I1]>;
 def NN_FloatTensor : RankedTensorOf<[NN_Float]>;

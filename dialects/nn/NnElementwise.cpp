@@ -10,8 +10,12 @@
 using namespace mlir;
 using namespace tenon::nn;
 
+static unsigned bitsOf(Type element) {
+  return (isa<ComplexType>(element) ? storageType(element) : element).getIntOrFloatBitWidth();
+}
+
 LogicalResult BitcastOp::verify() {
-  unsigned from = getInput().getType().getElementTypeBitWidth(), to = getElementType().getIntOrFloatBitWidth();
+  unsigned from = bitsOf(getInput().getType().getElementType()), to = bitsOf(getElementType());
   if (from != to)
     return emitOpError("C3: element type has ") << to << " bits but the operand's has " << from;
   return success();

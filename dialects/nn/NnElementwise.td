@@ -130,6 +130,31 @@ def NN_BitcastOp : NN_ElementwiseOp<"bitcast", [], "adaptor.getElementType()"> {
   let hasVerifier = 1;
 }
 
+// The parts of a complex number.
+class NN_ComplexPartOp<string mnemonic, string what, string formula>
+    : NN_UnaryOp<mnemonic, what, formula, "operators on complex numbers, by composition", NN_ComplexTensor,
+                 "%x : (tensor<?x4xcomplex<f32>>) -> tensor<?x4xf32>", "%x : (tensor<4xf32>) -> tensor<4xf32>", NN_PartTensor,
+                 "::tenon::nn::Extents::part(adaptor.getInput())">;
+
+def NN_RealOp : NN_ComplexPartOp<"real", "real part", "re x">;
+def NN_ImagOp : NN_ComplexPartOp<"imag", "imaginary part", "im x">;
+
+def NN_ComplexOp : NN_ElementwiseOp<"complex", [], "::tenon::nn::Extents::complexOf(adaptor.getReal())"> {
+  let summary = "complex number of its parts";
+  let description = [{
+        result[i...] = real[i...] + i * imag[i...]     the operands broadcast
+
+    C1: the operands have one element type. C2: their shapes broadcast.
+
+    From ONNX operators on complex numbers, by composition.
+    - Valid: `nn.complex %x, %y : (tensor<?x4xf32>, tensor<f32>) -> tensor<?x4xcomplex<f32>>`
+    - Invalid: `nn.complex %x, %y : (tensor<4xf32>, tensor<4xf64>) -> tensor<4xcomplex<f32>>` (C1)
+  }];
+  let arguments = (ins NN_PartTensor:$real, NN_PartTensor:$imag);
+  let results = (outs NN_ComplexTensor:$result);
+  let assemblyFormat = "$real `,` $imag attr-dict `:` functional-type(operands, results)";
+}
+
 // What is said of every binary op: the formula in terms of a and b and the ONNX op it comes from.
 class NN_BinaryOp<string mnemonic, string what, string formula, string onnx, Type operandType, list<Trait> traits = []>
     : NN_ElementwiseOp<mnemonic, traits> {

@@ -36,6 +36,13 @@ static LogicalResult checkUpdates(Extents &extents, StringRef label, Value input
   return success();
 }
 
+static LogicalResult checkCombines(Extents &extents, StringRef label, ScatterKind kind, Value input) {
+  Type element = Extents::element(input);
+  if (kind != ScatterKind::assign && (isStringType(element) || isa<ComplexType>(element)))
+    return extents.fail(label, ": elements of type ", element, " are not combined by ", stringifyScatterKind(kind));
+  return success();
+}
+
 /// Dimensions of the indices but `axis` are positions of the input as well.
 static LogicalResult checkPositions(Extents &extents, StringRef label, Value input, Value indices, int64_t axis) {
   for (int64_t dimension = 0; dimension < Extents::rank(input); ++dimension) {
@@ -105,7 +112,8 @@ LogicalResult ScatterElementsOp::resultShapes(Adaptor adaptor, Extents &extents,
     return failure();
   if (Extents::rank(indices) != Extents::rank(updates) || !agree(extents, extents.of(indices), extents.of(updates)))
     return extents.fail("C3: indices ", indices.getType(), " and updates ", updates.getType(), " differ in shape");
-  if (failed(checkPositions(extents, "C4", input, indices, adaptor.getAxis())))
+  if (failed(checkPositions(extents, "C4", input, indices, adaptor.getAxis())) ||
+      failed(checkCombines(extents, "C5", adaptor.getKind(), input)))
     return failure();
   results.push_back({Extents::element(input), extents.of(input)});
   return success();
@@ -132,6 +140,8 @@ LogicalResult ScatterNdOp::resultShapes(Adaptor adaptor, Extents &extents, Small
     return extents.fail("C3: updates are ", updates.getType(), " but need ",
                         RankedTensorType::get(shape, Extents::element(updates)));
   }
+  if (failed(checkCombines(extents, "C4", adaptor.getKind(), input)))
+    return failure();
   results.push_back({Extents::element(input), extents.of(input)});
   return success();
 }

@@ -73,14 +73,15 @@ def NN_ScatterElementsOp : NN_InferredOp<"scatter_elements"> {
     - C2: 0 <= axis < rank.
     - C3: updates have the input's element type and the shape of indices.
     - C4: each extent of indices, but that of the axis, is at most the input's.
+    - C5: strings and complex numbers are assigned, not combined.
 
     From ONNX Scatter (9, 11), ScatterElements (11, 13, 16, 18).
     - Valid: `nn.scatter_elements add, %x, %i, %u {axis = 0 : i64} : (tensor<4x5xf32>, tensor<2x5xi64>, tensor<2x5xf32>) -> tensor<4x5xf32>`
     - Invalid: the same with updates of `tensor<3x5xf32>` (C3)
   }];
-  let arguments = (ins NN_ScatterKindAttr:$kind, NN_ComparableTensor:$input, NN_IndexTensor:$indices, NN_ComparableTensor:$updates,
+  let arguments = (ins NN_ScatterKindAttr:$kind, NN_ScatteredTensor:$input, NN_IndexTensor:$indices, NN_ScatteredTensor:$updates,
                        I64Attr:$axis);
-  let results = (outs NN_ComparableTensor:$result);
+  let results = (outs NN_ScatteredTensor:$result);
   let assemblyFormat = "$kind `,` $input `,` $indices `,` $updates attr-dict `:` functional-type(operands, results)";
 }
 
@@ -92,13 +93,14 @@ def NN_ScatterNdOp : NN_InferredOp<"scatter_nd"> {
     - C1: input and updates have one element type.
     - C2: the last extent of indices is static and at most the rank of input.
     - C3: updates have the shape [J..., T...] of the indexed slices.
+    - C4: strings and complex numbers are assigned, not combined.
 
     From ONNX ScatterND (11, 13, 16, 18).
     - Valid: `nn.scatter_nd assign, %x, %i, %u : (tensor<4x5xf32>, tensor<3x1xi64>, tensor<3x5xf32>) -> tensor<4x5xf32>`
     - Invalid: the same with updates of `tensor<3x4xf32>` (C3)
   }];
-  let arguments = (ins NN_ScatterKindAttr:$kind, NN_ComparableTensor:$input, NN_IndexTensor:$indices, NN_ComparableTensor:$updates);
-  let results = (outs NN_ComparableTensor:$result);
+  let arguments = (ins NN_ScatterKindAttr:$kind, NN_ScatteredTensor:$input, NN_IndexTensor:$indices, NN_ScatteredTensor:$updates);
+  let results = (outs NN_ScatteredTensor:$result);
   let assemblyFormat = "$kind `,` $input `,` $indices `,` $updates attr-dict `:` functional-type(operands, results)";
 }
 

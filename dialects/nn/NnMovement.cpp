@@ -303,7 +303,10 @@ LogicalResult ResizeOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVec
   bool crop = adaptor.getCoordinate() == ResizeCoordinate::tf_crop_and_resize;
   if (adaptor.getRoi().size() != (crop ? 2 * rank : 0))
     return extents.fail("C2: roi has ", adaptor.getRoi().size(), " entries but needs ", crop ? 2 * rank : 0);
-  results.push_back({Extents::element(adaptor.getInput()), sizesOf(extents, adaptor.getSizes())});
+  Type element = Extents::element(adaptor.getInput());
+  if (!isNumber(element) && (crop || adaptor.getMode() != ResizeMode::nearest))
+    return extents.fail("C3: elements of type ", element, " are not interpolated");
+  results.push_back({element, sizesOf(extents, adaptor.getSizes())});
   return success();
 }
 

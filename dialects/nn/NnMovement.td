@@ -183,17 +183,18 @@ def NN_ResizeOp : NN_InferredOp<"resize", [AttrSizedOperandSegments]> {
 
     - C1: as many sizes and scales as the input has dimensions.
     - C2: `roi` has two entries per dimension (starts, then ends) exactly for tf_crop_and_resize.
+    - C3: elements that are no numbers are not interpolated: `nearest`, and not tf_crop_and_resize.
 
     From ONNX Resize (10, 11, 13, 18, 19), Upsample (7, 9).
     - Valid: `nn.resize linear, half_pixel, floor, %x [%c1, %c8] scales [%one, %two] : tensor<1x4xf32> -> tensor<1x8xf32>`
     - Invalid: the same with one scale (C1)
   }];
-  let arguments = (ins NN_NumberTensor:$input, Variadic<Index>:$sizes, Variadic<F32>:$scales, Variadic<F32>:$roi,
+  let arguments = (ins NN_Tensor:$input, Variadic<Index>:$sizes, Variadic<F32>:$scales, Variadic<F32>:$roi,
                        NN_ResizeModeAttr:$mode, NN_ResizeCoordinateAttr:$coordinate, NN_ResizeNearestAttr:$nearest,
                        DefaultValuedAttr<F32Attr, "-0.75f">:$cubic_coefficient,
                        DefaultValuedAttr<F32Attr, "0.0f">:$extrapolation, UnitAttr:$exclude_outside,
                        UnitAttr:$antialias);
-  let results = (outs NN_NumberTensor:$result);
+  let results = (outs NN_Tensor:$result);
   let assemblyFormat = [{
     $mode `,` $coordinate `,` $nearest `,` $input `[` $sizes `]` `scales` `[` $scales `]` (`roi` `[` $roi^ `]`)? attr-dict
     `:` type($input) `->` type($result)

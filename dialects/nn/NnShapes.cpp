@@ -37,6 +37,15 @@ Extents::Extents(MLIRContext *context, std::optional<Location> location, StringR
 Extents::Extents(OpBuilder &builder, Location location, SmallVectorImpl<ExtentRequirement> *requirements)
     : context(builder.getContext()), builder(&builder), location(location), requirements(requirements) {}
 
+Type Extents::part(Value tensor) {
+  auto complex = dyn_cast<ComplexType>(element(tensor));
+  return complex ? complex.getElementType() : element(tensor);
+}
+
+Type Extents::complexOf(Value tensor) {
+  return isa<FloatType>(element(tensor)) ? ComplexType::get(element(tensor)) : element(tensor);
+}
+
 OpFoldResult Extents::constant(int64_t value) const { return IntegerAttr::get(IndexType::get(context), value); }
 
 std::optional<int64_t> Extents::known(OpFoldResult extent) {

@@ -61,6 +61,10 @@ public:
   static mlir::Type element(mlir::Value tensor) {
     return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getElementType();
   }
+  /// The element type of the parts of complex numbers, and of complex numbers with such parts; of other tensors, which
+  /// the verifier refuses, their own.
+  static mlir::Type part(mlir::Value tensor);
+  static mlir::Type complexOf(mlir::Value tensor);
   static int64_t rank(mlir::Value tensor) { return mlir::cast<mlir::RankedTensorType>(tensor.getType()).getRank(); }
   mlir::Type boolean() const { return mlir::IntegerType::get(context, 1); }
   mlir::Type int64() const { return mlir::IntegerType::get(context, 64); }

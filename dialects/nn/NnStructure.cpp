@@ -14,11 +14,19 @@ using namespace mlir;
 using namespace tenon::nn;
 
 bool tenon::nn::isSmall(Type element) {
+  if (isa<ComplexType>(element))
+    return false;
   unsigned width = element.getIntOrFloatBitWidth();
   return isa<FloatType>(element) ? width <= 8 : width < 8 && width != 1;
 }
 
+bool tenon::nn::isNumber(Type element) {
+  return isa<FloatType, IntegerType>(element) && !isSmall(element) && !element.isInteger(1) && !isStringType(element);
+}
+
 Type tenon::nn::storageType(Type element) {
+  if (auto complex = dyn_cast<ComplexType>(element))
+    return IntegerType::get(element.getContext(), 2 * complex.getElementType().getIntOrFloatBitWidth());
   if (isa<FloatType>(element) && !isSmall(element))
     return element;
   return IntegerType::get(element.getContext(), std::max(8u, element.getIntOrFloatBitWidth()));

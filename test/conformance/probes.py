@@ -59,6 +59,7 @@ class Template:
 
     model: onnx.ModelProto
     arrays: dict[str, numpy.ndarray]
+    is_test: bool = False
 
     @property
     def node(self) -> onnx.NodeProto:
@@ -95,12 +96,12 @@ def load_templates(cases: list[suite.Case]) -> dict[tuple[str, str], list[Templa
         signature = tuple(types.get(name, -1) for name in node.input), len(node.output)
         same = sum(other[:2] == signature for other in found[node.domain, node.op_type])
         if same < TESTS_OF_SAME_TYPES:
-            found[node.domain, node.op_type][*signature, same] = Template(model, arrays)
+            found[node.domain, node.op_type][*signature, same] = Template(model, arrays, is_test=True)
     for text in filter(str.strip, TEMPLATES.read_text().split("\n\n")):
         model = onnx.parser.parse_model(text)
         node = model.graph.node[0]
         arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-        found[node.domain, node.op_type][(text,)] = Template(model, arrays)
+        found[node.domain, node.op_type][(text,)] = Template(model, arrays, is_test=False)
     return {key: sorted(templates.values(), key=lambda template: len(template.node.input)) for key, templates in found.items()}
 
 
@@ -110,6 +111,7 @@ def models(key: Key, templates: list[Template]) -> Iterator[onnx.ModelProto]:
     schema = versions[key.version]
     latest = versions[max(versions)]
     adapted = [template for original in templates if (template := _adapt(original, schema, latest))]
+    adapted.sort(key=lambda template: (_container(_types_of(template, schema).get(key.variable, "")) != _container(key.type), template.is_test))
     native = [template for template in adapted if _types_of(template, schema).get(key.variable) == key.type]
     likeliest = itertools.chain(itertools.product(native, (False,)), itertools.product(adapted[:TESTS_PER_OPERATOR], (False, True)))
     seen = set()
@@ -144,9 +146,12 @@ def _adapt(template: Template, schema: OpSchema, latest: OpSchema) -> Template |
     _set_opset(model, schema.domain, schema.since_version)
     node = model.graph.node[0]
     attributes = [attribute for attribute in node.attribute if attribute.name in schema.attributes]
+    if any(not _has_kind(attribute, schema.attributes[attribute.name].type) for attribute in attributes):
+        return None
     inputs: list[str] = []
+    formals = [_formal(latest.inputs, place) for place in range(len(node.input))]
     for place, name in enumerate(node.input):
-        formal = _formal(latest.inputs, place)
+        formal = formals[place]
         if formal is None:
             continue
         at = next((i for i, other in enumerate(schema.inputs) if other.name == formal.name), None)
@@ -156,7 +161,8 @@ def _adapt(template: Template, schema: OpSchema, latest: OpSchema) -> Template |
             attributes.append(_attribute(formal.name, schema.attributes[formal.name].type, template.arrays[name]))
         elif at is not None and place < len(latest.inputs) and at >= len(inputs):
             inputs += [""] * (at - len(inputs)) + [name]
-        elif _formal(schema.inputs, len(inputs)):
+        elif (here := _formal(schema.inputs, len(inputs))) and (at is not None or here.name not in {later.name for later in formals[place + 1:] if later}):
+            # Under another name, unless the place belongs to an input that follows.
             inputs.append(name)
     while inputs and not inputs[-1]:
         inputs.pop()
@@ -171,7 +177,14 @@ def _adapt(template: Template, schema: OpSchema, latest: OpSchema) -> Template |
         return None
     if any(attribute.required and name not in {given.name for given in attributes} for name, attribute in schema.attributes.items()):
         return None
-    return Template(model, template.arrays)
+    return Template(model, template.arrays, template.is_test)
+
+
+def _has_kind(attribute: AttributeProto, kind) -> bool:
+    """Whether an attribute is of the kind; an integer where a number is asked for becomes one."""
+    if attribute.type == AttributeProto.INT and kind == OpSchema.AttrType.FLOAT:
+        attribute.CopyFrom(helper.make_attribute(attribute.name, float(attribute.i)))
+    return attribute.type == AttributeProto.AttributeType.Value(kind.name)
 
 
 def _keep(values, names: set[str]) -> None:
@@ -206,6 +219,11 @@ def _leaf(type_proto: TypeProto) -> int:
     if kind in ("sequence_type", "optional_type"):
         return _leaf(getattr(type_proto, kind).elem_type)
     return getattr(type_proto, kind).elem_type if kind in ("tensor_type", "sparse_tensor_type") else 0
+
+
+def _container(text: str) -> str:
+    """A type without its element: seq(tensor."""
+    return text.rpartition("(")[0]
 
 
 def type_text(type_proto: TypeProto) -> str:

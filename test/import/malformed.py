@@ -180,8 +180,13 @@ def unsupported_operator(folder):
 
 
 @case
-def complex_input(folder):
-    return write(folder, model_of([helper.make_node("Identity", ["x"], ["y"])], [value("x", (2,), TensorProto.COMPLEX64)]))
+def sum_of_complex_numbers(folder):
+    return write(folder, model_of([helper.make_node("Add", ["x", "x"], ["y"])], [value("x", (2,), TensorProto.COMPLEX64)]))
+
+
+@case
+def input_of_no_type(folder):
+    return write(folder, model_of([helper.make_node("Identity", ["x"], ["y"])], [value("x", (2,), 99)]))
 
 
 @case

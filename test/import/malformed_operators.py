@@ -4,7 +4,7 @@ import numpy as np
 from malformed import FLOAT, case, model_of, value, write
 from onnx import TensorProto, helper, numpy_helper
 
-INT, TEXT = TensorProto.INT64, TensorProto.STRING
+INT, TEXT, COMPLEX = TensorProto.INT64, TensorProto.STRING, TensorProto.COMPLEX64
 ML, TRAINING = "ai.onnx.ml", "ai.onnx.preview.training"
 IMAGE, HUGE = (1, 2, 4, 4), 2**62
 # Two items and a pair of them.
@@ -29,6 +29,10 @@ MODELS = [
     ("region_with_huge_sampling", "RoiAlign", [IMAGE, (3, 4), ((3,), INT)], {"sampling_ratio": HUGE}),
     ("region_of_another_mode", "RoiAlign", [IMAGE, (3, 4), ((3,), INT)], {"mode": "sum"}),
     ("region_of_other_coordinates", "RoiAlign", [IMAGE, (3, 4), ((3,), INT)], {"coordinate_transformation_mode": "half"}),
+    ("pooled_region_of_four_numbers", "MaxRoiPool", [IMAGE, (3, 4)], {"pooled_shape": [2, 2]}),
+    ("pooled_region_of_one_extent", "MaxRoiPool", [IMAGE, (3, 5)], {"pooled_shape": [2]}),
+    ("pooled_region_of_no_result", "MaxRoiPool", [IMAGE, (3, 5)], {"pooled_shape": [0, 2]}),
+    ("pooled_region_of_a_huge_result", "MaxRoiPool", [IMAGE, (3, 5)], {"pooled_shape": [2**31 - 1, 2**31 - 1]}),
     ("boxes_of_five_numbers", "NonMaxSuppression", [(1, 6, 5), (1, 1, 6)], {}),
     ("boxes_of_other_scores", "NonMaxSuppression", [(1, 6, 4), (1, 1, 7)], {}),
     ("boxes_of_another_format", "NonMaxSuppression", [(1, 6, 4), (1, 1, 6)], {"center_point_box": 2}),
@@ -47,6 +51,17 @@ MODELS = [
     ("cache_of_another_mode", "TensorScatter", [(2, 4, 3), (2, 1, 3)], {"mode": "square"}),
     ("determinant_of_a_row", "Det", [(1, 4)], {}),
     ("determinant_of_a_vector", "Det", [(4,)], {}),
+    ("interpolated_texts", "Upsample", [(IMAGE, TEXT), (4,)], {"mode": "linear"}),
+    ("sum_of_texts", "ScatterND", [((3,), TEXT), ((2, 1), INT), ((2,), TEXT)], {"reduction": "add"}),
+    ("sum_of_blocks_of_texts", "Col2Im", [((1, 4, 4), TEXT), ((2,), INT), ((2,), INT)], {}),
+    ("product_of_complex_numbers", "ScatterElements", [((3,), COMPLEX), ((2,), INT), ((2,), COMPLEX)], {"reduction": "mul"}),
+    ("random_complex_numbers", "RandomNormalLike", [((2, 3), COMPLEX)], {}),
+    ("crop_of_other_axes", "CenterCropPad", [(4, 4), ((3,), INT)], {}),
+    ("slope_of_a_channel_in_front", "PRelu", [(1, 3, 4, 4), (3, 1)], {}),
+    ("slope_of_higher_rank", "PRelu", [(3,), (1, 3)], {}),
+    ("classes_of_another_rank", "SoftmaxCrossEntropyLoss", [(3, 5), ((3, 1), INT)], {}),
+    ("classes_of_other_items", "NegativeLogLikelihoodLoss", [(3, 5, 2), ((3, 3), INT)], {}),
+    ("another_reduction", "NegativeLogLikelihoodLoss", [(3, 5), ((3,), INT)], {"reduction": "median"}),
     ("unique_axis", "Unique", [(2, 3)], {"axis": 2}),
     ("random_integers", "RandomNormalLike", [((2, 3), INT)], {}),
     ("random_of_negative_size", "RandomUniform", [], {"shape": [2, -3]}),
@@ -111,7 +126,7 @@ DOMAINS = {name: ML for name in "CategoryMapper FeatureVectorizer Imputer LabelE
 
 
 def opset_of(operator):
-    return {"TensorScatter": 24, "DFT": 19}.get(operator, 22)
+    return {"TensorScatter": 24, "DFT": 19, "Upsample": 9}.get(operator, 22)
 
 
 def add(name, operator, shapes, attributes):

@@ -86,3 +86,17 @@ def test_diagnostic_of_an_unnamed_node(build, tmp_path):
 
     nodes = [helper.make_node("Relu", ["x"], ["z"]), helper.make_node("Softmax", ["z"], ["y"], axis=9)]
     assert node_of(build, malformed.model_of(nodes), tmp_path)["node"] == "Softmax_1"
+
+
+@pytest.mark.parametrize("op, shapes, message", [
+    ("PRelu", [(1, 3, 4, 4), (3, 1)], "the slope has shape [3, 1], which does not broadcast to that of the input, [1, 3, 4, 4]"),
+    ("SoftmaxCrossEntropyLoss", [(3, 5), (3, 1)], "input 1 has shape [3, 1], expected that of input 0, [3, 5], without dimension 1"),
+    ("NegativeLogLikelihoodLoss", [("n", 5, 2), ("n", 3)], "input 1 has shape [?, 3], expected that of input 0, [?, 5, 2], without dimension 1")])
+def test_diagnostic_says_the_operators_own_rule(build, tmp_path, op, shapes, message):
+    """And not that of an op that it is made of."""
+    from onnx import TensorProto, helper
+
+    kinds = [TensorProto.FLOAT, TensorProto.INT64 if op.endswith("Loss") else TensorProto.FLOAT]
+    inputs = [malformed.value(f"x{place}", shape, kind) for place, (shape, kind) in enumerate(zip(shapes, kinds))]
+    entry = node_of(build, malformed.model_of([helper.make_node(op, ["x0", "x1"], ["y"], name="it")], inputs, opset=22), tmp_path)
+    assert entry["node"] == "it" and entry["message"] == message and entry["hint"]

@@ -9,6 +9,7 @@ SIGNED = [numpy.dtype(f"int{bits}") for bits in (8, 16, 32, 64)]
 UNSIGNED = [numpy.dtype(f"uint{bits}") for bits in (8, 16, 32, 64)]
 INTEGERS = SIGNED + UNSIGNED
 BOOL = numpy.dtype(bool)
+COMPLEX = [numpy.dtype(kind) for kind in ("complex64", "complex128")]
 
 # Around the widths of vectors, and those that leave tails.
 LENGTHS = (1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 100)
@@ -35,6 +36,8 @@ def values(generator: numpy.random.Generator, shape, dtype) -> numpy.ndarray:
         return generator.integers(0, 2, shape).astype(bool)
     if dtype.kind in "iu":
         return integers(generator, shape, dtype)
+    if dtype.kind == "c":
+        return (uniform(generator, shape) + 1j * uniform(generator, shape)).astype(dtype)
     return uniform(generator, shape, dtype=dtype)
 
 

@@ -170,6 +170,9 @@ def difference(actual: numpy.ndarray, expected: numpy.ndarray, bound=0) -> str:
         return f"type {actual.dtype}, expected {expected.dtype}"
     if actual.shape != expected.shape:
         return f"shape {actual.shape}, expected {expected.shape}"
+    if expected.dtype.kind == "c":
+        parts = [numpy.stack([array.real, array.imag], -1) for array in (actual, expected)]
+        return difference(*parts, numpy.asarray(bound)[..., None])
     if not is_float(expected.dtype):
         small = is_small(expected.dtype)
         wrong = actual.view("uint8") != expected.view("uint8") if small else actual != expected

@@ -153,3 +153,15 @@ def test_constants_that_are_special(mode):
     batch.add("special", "MatMul", [a, b], numpy.matmul(a, b), summed(numpy.matmul(abs(a), numpy.nan_to_num(abs(b), posinf=0)), 5, "float32"), (1,))
     batch.add("special input", "MatMul", [a, b], numpy.matmul(a, b), summed(numpy.matmul(abs(a), numpy.nan_to_num(abs(b), posinf=0)), 5, "float32"))
     batch.check(mode)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "uint32", "uint64"])
+def test_gemm_of_integers_with_fractions(mode, dtype):
+    """The sum is truncated once, as in ONNX's reference."""
+    batch, generator = Batch(opset=13), rng()
+    low = 0 if dtype.startswith("u") else -9
+    a, b, c = (generator.integers(low, 10, shape).astype(dtype) for shape in ((3, 4), (4, 5), (5,)))
+    for alpha, beta in ((0.25, 1), (0.5, 0.75), (2, 0.5), (3, 2)):
+        wide = (a.astype(numpy.float64) @ b.astype(numpy.float64)) * alpha + c.astype(numpy.float64) * beta
+        batch.add(f"{alpha} {beta}", "Gemm", [a, b, c], numpy.trunc(wide).astype(dtype), alpha=float(alpha), beta=float(beta))
+    batch.check(mode)

@@ -252,3 +252,19 @@ def test_scan_of_batches(tmp_path, mode, lengths, reverse):
     results = model.run(feeds)
     numpy.testing.assert_allclose(results["last"], last, rtol=1e-6)
     numpy.testing.assert_allclose(results["y"], y, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["BOOL", "STRING", "INT8", "UINT16", "FLOAT8E5M2", "INT4", "UINT2", "COMPLEX128"])
+def test_scan_of_any_type(tmp_path, mode, name):
+    """What a scan only carries and collects may be anything."""
+    kind = getattr(TensorProto, name)
+    body = helper.make_graph([helper.make_node("Identity", ["e"], ["w"]), helper.make_node("Identity", ["v"], ["f"])], "body",
+                             [value("v", kind, [2]), value("e", kind, [2])], [value("w", kind, [2]), value("f", kind, [2])])
+    infos = [value("s", kind, [2]), value("x", kind, [None if mode == "dynamic" else 3, 2])], [value("t", kind, [2]), value("y", kind, [None, 2])]
+    model = helper.make_model(helper.make_graph([helper.make_node("Scan", ["s", "x"], ["t", "y"], body=body, num_scan_inputs=1)], "graph", *infos),
+                              opset_imports=[helper.make_opsetid("", 25)], ir_version=13)
+    numbers = numpy.array([[0, 1], [1, 1], [1, 0], [0, 0]])
+    data = numpy.array([["a", "b"], ["", "c"], ["b", "b"], ["d", "ü"]], object) if name == "STRING" else numbers.astype(helper.tensor_dtype_to_np_dtype(kind))
+    results = tenon.load(tenon.compile(model, tmp_path / "model.so", reference=mode == "reference")).run({"s": data[0], "x": data[1:]})
+    assert results["t"].dtype == results["y"].dtype == data.dtype
+    assert results["t"].tolist() == data[3].tolist() and results["y"].tolist() == data[:3].tolist()

@@ -1,4 +1,4 @@
-"""Regions of images: RoiAlign and NonMaxSuppression."""
+"""Regions of images: RoiAlign, MaxRoiPool and NonMaxSuppression."""
 
 import itertools
 
@@ -140,3 +140,46 @@ def test_region_of_no_image(tmp_path, mode, image):
     arrays = {"x": numpy.ones((2, 3, 4, 4), numpy.float32), "r": numpy.array([[0, 0, 2, 2]], numpy.float32), "i": numpy.array([image])}
     with pytest.raises(tenon.RunError, match=r"'the node' \(\w+\): "):
         run_node(tmp_path, mode, "RoiAlign", arrays, {"x": [2, 3, 4, 4], "r": [1, 4], "i": [1]})
+
+
+# --- MaxRoiPool --------------------------------------------------------------------------------------------------------------------
+
+
+def max_roi_pool(images, rois, shape, scale):
+    """As ONNX Runtime and Caffe have it, in whole numbers: halves are rounded away from 0, both corners count."""
+    result = numpy.zeros((len(rois), images.shape[1], *shape), images.dtype)
+    for number, (image, *box) in enumerate(rois):
+        box = [int(numpy.trunc(numpy.float64(numpy.float32(corner) * numpy.float32(scale)) + numpy.copysign(0.5, corner))) for corner in box]
+        spans = []
+        for axis in (0, 1):
+            first, size = box[1 - axis], max(box[3 - axis] - box[1 - axis] + 1, 1)
+            limit = images.shape[2 + axis]
+            spans.append([(min(max(place * size // shape[axis] + first, 0), limit), min(max(-(-(place + 1) * size // shape[axis]) + first, 0), limit))
+                          for place in range(shape[axis])])
+        for (i, rows), (j, columns) in itertools.product(enumerate(spans[0]), enumerate(spans[1])):
+            bin_pixels = images[int(image)][:, rows[0]:rows[1], columns[0]:columns[1]]
+            if bin_pixels.size:
+                result[number, :, i, j] = bin_pixels.max((1, 2))
+    return result
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", BF16], ids=str)
+def test_max_roi_pool(mode, dtype):
+    batch, generator = Batch(opset=22), rng()
+    for shape, pooled, scale in (((2, 3, 6, 8), (2, 3), 1.0), ((3, 1, 5, 4), (3, 2), 0.5), ((1, 2, 7, 7), (7, 9), 1.0)):
+        x = uniform(generator, shape, dtype=dtype)
+        boxes = regions(generator, 9, *shape[2:])
+        boxes[1:4] = numpy.round(boxes[1:4]) + 0.5
+        rois = numpy.concatenate([generator.integers(0, shape[0], (9, 1)), boxes], 1).astype(dtype)
+        expected = max_roi_pool(x, rois.astype(numpy.float32), pooled, scale)
+        batch.add(label("MaxRoiPool", x, pooled), "MaxRoiPool", [x, rois], expected, known=(1,), pooled_shape=pooled, spatial_scale=scale)
+    batch.check(mode)
+
+
+def test_max_roi_pool_of_another_image(tmp_path):
+    """The number of the image lies outside of the batch."""
+    node = helper.make_node("MaxRoiPool", ["x", "rois"], ["y"], name="pool", pooled_shape=[1, 1])
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in (("x", [2, 1, 3, 3]), ("rois", [1, 5]), ("y", None))]
+    tenon.compile(helper.make_model(helper.make_graph([node], "g", infos[:2], infos[2:]), opset_imports=[helper.make_opsetid("", 22)]), tmp_path / "m.so")
+    with pytest.raises(tenon.RunError, match="pool"):
+        tenon.load(tmp_path / "m.so").run({"x": numpy.zeros((2, 1, 3, 3), numpy.float32), "rois": numpy.array([[2, 0, 0, 1, 1]], numpy.float32)})

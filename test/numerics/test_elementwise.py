@@ -358,3 +358,13 @@ def test_prelu(mode):
             x, slope = uniform(generator, shape, dtype=dtype), uniform(generator, slope_shape, dtype=dtype)
             batch.add(label("PRelu", x, slope), "PRelu", [x, slope], numpy.where(x < 0, x * slope, x))
     batch.check(mode)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_erf_of_integers(mode, dtype):
+    """ONNX's reference truncates what it rounded to float32."""
+    batch = Batch(opset=9)
+    x = numpy.array([0, 1, 2, 3, 4, 5, 100, numpy.iinfo(dtype).max, numpy.iinfo(dtype).min] + ([-1, -3, -4, -5] if dtype.kind == "i" else [])).astype(dtype)
+    expected = numpy.array([numpy.float32(math.erf(int(value))) for value in x]).astype(dtype)
+    batch.add(label("Erf", x), "Erf", [x], expected)
+    batch.check(mode)

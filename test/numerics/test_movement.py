@@ -6,6 +6,7 @@ import numpy
 import pytest
 
 from arrays import BOOL, FLOATS, INTEGERS, label, rng, uniform, values
+from evaluator import evaluate
 from harness import Batch
 
 
@@ -201,4 +202,18 @@ def test_made_from_nothing(mode):
     one_hot[0, 1], one_hot[1, 4], one_hot[2, 3] = 9, 9, 9
     batch.add("OneHot", "OneHot", [indices, numpy.array(5, numpy.int64), numpy.array([2, 9], numpy.float32)], one_hot, constants=(1, 2))
     batch.add("OneHot axis 0", "OneHot", [indices, numpy.array(5, numpy.int64), numpy.array([2, 9], numpy.float32)], one_hot.T.copy(), constants=(1, 2), axis=0)
+    batch.check(mode)
+
+
+@pytest.mark.parametrize("kind", ["int32", "int64"])
+def test_center_crop_pad(mode, kind):
+    """What is odd is cut off or added at the end."""
+    batch, generator = Batch(opset=18), rng()
+    for dtype, (target, axes) in itertools.product((numpy.dtype("float32"), BOOL), (((4, 7), None), ((3, 8), None), ((2,), [1]), ((9, 1), [-1, 0]), ((0, 6), None))):
+        x = values(generator, (5, 6), dtype)
+        attributes = {} if axes is None else {"axes": axes}
+        shape = numpy.array(target, kind)
+        exact = evaluate("CenterCropPad", [x, shape.astype(numpy.int64)], opset=18, **attributes)[0].astype(dtype)
+        batch.add(label("CenterCropPad", x, target), "CenterCropPad", [x, shape], exact, **attributes)
+        batch.add(label("CenterCropPad", x, target, "constant"), "CenterCropPad", [x, shape], exact, constants=(1,), **attributes)
     batch.check(mode)

@@ -102,3 +102,25 @@ def test_crop_and_resize(mode):
     exact = onnx.reference.ReferenceEvaluator(model).run(None, {"x": x.astype(float), "roi": region, "sizes": sizes})[0]
     batch.add("crop", "Resize", [x, region, None, sizes], exact.astype(numpy.float32), 1e-4, constants=(1, 3), **attributes)
     batch.check(mode)
+
+
+@pytest.mark.parametrize("kind", ["nearest", "linear"])
+def test_booleans(mode, kind):
+    """Between true and false there is a number that is not 0, and so true; strings have no such thing."""
+    batch, generator = Batch(opset=19), rng()
+    x, scales = generator.integers(0, 2, (1, 2, 3, 5)).astype(bool), numpy.array([1, 1, 2, 1.5], numpy.float32)
+    exact = reference(x.astype(float), scales, None, {"mode": kind})
+    batch.add(kind, "Resize", [x, None, scales], exact != 0, constants=(2,), mode=kind)
+    region, sizes = numpy.array([0, 0, 0.4, 0.2, 1, 1, 0.9, 1.3], numpy.float32), numpy.array([1, 2, 4, 5], numpy.int64)
+    outside = {"mode": kind, "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": 0.5}
+    names = ["x", "roi", "", "sizes"]
+    infos = [helper.make_tensor_value_info(name, kind_of, None) for name, kind_of in (("x", TensorProto.DOUBLE), ("roi", TensorProto.FLOAT), ("sizes", TensorProto.INT64))]
+    graph = helper.make_graph([helper.make_node("Resize", names, ["y"], **outside)], "crop", infos, [helper.make_tensor_value_info("y", TensorProto.DOUBLE, None)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)])
+    cropped = onnx.reference.ReferenceEvaluator(model).run(None, {"x": x.astype(float), "roi": region, "sizes": sizes})[0]
+    batch.add("crop", "Resize", [x, region, None, sizes], cropped != 0, constants=(1, 3), **outside)
+    if kind == "nearest":
+        names = numpy.array([f"text {value}" for value in range(30)], object).reshape(1, 2, 3, 5)
+        order = reference(numpy.arange(30.0).reshape(1, 2, 3, 5), scales, None, {"mode": kind}).astype(int)
+        batch.add("strings", "Resize", [names, None, scales], names.reshape(-1)[order], constants=(2,), mode=kind)
+    batch.check(mode)

@@ -321,6 +321,24 @@ def test_optional_input(tmp_path, mode):
     assert_same(model.run({"o": o, "x": x, "s": []})["count"], at(0))
 
 
+@pytest.mark.parametrize("name, values", [("float", [1.5, -2]), ("complex64", [1 + 2j, -3j]), ("int4", [-8, 7]), ("float8e4m3fn", [0.5, -448]), ("string", ["a", "bc"])])
+def test_optional_values_and_sequences_through_a_loop(tmp_path, mode, name, values):
+    """Types that Identity does not take in every version; the loop may not run at all. The standard has no optional sequences of small types."""
+    kinds = {"o": f"optional({name}[k])", "t": f"seq({name}[k])"} | ({} if name in ("int4", "float8e4m3fn") else {"s": f"optional(seq({name}[k]))"})
+    carried = ", ".join(f"{kind} {value}1" for value, kind in kinds.items())
+    text = f"""g (int64 n, {", ".join(f"{kind} {value}" for value, kind in kinds.items())}) => ({", ".join(f"{kind} {value}2" for value, kind in kinds.items())}) {{
+            {", ".join(f"{value}2" for value in kinds)} = Loop(n, , {", ".join(kinds)})<body = b (int64 i, bool c, {carried}) => (bool d, {carried}) {{ d = Identity(c) }}>
+        }}"""
+    model = load(tmp_path, mode, text)
+    array = numpy.array(values, object if name == "string" else onnx.helper.tensor_dtype_to_np_dtype(onnx.TensorProto.DataType.Value(name.upper())))
+    for count in (0, 3):
+        for given, some in ((None, None), (array, [array, array[:1], array[:0]]), (array[:1], [])):
+            feeds = {"o": given, "s": some, "t": some or []}
+            results = model.run({"n": at(count)} | {value: feeds[value] for value in kinds})
+            for value in kinds:
+                assert_same(results[f"{value}2"], feeds[value])
+
+
 def test_optional_branches(tmp_path, mode):
     text = """g (bool c, float[n] x) => (optional(float[n]) o, optional(seq(float[n])) s, bool has)
         {
@@ -383,6 +401,27 @@ def test_maps_to_texts(tmp_path, mode):
     results = model.run({"m": {1: "one", 3: "three", 2: "two"}, "n": {"b": 2**62 + 1, "a": 1}})
     assert results["y"].tolist() == [["three", "", "one"]]
     assert results["z"].tolist() == [[2**62 + 1, 0]]
+
+
+def test_maps_cast_to_and_from_texts(tmp_path, mode):
+    text = """g (map(int64, string) m, map(int64, float) n) => (float[1,k] floats, int64[1,k] integers, string[1,k] texts, string[1,5] sparse, float[1,5] placed, string[1,l] written) {
+            floats = ai.onnx.ml.CastMap<cast_to = "TO_FLOAT">(m)
+            integers = ai.onnx.ml.CastMap<cast_to = "TO_INT64">(m)
+            texts = ai.onnx.ml.CastMap<cast_to = "TO_STRING">(m)
+            sparse = ai.onnx.ml.CastMap<cast_to = "TO_STRING", map_form = "SPARSE", max_map = 5>(m)
+            placed = ai.onnx.ml.CastMap<cast_to = "TO_FLOAT", map_form = "SPARSE", max_map = 5>(m)
+            written = ai.onnx.ml.CastMap<cast_to = "TO_STRING">(n)
+        }"""
+    model = load(tmp_path, mode, text)
+    results = model.run({"m": {4: "-3", 0: "12", 9: "7"}, "n": {2: 0.5, 1: -2.0}})
+    assert_same(results["floats"], numpy.array([[12, -3, 7]], numpy.float32))
+    assert_same(results["integers"], numpy.array([[12, -3, 7]]))
+    assert results["texts"].tolist() == [["12", "-3", "7"]]
+    assert results["sparse"].tolist() == [["12", "", "", "", "-3"]]
+    assert_same(results["placed"], numpy.array([[12, 0, 0, 0, -3]], numpy.float32))
+    assert results["written"].tolist() == [["-2.0", "0.5"]]
+    with pytest.raises(tenon.RunError, match="CastMap"):
+        model.run({"m": {0: "twelve"}, "n": {}})
 
 
 def test_maps_with_texts_through_branches(tmp_path, mode):

@@ -39,6 +39,8 @@ TYPES = {
     "u4": ml_dtypes.uint4,
     "i2": ml_dtypes.int2,
     "u2": ml_dtypes.uint2,
+    "c64": numpy.complex64,
+    "c128": numpy.complex128,
 }
 
 

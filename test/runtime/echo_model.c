@@ -2,7 +2,7 @@
  * negated[m,k] = -matrix[m,k], and "scalar" (f64, rank 0) is doubled; a negative scalar is an index out of range. */
 #include "tenon/model_abi.h"
 
-enum { NUM_TYPES = 25, MATRIX = NUM_TYPES, SCALAR, NUM_TENSORS };
+enum { NUM_TYPES = 27, MATRIX = NUM_TYPES, SCALAR, NUM_TENSORS };
 
 static const int64_t any[] = {-1, -1};
 static const int32_t n[] = {0, -1}, mk[] = {1, -1};
@@ -34,12 +34,14 @@ static const char *const symbolNames[] = {"n", "m"};
    {prefix ":u4", TENON_U4, 1, any, n},                                                                                \
    {prefix ":i2", TENON_I2, 1, any, n},                                                                                \
    {prefix ":u2", TENON_U2, 1, any, n},                                                                                \
+   {prefix ":c64", TENON_C64, 1, any, n},                                                                              \
+   {prefix ":c128", TENON_C128, 1, any, n},                                                                            \
    {matrix, TENON_F32, 2, any, mk},                                                                                    \
    {scalar, TENON_F64, 0, 0, 0}}
 
 static const tenon_tensor_spec inputs[] = SPECS("in", "matrix", "scalar");
 static const tenon_tensor_spec outputs[] = SPECS("out", "negated", "doubled \xc3\xa4");
-static const int64_t typeBytes[] = {4, 8, 2, 2, 1, 2, 4, 8, 1, 2, 4, 8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+static const int64_t typeBytes[] = {4, 8, 2, 2, 1, 2, 4, 8, 1, 2, 4, 8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 8, 16};
 
 static int32_t plan(tenon_host *host, const int64_t *inputDims, int64_t *table) {
   (void)host;

@@ -232,12 +232,14 @@ TEST_F(Inputs, NamesOfTypesAndStatuses) {
   EXPECT_STREQ(tenon_dtype_name(TENON_BF16), "bf16");
   EXPECT_STREQ(tenon_dtype_name(TENON_F8E4M3FN), "f8e4m3fn");
   EXPECT_STREQ(tenon_dtype_name(TENON_U2), "u2");
+  EXPECT_STREQ(tenon_dtype_name(TENON_C128), "c128");
   EXPECT_STREQ(tenon_dtype_name(99), "unknown type");
   EXPECT_EQ(tenon_dtype_bytes(TENON_F64), 8u);
   EXPECT_EQ(tenon_dtype_bytes(TENON_BOOL), 1u);
   EXPECT_EQ(tenon_dtype_bytes(TENON_F8E8M0FNU), 1u);
   EXPECT_EQ(tenon_dtype_bytes(TENON_I4), 1u);
-  EXPECT_EQ(tenon_dtype_bytes(TENON_U2 + 1), 0u);
+  EXPECT_EQ(tenon_dtype_bytes(TENON_C64), 8u);
+  EXPECT_EQ(tenon_dtype_bytes(TENON_C128 + 1), 0u);
   EXPECT_EQ(tenon_dtype_bytes(0), 0u);
   EXPECT_STREQ(tenon_status_name(TENON_OUT_OF_RANGE), "out of range");
   EXPECT_STREQ(tenon_status_name(-1), "unknown status");

@@ -257,6 +257,34 @@ def test_bytes_of_ml_dtypes(tenon, tmp_path, name, dtype):
     assert finished.returncode == 0 and "nan" not in finished.stdout.lower(), finished.stdout
 
 
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_numbers(tenon, tmp_path, dtype):
+    """As numpy writes them, in either byte order, and as ONNX does: raw, or as a list of the parts."""
+    kind = helper.np_dtype_to_tensor_dtype(numpy.dtype(dtype))
+    onnx.save(make_model([helper.make_node("Transpose", ["x"], ["y"])], [("x", ["m", "n"], kind)], [("y", ["n", "m"], kind)], opset=21), tmp_path / "m.onnx")
+    assert tenon("compile", tmp_path / "m.onnx", "-o", tmp_path / "m.so").returncode == 0
+    x = (numpy.arange(6) * (1.5 - 2j) + 1j).astype(dtype).reshape(2, 3)
+    x[1, 2] = complex(-0.0, -0.0)
+    numpy.save(tmp_path / "x.npy", x)
+    numpy.save(tmp_path / "columns.npy", numpy.asfortranarray(x))
+    numpy.save(tmp_path / "swapped.npy", x.astype(x.dtype.newbyteorder(">")))
+    (tmp_path / "x.pb").write_bytes(numpy_helper.from_array(x, "x").SerializeToString())
+    listed = onnx.TensorProto(name="x", data_type=kind, dims=x.shape)
+    (listed.float_data if dtype == "complex64" else listed.double_data).extend(x.reshape(-1).view(x.real.dtype).tolist())
+    (tmp_path / "listed.pb").write_bytes(listed.SerializeToString())
+    for file in ("x.npy", "columns.npy", "swapped.npy", "x.pb", "listed.pb"):
+        finished = tenon("run", tmp_path / "m.so", "-i", tmp_path / file, "-o", tmp_path / "out")
+        assert finished.returncode == 0, finished.stderr
+        y = numpy.load(tmp_path / "out/y.npy")
+        assert y.dtype == dtype and y.tobytes() == numpy.ascontiguousarray(x.T).tobytes(), file
+    finished = tenon("run", tmp_path / "m.so", "-i", tmp_path / "x.npy")
+    assert f"y  c{64 if dtype == 'complex64' else 128}[3x2]" in finished.stdout and "0+1i 4.5-5i 1.5-1i" in finished.stdout, finished.stdout
+    assert f"c{64 if dtype == 'complex64' else 128}[n,m]" in tenon("inspect", tmp_path / "m.so").stdout
+    finished = tenon("run", tmp_path / "m.so", "-i", "x=random", "--dim", "m=2", "--dim", "n=3", "-o", tmp_path / "out")
+    y = numpy.load(tmp_path / "out/y.npy")
+    assert len(numpy.unique(y)) == 6 and numpy.all(y.real != y.imag) and abs(y.view(y.real.dtype)).max() <= 1
+
+
 def test_bytes_without_a_type_are_no_numbers(tenon, add_relu, tmp_path):
     numpy.save(tmp_path / "x.npy", numpy.zeros((2, 3), ml_dtypes.int4))
     finished = tenon("run", add_relu.library, "-i", f"x:0={tmp_path}/x.npy", "-i", "w=random")

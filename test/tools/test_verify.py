@@ -65,6 +65,18 @@ def test_an_unknown_oracle(tenon, chain):
     assert finished.returncode == 2 and "expected reference, onnxruntime or a .npz file" in finished.stderr
 
 
+@pytest.mark.parametrize("part, passes", [(1e-6j, True), (1e-2j, False), (1e-2, False)])
+def test_complex_numbers(tenon_json, tmp_path, part, passes):
+    """Both parts count."""
+    onnx.save(make_model([helper.make_node("Identity", ["x"], ["y"])], [("x", [2], TensorProto.COMPLEX64)], [("y", [2], TensorProto.COMPLEX64)], opset=21), tmp_path / "m.onnx")
+    x = numpy.array([1 - 2j, 3 + 0.5j], numpy.complex64)
+    numpy.save(tmp_path / "x.npy", x)
+    numpy.savez(tmp_path / "y.npz", y=x + numpy.array([0, part], numpy.complex64))
+    report, finished = tenon_json("verify", tmp_path / "m.onnx", "--input", f"x={tmp_path}/x.npy", "--against", tmp_path / "y.npz")
+    assert finished.returncode == (0 if passes else 1), finished.stderr
+    assert passes or "element [1] is 3+0.5i, expected 3" in report["outputs"][0]["reason"]
+
+
 def test_strings(tenon, tmp_path):
     nodes = [helper.make_node("StringNormalizer", ["x"], ["upper"], case_change_action="UPPER", locale="C.UTF-8"),
              helper.make_node("LabelEncoder", ["upper"], ["number"], domain="ai.onnx.ml", keys_strings=["TEXT1", "TEXT2"], values_int64s=[1, 2])]

@@ -4,6 +4,7 @@
 #include "tenon/tenon.h"
 
 #include <cstdlib>
+#include <string_view>
 
 namespace nb = nanobind;
 
@@ -29,8 +30,8 @@ nb::object numpyDtype(uint32_t dtype) {
       "int16",          "int32",         "int64",         "uint8",           "uint16",      "uint32",
       "uint64",         "bool",          "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz",
       "float8_e8m0fnu", "float6_e2m3fn", "float6_e3m2fn", "float4_e2m1fn",   "int4",        "uint4",
-      "int2",           "uint2"};
-  static_assert(sizeof names / sizeof names[0] == TENON_U2 + 1);
+      "int2",           "uint2",         "complex64",     "complex128"};
+  static_assert(sizeof names / sizeof names[0] == TENON_C128 + 1);
   nb::object &known = Numpy::get().dtypes[dtype];
   if (!known.is_valid()) {
     nb::object make = nb::module_::import_("numpy").attr("dtype");
@@ -45,6 +46,8 @@ uint32_t dtypeOfFormat(const char *format, Py_ssize_t itemBytes) {
   // Both processors that Tenon runs on are little-endian; one byte has no order.
   if (*format == '@' || *format == '=' || *format == '<' || ((*format == '>' || *format == '!') && itemBytes == 1))
     ++format;
+  if (format[0] == 'Z')
+    return std::string_view(format) == "Zf" ? TENON_C64 : std::string_view(format) == "Zd" ? TENON_C128 : 0;
   if (format[0] == '\0' || format[1] != '\0')
     return 0;
   auto integer = [&](uint32_t one, uint32_t two, uint32_t four, uint32_t eight) -> uint32_t {

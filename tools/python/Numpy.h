@@ -20,7 +20,7 @@ struct Numpy {
   nanobind::object generic; // numpy.generic: the scalars
   nanobind::object asarray; // numpy.asarray
   // Dtypes by enum tenon_dtype; each empty until a model needs it.
-  nanobind::object dtypes[TENON_U2 + 1];
+  nanobind::object dtypes[TENON_C128 + 1];
   static Numpy &get();
 };
 

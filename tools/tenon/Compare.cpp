@@ -12,6 +12,8 @@ double defaultRelative(uint32_t dtype) {
   switch (dtype) {
   case TENON_F32:
   case TENON_F64:
+  case TENON_C64:
+  case TENON_C128:
     return 1e-4;
   case TENON_F16:
     return 1e-2;
@@ -70,8 +72,9 @@ Comparison compare(const Tensor &actual, const Tensor &expected, const Tolerance
 
   double magnitude = 0;
   size_t worst = 0;
-  for (size_t i = 0; i < actual.numElements(); ++i) {
-    double got = actual.at(i), want = expected.at(i);
+  for (size_t number = 0; number < actual.numElements() * actual.parts(); ++number) {
+    size_t i = number / actual.parts(), part = number % actual.parts();
+    double got = actual.at(i, part), want = expected.at(i, part);
     if (std::isnan(got) || std::isnan(want) || ((std::isinf(got) || std::isinf(want)) && got != want)) {
       result.maxError = result.maxRelativeError = INFINITY;
       return differ(i);

@@ -25,10 +25,10 @@ struct TypeRow {
 
 /// numpy's letters. 'V' is what types of ml_dtypes become: with two bytes bfloat16, with one byte any of several, but
 /// for one that says 'f'.
-constexpr TypeRow types[] = {{TENON_F32, 'f', 4},  {TENON_F64, 'f', 8},   {TENON_F16, 'f', 2}, {TENON_BF16, 'V', 2},
-                             {TENON_I8, 'i', 1},   {TENON_I16, 'i', 2},   {TENON_I32, 'i', 4}, {TENON_I64, 'i', 8},
-                             {TENON_U8, 'u', 1},   {TENON_U16, 'u', 2},   {TENON_U32, 'u', 4}, {TENON_U64, 'u', 8},
-                             {TENON_BOOL, 'b', 1}, {TENON_F8E5M2, 'f', 1}};
+constexpr TypeRow types[] = {{TENON_F32, 'f', 4},  {TENON_F64, 'f', 8}, {TENON_F16, 'f', 2},   {TENON_BF16, 'V', 2},
+                             {TENON_I8, 'i', 1},   {TENON_I16, 'i', 2}, {TENON_I32, 'i', 4},   {TENON_I64, 'i', 8},
+                             {TENON_U8, 'u', 1},   {TENON_U16, 'u', 2}, {TENON_U32, 'u', 4},   {TENON_U64, 'u', 8},
+                             {TENON_BOOL, 'b', 1}, {TENON_C64, 'c', 8}, {TENON_C128, 'c', 16}, {TENON_F8E5M2, 'f', 1}};
 
 bool isByteOfMlDtypes(std::string_view descr) { return descr == "|V1" || descr == "<V1"; }
 
@@ -165,8 +165,8 @@ std::string unicodeBytes(const Tensor &tensor, size_t &width) {
 }
 
 void swapBytes(Tensor &tensor) {
-  size_t elementBytes = tenon_dtype_bytes(tensor.dtype);
-  for (size_t i = 0; i < tensor.numElements(); ++i)
+  size_t elementBytes = tenon_dtype_bytes(tensor.dtype) / tensor.parts();
+  for (size_t i = 0; i < tensor.numElements() * tensor.parts(); ++i)
     std::reverse(tensor.data() + i * elementBytes, tensor.data() + (i + 1) * elementBytes);
 }
 
@@ -222,7 +222,7 @@ std::string npyBytes(const Tensor &tensor) {
       std::find_if(std::begin(types), std::end(types), [&](const TypeRow &row) { return row.dtype == tensor.dtype; });
   // numpy alone cannot read 'f1'.
   TypeRow raw = {tensor.dtype, 'V', 1};
-  if (tensor.dtype > TENON_BOOL)
+  if (tensor.dtype > TENON_BOOL && tensor.dtype <= TENON_U2)
     row = &raw;
   size_t width = 0;
   std::string texts = tensor.dtype == TENON_STRING ? unicodeBytes(tensor, width) : "", shape;

@@ -32,12 +32,12 @@ std::string fileNameFor(const std::string &name, std::set<std::string> &used) {
   return unique + ".npy";
 }
 
-/// Smallest, largest and mean value, and the first few.
+/// Smallest, largest and mean value of numbers that have an order, and the first few.
 nlohmann::json summarize(const Tensor &tensor) {
   nlohmann::json summary = {{"dtype", tenon_dtype_name(tensor.dtype)}, {"dims", tensor.dims}};
   double low = INFINITY, high = -INFINITY, sum = 0;
   size_t nans = 0;
-  bool areNumbers = tensor.dtype != TENON_STRING;
+  bool areNumbers = tensor.dtype != TENON_STRING && tensor.parts() == 1;
   for (size_t i = 0; areNumbers && i < tensor.numElements(); ++i) {
     double value = tensor.at(i);
     if (std::isnan(value)) {

@@ -63,6 +63,8 @@ const llvm::fltSemantics *semanticsOf(uint32_t dtype) {
   }
 }
 
+uint32_t partOf(uint32_t dtype) { return dtype == TENON_C64 ? TENON_F32 : dtype == TENON_C128 ? TENON_F64 : dtype; }
+
 bool isFloat(uint32_t dtype) { return dtype == TENON_F32 || dtype == TENON_F64 || semanticsOf(dtype); }
 
 /// Bits of an integer or boolean type.
@@ -161,12 +163,15 @@ void Tensor::setText(size_t index, std::string_view text) {
   std::memcpy(data() + index * sizeof element, &element, sizeof element);
 }
 
-double Tensor::at(size_t index) const {
+size_t Tensor::parts() const { return dtype == TENON_C64 || dtype == TENON_C128 ? 2 : 1; }
+
+double Tensor::at(size_t index, size_t part) const {
   const std::byte *from = data();
+  index = index * parts() + part;
   if (const llvm::fltSemantics *semantics = semanticsOf(dtype))
     return decode(tenon_dtype_bytes(dtype) == 1 ? read<uint8_t>(from, index) : read<uint16_t>(from, index), *semantics);
   unsigned above = 8 - std::min(integerBits(dtype), 8u);
-  switch (dtype) {
+  switch (partOf(dtype)) {
   case TENON_F32:
     return read<float>(from, index);
   case TENON_F64:
@@ -199,6 +204,12 @@ double Tensor::at(size_t index) const {
 }
 
 std::string Tensor::textAt(size_t index) const {
+  if (parts() == 2) {
+    auto number = [&](size_t part) {
+      return dtype == TENON_C64 ? numberText(static_cast<float>(at(index, part))) : numberText(at(index, part));
+    };
+    return number(0) + (std::signbit(at(index, 1)) ? "" : "+") + number(1) + "i";
+  }
   if (dtype == TENON_STRING)
     return std::string(text(index));
   if (dtype == TENON_I64)
@@ -239,7 +250,7 @@ std::optional<std::vector<int64_t>> parseDims(const std::string &text) {
 }
 
 uint32_t dtypeOf(const std::string &name) {
-  for (uint32_t dtype = TENON_F32; dtype <= TENON_U2; ++dtype)
+  for (uint32_t dtype = TENON_F32; dtype <= TENON_C128; ++dtype)
     if (name == tenon_dtype_name(dtype))
       return dtype;
   return name == tenon_dtype_name(TENON_STRING) ? TENON_STRING : 0;
@@ -247,25 +258,25 @@ uint32_t dtypeOf(const std::string &name) {
 
 void fillRandom(Tensor &tensor, uint64_t seed) {
   Generator generator(seed);
-  uint32_t elementBytes = tenon_dtype_bytes(tensor.dtype);
-  for (size_t i = 0; i < tensor.numElements(); ++i) {
+  uint32_t dtype = partOf(tensor.dtype), elementBytes = tenon_dtype_bytes(dtype);
+  for (size_t i = 0; i < tensor.numElements() * tensor.parts(); ++i) {
     std::byte *to = tensor.data() + i * elementBytes;
-    double number = isFloat(tensor.dtype) ? generator.uniform() : 0;
-    if (tensor.dtype == TENON_STRING) {
+    double number = isFloat(dtype) ? generator.uniform() : 0;
+    if (dtype == TENON_STRING) {
       tensor.setText(i, "text" + std::to_string(generator.next() >> 61));
-    } else if (tensor.dtype == TENON_F8E8M0FNU) {
+    } else if (dtype == TENON_F8E8M0FNU) {
       // Neither a sign nor a zero: the exponent alone.
       *to = static_cast<std::byte>(127 + std::max(std::ilogb(number), -8));
-    } else if (tensor.dtype == TENON_F32) {
+    } else if (dtype == TENON_F32) {
       float value = static_cast<float>(number);
       std::memcpy(to, &value, sizeof(value));
-    } else if (tensor.dtype == TENON_F64) {
+    } else if (dtype == TENON_F64) {
       std::memcpy(to, &number, sizeof(number));
-    } else if (const llvm::fltSemantics *semantics = semanticsOf(tensor.dtype)) {
+    } else if (const llvm::fltSemantics *semantics = semanticsOf(dtype)) {
       uint16_t value = encode(number, *semantics);
       std::memcpy(to, &value, elementBytes);
     } else {
-      unsigned bits = integerBits(tensor.dtype);
+      unsigned bits = integerBits(dtype);
       uint64_t value = generator.next() >> (64 - (bits <= 8 ? bits : 1));
       std::memcpy(to, &value, elementBytes);
     }

@@ -43,8 +43,10 @@ struct Tensor {
   std::string_view text(size_t index) const;
   void setText(size_t index, std::string_view text);
 
-  /// Element `index` as a number; 64-bit integers may be rounded, strings are 0.
-  double at(size_t index) const;
+  /// Numbers that an element consists of: 2 for a complex one.
+  size_t parts() const;
+  /// Element `index`, or its imaginary part, as a number; 64-bit integers may be rounded, strings are 0.
+  double at(size_t index, size_t part = 0) const;
   /// Element `index` in full, as JSON and people write it.
   std::string textAt(size_t index) const;
 

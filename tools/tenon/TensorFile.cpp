@@ -96,6 +96,10 @@ uint32_t dtypeFromOnnx(int32_t type) {
     return TENON_I2;
   case onnx::TensorProto::UINT2:
     return TENON_U2;
+  case onnx::TensorProto::COMPLEX64:
+    return TENON_C64;
+  case onnx::TensorProto::COMPLEX128:
+    return TENON_C128;
   default:
     return 0;
   }
@@ -133,12 +137,13 @@ bool unpackElements(std::string_view packed, unsigned bits, Tensor &tensor) {
   return true;
 }
 
-/// Copies a repeated field whose elements are at least as wide as the tensor's; both sides are little-endian.
+/// Copies a repeated field whose entries are numbers, or parts of complex ones, at least as wide as the tensor's; both
+/// sides are little-endian.
 template <typename Field> bool copyElements(const Field &field, Tensor &tensor) {
-  size_t elementBytes = tenon_dtype_bytes(tensor.dtype);
-  if (static_cast<size_t>(field.size()) != tensor.numElements() || sizeof(*field.data()) < elementBytes)
+  size_t elementBytes = tenon_dtype_bytes(tensor.dtype) / tensor.parts(), count = tensor.numElements() * tensor.parts();
+  if (static_cast<size_t>(field.size()) != count || sizeof(*field.data()) < elementBytes)
     return false;
-  for (size_t i = 0; i < tensor.numElements(); ++i)
+  for (size_t i = 0; i < count; ++i)
     std::memcpy(tensor.data() + i * elementBytes, &field.data()[i], elementBytes);
   return true;
 }
@@ -176,11 +181,11 @@ NamedTensor readTensorProto(const std::string &path) {
     if (complete)
       std::memcpy(tensor.data(), proto.raw_data().data(), tensor.sizeBytes());
   } else if (!complete) {
-    complete = dtype == TENON_F32                         ? copyElements(proto.float_data(), tensor)
-               : dtype == TENON_F64                       ? copyElements(proto.double_data(), tensor)
-               : dtype == TENON_I64                       ? copyElements(proto.int64_data(), tensor)
-               : dtype == TENON_U32 || dtype == TENON_U64 ? copyElements(proto.uint64_data(), tensor)
-                                                          : copyElements(proto.int32_data(), tensor);
+    complete = dtype == TENON_F32 || dtype == TENON_C64    ? copyElements(proto.float_data(), tensor)
+               : dtype == TENON_F64 || dtype == TENON_C128 ? copyElements(proto.double_data(), tensor)
+               : dtype == TENON_I64                        ? copyElements(proto.int64_data(), tensor)
+               : dtype == TENON_U32 || dtype == TENON_U64  ? copyElements(proto.uint64_data(), tensor)
+                                                           : copyElements(proto.int32_data(), tensor);
   }
   if (!complete)
     throw InputError(path + ": the number of elements does not fit the shape " + dimsText(tensor.dims));

@@ -35,7 +35,8 @@ extern "C" {
 
 /* Element types. bool takes one byte that is 0 or 1. What is below a byte takes the low bits of one, two's complement
  * for signed integers: outputs have zeros above them, what is above them in inputs is ignored. The small floats are
- * OCP's and, with FNUZ, their variants without infinity and negative zero. What a string is depends on who holds it:
+ * OCP's and, with FNUZ, their variants without infinity and negative zero. A complex number is its real and its
+ * imaginary part, one after the other, aligned to both together. What a string is depends on who holds it:
  * outside of a model a tenon_string, inside the number of a text (see tenon_host.intern). */
 enum tenon_dtype {
   TENON_F32 = 1,
@@ -63,6 +64,8 @@ enum tenon_dtype {
   TENON_U4 = 23,
   TENON_I2 = 24,
   TENON_U2 = 25,
+  TENON_C64 = 26,   /* two f32 */
+  TENON_C128 = 27,  /* two f64 */
   TENON_STRING = 64 /* apart from the numbers */
 };
 

@@ -240,3 +240,20 @@ func.func @scalars() -> (tensor<2xi64>, i64) {
   %2 = tensor.extract %1[%c0] : tensor<2xi64>
   return %0, %2 : tensor<2xi64>, i64
 }
+
+// -----
+
+// Complex numbers are moved whole, taken apart and put together.
+// CHECK-LABEL: @complex
+//   CHECK-DAG:   nn.constant dense<[{{\[}}(1.000000e+00,2.000000e+00), (-0.000000e+00,6.000000e+00)], [(3.000000e+00,4.000000e+00), (7.000000e+00,8.000000e+00)]]> : tensor<2x2xcomplex<f64>>
+//   CHECK-DAG:   nn.constant dense<[{{\[}}2.000000e+00, 4.000000e+00], [6.000000e+00, 8.000000e+00]]> : tensor<2x2xf64>
+//   CHECK-DAG:   nn.constant dense<[(2.000000e+00,1.000000e+00), (2.000000e+00,5.000000e-01)]> : tensor<2xcomplex<f32>>
+func.func @complex() -> (tensor<2x2xcomplex<f64>>, tensor<2x2xf64>, tensor<2xcomplex<f32>>) {
+  %0 = nn.constant dense<[[(1.0, 2.0), (3.0, 4.0)], [(-0.0, 6.0), (7.0, 8.0)]]> : tensor<2x2xcomplex<f64>>
+  %1 = nn.transpose %0 {permutation = array<i64: 1, 0>} : (tensor<2x2xcomplex<f64>>) -> tensor<2x2xcomplex<f64>>
+  %2 = nn.imag %0 : (tensor<2x2xcomplex<f64>>) -> tensor<2x2xf64>
+  %3 = nn.constant dense<2.0> : tensor<f32>
+  %4 = nn.constant dense<[1.0, 0.5]> : tensor<2xf32>
+  %5 = nn.complex %3, %4 : (tensor<f32>, tensor<2xf32>) -> tensor<2xcomplex<f32>>
+  return %1, %2, %5 : tensor<2x2xcomplex<f64>>, tensor<2x2xf64>, tensor<2xcomplex<f32>>
+}

@@ -1,5 +1,6 @@
 // RUN: tenon-opt %s --tenon-schedule-kernels="vector-bytes=32" --canonicalize --cse | FileCheck %s
 // RUN: tenon-opt %s --tenon-schedule-kernels="vector-bytes=64 masked-memory" --canonicalize --cse | FileCheck %s --check-prefix=MASKED
+// RUN: tenon-opt %s --tenon-schedule-kernels="vector-bytes=16" --canonicalize --cse | FileCheck %s --check-prefix=NARROW
 // RUN: tenon-opt %s --tenon-schedule-kernels=reference --canonicalize --cse | FileCheck %s --check-prefix=REFERENCE
 
 // An elementwise kernel sweeps over its elements in vectors; dimensions along which everything advances alike are one.
@@ -245,4 +246,34 @@ func.func private @split(%x: tensor<?xsi64>, %d: tensor<si64>, %width: index, %n
     attributes {nn.kernel, nn.extents = [array<i64: 1>, array<i64>]} {
   %0 = nn.string_split %x, %d, %width {most = 3 : i64} : (tensor<?xsi64>, tensor<si64>, index) -> tensor<?x?xsi64>
   return %0 : tensor<?x?xsi64>
+}
+
+// -----
+
+// A complex number is an integer of twice a part's width, the real part in the low half. One that fills a vector is moved alone.
+// CHECK-LABEL: func.func private @planes_of_complex(
+// CHECK-SAME: memref<?xi128>, %{{.*}}: memref<?xi128>) attributes {{.*}}nn.path = "vector"
+// CHECK: vector.shuffle
+// NARROW-LABEL: func.func private @planes_of_complex(
+// NARROW-NOT: vector.shuffle
+// NARROW: memref.load %{{.*}} : memref<?xi128>
+func.func private @planes_of_complex(%x: tensor<1x3x40x40xcomplex<f64>>) -> tensor<1x40x40x3xcomplex<f64>> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.transpose %x {permutation = array<i64: 0, 2, 3, 1>} : (tensor<1x3x40x40xcomplex<f64>>) -> tensor<1x40x40x3xcomplex<f64>>
+  return %0 : tensor<1x40x40x3xcomplex<f64>>
+}
+
+// -----
+
+// CHECK-LABEL: func.func private @parts_of_complex(
+// CHECK-SAME: %[[X:.*]]: memref<?xi64>, %{{.*}}: memref<?xi64>)
+// CHECK: %[[NUMBER:.*]] = vector.load %[[X]]
+// CHECK-DAG: %[[IMAG:.*]] = arith.trunci %{{.*}} : vector<[[LANES:.*]]xi64> to vector<[[LANES]]xi32>
+// CHECK-DAG: %[[REAL:.*]] = arith.trunci %[[NUMBER]] : vector<[[LANES]]xi64> to vector<[[LANES]]xi32>
+// CHECK: arith.shli %{{.*}} : vector<[[LANES]]xi64>
+// CHECK: arith.ori %{{.*}} : vector<[[LANES]]xi64>
+func.func private @parts_of_complex(%x: tensor<40xcomplex<f32>>) -> tensor<40xcomplex<f32>> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.real %x : (tensor<40xcomplex<f32>>) -> tensor<40xf32>
+  %1 = nn.imag %x : (tensor<40xcomplex<f32>>) -> tensor<40xf32>
+  %2 = nn.complex %1, %0 : (tensor<40xf32>, tensor<40xf32>) -> tensor<40xcomplex<f32>>
+  return %2 : tensor<40xcomplex<f32>>
 }

@@ -75,3 +75,44 @@ func.func @comparison_of_small_integers(%x: tensor<3xi4>) {
   %0 = nn.compare eq, %x, %x : (tensor<3xi4>, tensor<3xi4>) -> tensor<3xi1>
   return
 }
+
+// -----
+
+func.func @arithmetic_of_complex_numbers(%x: tensor<3xcomplex<f32>>) {
+  // expected-error @below {{operand #0 must be ranked tensor of}}
+  %0 = nn.add %x, %x : (tensor<3xcomplex<f32>>, tensor<3xcomplex<f32>>) -> tensor<3xcomplex<f32>>
+  return
+}
+
+// -----
+
+func.func @real_part_of_a_real(%x: tensor<3xf32>) {
+  // expected-error @below {{operand #0 must be ranked tensor of complex number values}}
+  %0 = nn.real %x : (tensor<3xf32>) -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @parts_of_two_types(%x: tensor<4xf32>, %y: tensor<4xf64>) {
+  // expected-error @below {{C1: operands have element types 'f32' and 'f64'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.complex %x, %y : (tensor<4xf32>, tensor<4xf64>) -> tensor<4xcomplex<f32>>
+  return
+}
+
+// -----
+
+func.func @parts_of_integers(%x: tensor<4xi32>) {
+  // expected-error @below {{operand #0 must be ranked tensor of 32-bit float or 64-bit float values}}
+  %0 = nn.complex %x, %x : (tensor<4xi32>, tensor<4xi32>) -> tensor<4xi32>
+  return
+}
+
+// -----
+
+func.func @bitcast_of_complex_numbers(%x: tensor<3xcomplex<f64>>) {
+  // expected-error @below {{C3: element type has 64 bits but the operand's has 128}}
+  %0 = nn.bitcast %x to f64 : (tensor<3xcomplex<f64>>) -> tensor<3xf64>
+  return
+}

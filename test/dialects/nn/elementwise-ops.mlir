@@ -144,3 +144,17 @@ func.func @less_and_more_static(%x: tensor<4xf32>, %y: tensor<?xf32>) -> (tensor
   %1 = nn.exp %y : (tensor<?xf32>) -> tensor<7xf32>
   return %0, %1 : tensor<?xf32>, tensor<7xf32>
 }
+
+// Complex numbers are taken apart, put together and moved.
+// CHECK-LABEL: @complex
+func.func @complex(%x: tensor<?x4xcomplex<f32>>, %c: tensor<4xi1>) -> tensor<?x4xcomplex<f32>> {
+  // CHECK: %[[RE:.*]] = nn.real %{{.*}} : (tensor<?x4xcomplex<f32>>) -> tensor<?x4xf32>
+  %re = nn.real %x : (tensor<?x4xcomplex<f32>>) -> tensor<?x4xf32>
+  // CHECK: %[[IM:.*]] = nn.imag %{{.*}} : (tensor<?x4xcomplex<f32>>) -> tensor<?x4xf32>
+  %im = nn.imag %x : (tensor<?x4xcomplex<f32>>) -> tensor<?x4xf32>
+  // CHECK: nn.complex %[[IM]], %[[RE]] : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xcomplex<f32>>
+  %y = nn.complex %im, %re : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xcomplex<f32>>
+  // CHECK: nn.select %{{.*}} : (tensor<4xi1>, tensor<?x4xcomplex<f32>>, tensor<?x4xcomplex<f32>>) -> tensor<?x4xcomplex<f32>>
+  %z = nn.select %c, %x, %y : (tensor<4xi1>, tensor<?x4xcomplex<f32>>, tensor<?x4xcomplex<f32>>) -> tensor<?x4xcomplex<f32>>
+  return %z : tensor<?x4xcomplex<f32>>
+}

@@ -133,3 +133,21 @@ func.func @non_zero(%x: tensor<4x5xf32>, %n: index) {
   %0 = nn.non_zero %x, %n : (tensor<4x5xf32>, index) -> tensor<3x?xi64>
   return
 }
+
+// -----
+
+func.func @scatter_elements_strings(%x: tensor<4x5xsi64>, %i: tensor<2x5xi64>, %u: tensor<2x5xsi64>) {
+  // expected-error @below {{C5: elements of type 'si64' are not combined by add}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.scatter_elements add, %x, %i, %u {axis = 0 : i64} : (tensor<4x5xsi64>, tensor<2x5xi64>, tensor<2x5xsi64>) -> tensor<4x5xsi64>
+  return
+}
+
+// -----
+
+func.func @scatter_nd_complex(%x: tensor<4xcomplex<f32>>, %i: tensor<3x1xi64>, %u: tensor<3xcomplex<f32>>) {
+  // expected-error @below {{C4: elements of type 'complex<f32>' are not combined by max}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.scatter_nd max, %x, %i, %u : (tensor<4xcomplex<f32>>, tensor<3x1xi64>, tensor<3xcomplex<f32>>) -> tensor<4xcomplex<f32>>
+  return
+}

@@ -245,3 +245,13 @@ func.func @pack_columns(%x: tensor<4x3xf32>) {
   %0 = nn.pack %x {packing = #nn.packing<nr = 16, columns = 5>} : (tensor<4x3xf32>) -> tensor<1x4x16xf32>
   return
 }
+
+// -----
+
+func.func @resize_strings(%x: tensor<3xsi64>, %s: f32) {
+  %c3 = arith.constant 3 : index
+  // expected-error @below {{C3: elements of type 'si64' are not interpolated}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.resize linear, half_pixel, floor, %x [%c3] scales [%s] : tensor<3xsi64> -> tensor<3xsi64>
+  return
+}
