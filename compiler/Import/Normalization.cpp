@@ -185,7 +185,7 @@ void importMeanVarianceNormalization(NodeContext &c) {
   mlir::Value x = c.input(0);
   mlir::Type type = elementOf(x);
   IntVector axes = c.axes(c.hasAttribute("axes") ? c.integers("axes") : IntVector{0, 2, 3}, rankOf(x));
-  mlir::Value wide = b.cast(x, statisticsType(b, type)), centered = sub(b, wide, b.mean(wide, axes));
+  mlir::Value wide = b.widenedHalf(x), centered = sub(b, wide, b.mean(wide, axes));
   mlir::Value deviation = sqrt(b, b.mean(mul(b, centered, centered), axes));
   c.result(b.cast(div(b, centered, addNumber(b, deviation, 1e-9)), type));
 }

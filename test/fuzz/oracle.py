@@ -356,13 +356,13 @@ def well_conditioned(value: Value) -> bool:
 def tolerance(sample: Sample, dtype) -> numpy.ndarray:
     """The largest error of each element of a correct result.
 
-    Few variants may by chance agree on an element, so an element is also given the spread that others of the array have,
-    relative to their size; and the last rounding to its type.
+    Few variants may by chance agree on an element, or all be cut off by a Relu near its edge, so an element is also given the
+    spread that others of the array have, absolutely and relative to their size; and the last rounding to its type.
     """
     apart, size = spread(sample), numpy.where(numpy.isfinite(sample.exact), numpy.abs(sample.exact), 0)
     largest = float(size.max(initial=0))
     relative = float(apart.max(initial=0)) / largest if largest else 0.0
-    typical = float(numpy.median(apart)) if apart.size else 0.0
+    typical = float(numpy.median(apart[apart > 0])) if apart.any() else 0.0
     return SPREADS * (apart + typical + relative * size) + 2 * epsilon(dtype) * size + smallest(dtype)
 
 
