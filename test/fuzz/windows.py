@@ -134,6 +134,9 @@ def resize(g: RandomGraph) -> None:
         raise Rejected("coordinates at ties")
     if place in ("align_corners", "pytorch_half_pixel") and any(shape[axis] * factor % 1 for shape in x.shapes for axis, factor in factors.items()):
         raise Rejected("whether the resized length is rounded is not agreed")
+    if "antialias" in attributes and place == "pytorch_half_pixel" and any(
+            int(shape[axis] * factor) == 1 for shape in x.shapes for axis, factor in factors.items()):
+        raise Rejected("the evaluator weighs the neighbours of coordinate 0 otherwise than ONNX Runtime and those of other coordinates")
     known = [extent for axis, extent in enumerate(x.shape) if axis in axes]
     if None not in known and g.chance(0.4):
         if "antialias" in attributes:
