@@ -53,6 +53,8 @@ def anything(g: RandomGraph) -> None:
         raise Rejected("the evaluator takes axes of any rank")
     if schema.name == "DynamicQuantizeLinear" and any(not sample.exact.any() for sample in inputs[0].samples):
         raise Rejected("the scale of zeros is 0 by the formula, and 1 or 1/255 in implementations")
+    if schema.name == "Reshape" and any((sample.exact < -1).any() for sample in inputs[1].samples):
+        raise Rejected("the evaluator takes any negative extent for -1")
     attributes = {name: _attribute(g, attribute) for name, attribute in schema.attributes.items() if attribute.required or g.chance(0.25)}
     outputs = g.integer(max(schema.min_output, 1), max(schema.min_output, 1))
     g.add(schema.name, inputs, "sum", outputs, **attributes)
