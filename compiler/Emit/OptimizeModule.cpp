@@ -2,6 +2,9 @@
 
 #include "compiler/Emit/CompilePart.h"
 #include "llvm/Analysis/AliasAnalysis.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/IntrinsicInst.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Transforms/IPO/AlwaysInliner.h"
 #include "llvm/Transforms/IPO/GlobalDCE.h"
@@ -24,6 +27,51 @@ using namespace llvm;
 namespace tenon::emit {
 
 namespace {
+
+/// Masked stores of one known lane as scalar stores. LLVM 22 does the same on x86 when it selects instructions, but
+/// with AVX-512 stores the lane as it was before a truncation that goes before (reduceMaskedStoreToScalarStore of a
+/// truncating store), which writes behind the element.
+struct StoreSingleLanes : PassInfoMixin<StoreSingleLanes> {
+  static PreservedAnalyses run(Function &function, FunctionAnalysisManager &) {
+    SmallVector<IntrinsicInst *> stores;
+    for (Instruction &instruction : instructions(function))
+      if (auto *store = dyn_cast<IntrinsicInst>(&instruction);
+          store && store->getIntrinsicID() == Intrinsic::masked_store)
+        stores.push_back(store);
+    bool changed = false;
+    for (IntrinsicInst *store : stores) {
+      std::optional<unsigned> lane = singleLane(store->getArgOperand(store->arg_size() - 1));
+      if (!lane)
+        continue;
+      IRBuilder<> builder(store);
+      Value *element = builder.CreateExtractElement(store->getArgOperand(0), *lane);
+      Value *address = builder.CreateConstInBoundsGEP1_64(element->getType(), store->getArgOperand(1), *lane);
+      builder.CreateAlignedStore(element, address, Align(1))->copyMetadata(*store);
+      store->eraseFromParent();
+      changed = true;
+    }
+    return changed ? PreservedAnalyses::none() : PreservedAnalyses::all();
+  }
+
+private:
+  /// The lane of a constant mask that is set, if it is one.
+  static std::optional<unsigned> singleLane(Value *mask) {
+    auto *constant = dyn_cast<Constant>(mask);
+    auto *type = dyn_cast<FixedVectorType>(mask->getType());
+    if (!constant || !type)
+      return std::nullopt;
+    std::optional<unsigned> found;
+    for (unsigned lane = 0; lane < type->getNumElements(); ++lane) {
+      Constant *bit = constant->getAggregateElement(lane);
+      if (bit && bit->isNullValue())
+        continue;
+      if (!bit || !bit->isOneValue() || found)
+        return std::nullopt;
+      found = lane;
+    }
+    return found;
+  }
+};
 
 FunctionPassManager buildFunctionPipeline() {
   FunctionPassManager passes;
@@ -54,6 +102,7 @@ FunctionPassManager buildFunctionPipeline() {
   passes.addPass(InstCombinePass());
   passes.addPass(DivRemPairsPass());
   passes.addPass(SimplifyCFGPass(SimplifyCFGOptions().convertSwitchRangeToICmp(true).hoistCommonInsts(true)));
+  passes.addPass(StoreSingleLanes());
   return passes;
 }
 

@@ -66,7 +66,9 @@ public:
     const std::string &name = node->input(i);
     auto input = inputs.find(name);
     d = d < 0 ? d + *rank : d;
-    if (input != inputs.end() && !input->second->dim(static_cast<int>(d)).has_dim_value())
+    // A wrong model may declare the name a second time, with another rank.
+    if (input != inputs.end() && d < input->second->dim_size() &&
+        !input->second->dim(static_cast<int>(d)).has_dim_value())
       implied.try_emplace({name, d}, *extent);
   }
   /// Number of elements of a list.

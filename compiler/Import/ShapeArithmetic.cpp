@@ -27,10 +27,14 @@ bool isWhole(Scalar item) {
   return llvm::cast<mlir::Value>(item).getType().isIndex();
 }
 
+/// The number of elements; the largest number for more than that.
 int64_t countOf(llvm::ArrayRef<int64_t> shape) {
+  if (llvm::is_contained(shape, 0))
+    return 0;
   int64_t count = 1;
   for (int64_t extent : shape)
-    count *= extent;
+    if (llvm::MulOverflow(count, extent, count))
+      return std::numeric_limits<int64_t>::max();
   return count;
 }
 

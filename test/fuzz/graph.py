@@ -161,7 +161,8 @@ class RandomGraph:
             return extents[0]
         if not self.dynamic:
             return extents[0]
-        return f"s{self.symbols.index(extents)}" if self.chance(0.85) else None
+        named = self.chance(0.85) and extents in self.symbols
+        return f"s{self.symbols.index(extents)}" if named else None
 
     def data(self, shape: tuple[int, ...], dtype: str) -> numpy.ndarray:
         """Numbers that are harmless in most ops."""

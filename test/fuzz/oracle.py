@@ -228,9 +228,12 @@ DISCRETE = ("Sign", "Ceil", "Floor", "Round", "Hardmax")
 NORMWISE = ("Conv", "ConvTranspose")
 NORMWISE_FACTOR = 2
 # x (1 + f(x)) where f nears -1: errors have the size of x.
-CANCELLING = ("Gelu", "FastGelu", "BiasGelu")
-# ONNX Runtime's gates, which are between -1 and 1, have errors of that size: it has 0 for sigmoids below 1e-8.
-GATED = ("GRU", "LSTM", "RNN")
+CANCELLING = ("Gelu", "FastGelu", "BiasGelu", "HardSwish")
+# Errors have the size of 1: ONNX Runtime's gates are between -1 and 1, and 0 for sigmoids below 1e-8; windows add cosines, hard sigmoids a
+# constant.
+OF_SIZE_ONE = ("GRU", "LSTM", "RNN", "BlackmanWindow", "HammingWindow", "HannWindow", "HardSigmoid")
+# They divide by scales and round what was rounded to float32, which may come out as a tie.
+QUANTIZING = ("QuantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul")
 # How often a decision is tried with other roundings: two variants would leave one tie in four unseen.
 DECISION_TRIES = 6
 # Sums of more terms than this lose more to rounding partial sums than STEP_ULPS allow for.
@@ -285,7 +288,7 @@ def _least_size(node: onnx.NodeProto, operands: list[numpy.ndarray], result: num
     """What errors of the node are relative to where its results are smaller."""
     if node.op_type in NORMWISE:
         return NORMWISE_FACTOR * float(numpy.abs(result).max(initial=0, where=numpy.isfinite(result)))
-    if node.op_type in GATED:
+    if node.op_type in OF_SIZE_ONE:
         return 1.0
     return float(numpy.abs(operands[0]).max(initial=0)) if node.op_type in CANCELLING else 0.0
 
@@ -302,6 +305,10 @@ def _nearby(node: onnx.NodeProto, inputs: list[Value], world: int) -> Iterator[l
     limits = [numpy.where(spread(sample) > 0, tolerance(sample, dtype), 0) if is_float(dtype) else None for sample, dtype in here]
     yield [sample.exact if limit is None else numpy.where(numpy.abs(sample.exact) <= limit, 0.0, _stored(sample.exact, dtype))
            for (sample, dtype), limit in zip(here, limits)]
+    if node.op_type in QUANTIZING:
+        for sign in (-1, 1):
+            first = next(place for place, limit in enumerate(limits) if limit is not None)
+            yield [sample.exact * (1 + sign * epsilon(dtype)) if place == first else sample.exact for place, (sample, dtype) in enumerate(here)]
     if node.op_type == "Equal" and len(inputs) == 2 and is_float(inputs[0].dtype):
         left, right = numpy.broadcast_arrays(*(sample.exact for sample, _ in here))
         with numpy.errstate(invalid="ignore"):

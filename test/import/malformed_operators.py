@@ -159,3 +159,23 @@ def slice_to_the_smallest_number(folder):
     lists = [numpy_helper.from_array(np.array([number], np.int64), name) for name, number in (("s", -1), ("e", -(2**63)), ("a", 0), ("t", -1))]
     nodes = [helper.make_node("Slice", ["x", "s", "e", "a", "t"], ["z"]), helper.make_node("Nothing", ["z"], ["y"])]
     return write(folder, model_of(nodes, [value("x", shape=["n", 4])], initializers=lists))
+
+
+@case
+def expand_of_a_number_to_more_than_there_is(folder):
+    """The product of the extents is beyond 64 bits."""
+    number = numpy_helper.from_array(np.array([3], np.int64), "n")
+    shape = numpy_helper.from_array(np.array([2**40, 2**40], np.int64), "s")
+    nodes = [helper.make_node("Expand", ["n", "s"], ["e"]), helper.make_node("Reshape", ["x", "e"], ["y"])]
+    return write(folder, model_of(nodes, initializers=[number, shape]))
+
+
+@case
+def recurrence_with_weights_declared_twice(folder):
+    """With another rank the second time."""
+    shapes = {"x": (2, 1, 3), "w": (1, 20), "r": (1, 20, 5)}
+    inputs = [value(name, shape) for name, shape in shapes.items()]
+    model = model_of([helper.make_node("LSTM", ["x", "w", "r"], ["y"], hidden_size=5)], inputs)
+    model.graph.value_info.append(value("w", (1, 20, 3)))
+    model.graph.input[1].type.tensor_type.shape.dim.pop()
+    return write(folder, model)
