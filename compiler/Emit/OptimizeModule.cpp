@@ -28,15 +28,16 @@ namespace tenon::emit {
 
 namespace {
 
-/// Masked stores of one known lane as scalar stores. LLVM 22 does the same on x86 when it selects instructions, but
-/// with AVX-512 stores the lane as it was before a truncation that goes before (reduceMaskedStoreToScalarStore of a
-/// truncating store), which writes behind the element.
+/// Masked stores of one known lane of integers as scalar stores. LLVM 22 does the same on x86 when it selects
+/// instructions, but with AVX-512 stores the lane as it was before a truncation that goes before
+/// (reduceMaskedStoreToScalarStore of a truncating store), which writes behind the element.
 struct StoreSingleLanes : PassInfoMixin<StoreSingleLanes> {
   static PreservedAnalyses run(Function &function, FunctionAnalysisManager &) {
     SmallVector<IntrinsicInst *> stores;
     for (Instruction &instruction : instructions(function))
-      if (auto *store = dyn_cast<IntrinsicInst>(&instruction);
-          store && store->getIntrinsicID() == Intrinsic::masked_store)
+      if (auto *store = dyn_cast<IntrinsicInst>(&instruction); store &&
+                                                               store->getIntrinsicID() == Intrinsic::masked_store &&
+                                                               store->getArgOperand(0)->getType()->isIntOrIntVectorTy())
         stores.push_back(store);
     bool changed = false;
     for (IntrinsicInst *store : stores) {
