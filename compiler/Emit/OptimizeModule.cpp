@@ -47,7 +47,9 @@ struct StoreSingleLanes : PassInfoMixin<StoreSingleLanes> {
       IRBuilder<> builder(store);
       Value *element = builder.CreateExtractElement(store->getArgOperand(0), *lane);
       Value *address = builder.CreateConstInBoundsGEP1_64(element->getType(), store->getArgOperand(1), *lane);
-      builder.CreateAlignedStore(element, address, Align(1))->copyMetadata(*store);
+      Align aligned = commonAlignment(store->getParamAlign(1).valueOrOne(),
+                                      *lane * store->getModule()->getDataLayout().getTypeStoreSize(element->getType()));
+      builder.CreateAlignedStore(element, address, aligned)->copyMetadata(*store);
       store->eraseFromParent();
       changed = true;
     }
@@ -103,6 +105,7 @@ FunctionPassManager buildFunctionPipeline() {
   passes.addPass(InstCombinePass());
   passes.addPass(DivRemPairsPass());
   passes.addPass(SimplifyCFGPass(SimplifyCFGOptions().convertSwitchRangeToICmp(true).hoistCommonInsts(true)));
+  // Last: until here masks become constants.
   passes.addPass(StoreSingleLanes());
   return passes;
 }

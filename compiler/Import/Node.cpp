@@ -209,6 +209,16 @@ bool NodeContext::hasRuntimeAxes(int64_t i) const {
          llvm::any_of(inputs[i].scalars->items, [](Scalar item) { return !Builder::constant(item); });
 }
 
+IntVector NodeContext::axesInOrder(int64_t rank) const {
+  if (!hasAttribute("axes"))
+    return llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  IntVector list = integers("axes");
+  (void)axes(list, rank); // none twice
+  for (int64_t &entry : list)
+    entry = axis(entry, rank);
+  return list;
+}
+
 std::optional<IntVector> NodeContext::axesOf(llvm::StringRef attributeName, int64_t inputIndex) const {
   if (hasAttribute(attributeName))
     return integers(attributeName);

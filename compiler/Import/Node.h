@@ -103,6 +103,8 @@ public:
   int64_t axis(int64_t axis, int64_t rank) const;
   /// The same for a list without repetitions; sorted.
   IntVector axes(llvm::ArrayRef<int64_t> axes, int64_t rank) const;
+  /// Attribute `axes` as it is ordered, of [0, rank); all axes without it.
+  IntVector axesInOrder(int64_t rank) const;
   /// Whether axes are given by an input whose elements are known at run time only.
   bool hasRuntimeAxes(int64_t inputIndex) const;
   /// The axes of an attribute or, from some version on, of an input; none if there are neither.

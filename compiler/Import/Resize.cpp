@@ -170,13 +170,7 @@ void importResize(NodeContext &c) {
   int64_t rank = rankOf(input);
   ScalarVector extents = b.extents(input), sizes = extents, scales(rank, floatScalar(b, 1)), roi;
   Interpolation how = readInterpolation(c);
-  IntVector axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  if (c.hasAttribute("axes")) {
-    axes = c.integers("axes");
-    (void)c.axes(axes, rank);
-    for (int64_t &axis : axes)
-      axis = c.axis(axis, rank);
-  }
+  IntVector axes = c.axesInOrder(rank);
   bool crops = how.coordinate == nn::ResizeCoordinate::tf_crop_and_resize;
   if (crops)
     roi = readRoi(c, axes, rank);

@@ -313,13 +313,7 @@ void importCenterCropPad(NodeContext &c) {
   Builder &b = c.b;
   mlir::Value input = c.input(0);
   int64_t rank = rankOf(input);
-  IntVector axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
-  if (c.hasAttribute("axes")) {
-    axes = c.integers("axes");
-    (void)c.axes(axes, rank);
-    for (int64_t &axis : axes)
-      axis = c.axis(axis, rank);
-  }
+  IntVector axes = c.axesInOrder(rank);
   ScalarVector shape = c.scalars(1, "entries of the shape").items;
   if (shape.size() != axes.size())
     fail("the shape has " + std::to_string(shape.size()) + " entries, expected " + std::to_string(axes.size()));
