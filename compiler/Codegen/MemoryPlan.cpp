@@ -57,7 +57,7 @@ private:
   // Decisions.
   void placeOutputs();
   bool collectExclusive(Value value, SmallVectorImpl<unsigned> &found);
-  bool isRankKnownBefore(unsigned output, Block *block);
+  bool isRankKnownBefore(unsigned output, Operation *launch);
   void writeInPlace(nn::LaunchOp launch);
   bool canWriteOver(nn::LaunchOp launch, Value result, int64_t operand);
   void pack();
@@ -236,9 +236,10 @@ bool MemoryPlanner::collectExclusive(Value value, SmallVectorImpl<unsigned> &fou
   return true;
 }
 
-/// Whether the rank of an output whose rank the run decides is computed before the op of main that holds `block`.
-bool MemoryPlanner::isRankKnownBefore(unsigned output, Block *block) {
-  Operation *holder = main.front().findAncestorOpInBlock(*block->getParentOp());
+/// Whether the rank of an output whose rank the run decides is computed before the op of main that is or holds
+/// `launch`.
+bool MemoryPlanner::isRankKnownBefore(unsigned output, Operation *launch) {
+  Operation *holder = main.front().findAncestorOpInBlock(*launch);
   for (auto op : main.front().getOps<nn::OutputRankOp>()) {
     Operation *maker = op.getOutput() == output ? op.getRank().getDefiningOp() : nullptr;
     if (maker && !maker->isBeforeInBlock(holder))
@@ -258,7 +259,7 @@ void MemoryPlanner::placeOutputs() {
     if (!isResult &&
         !llvm::all_of(extents.get(value), [&](OpFoldResult extent) { return planValues.contains(extent); }))
       continue;
-    if (!isResult && !isRankKnownBefore(index, blockOf[found.front()]))
+    if (!isResult && !isRankKnownBefore(index, plan.buffers[found.front()].value.getDefiningOp()))
       continue;
     for (unsigned root : found) {
       plan.buffers[root].kind = Buffer::Kind::Output;

@@ -108,18 +108,19 @@ void importSoftsign(NodeContext &c) {
 }
 
 void importThresholdedRelu(NodeContext &c) {
-  Arithmetic a = arithmeticOf(c);
-  mlir::Value x = c.input(0);
-  c.result(a.select(nn::ComparePredicate::gt, x, c.number("alpha", 1.0f), x, a.number(0)));
+  // The threshold is no half.
+  mlir::Value x = c.b.widenedHalf(c.input(0));
+  Arithmetic a(c.b, elementOf(x));
+  mlir::Value result = a.select(nn::ComparePredicate::gt, x, c.number("alpha", 1.0f), x, a.number(0));
+  c.result(c.b.cast(result, elementOf(c.input(0))));
 }
 
 void importShrink(NodeContext &c) {
-  mlir::Value x = c.input(0);
-  mlir::Type type = elementOf(x);
-  // Integers are compared as floats, for the threshold may be a fraction.
-  mlir::Type wide = llvm::isa<mlir::FloatType>(type) ? type : mlir::Type(c.b.raw().getF64Type());
-  Arithmetic a(c.b, wide);
-  x = c.b.cast(x, wide);
+  mlir::Type type = elementOf(c.input(0));
+  // Integers are compared as floats, for the threshold may be a fraction, and is no half.
+  mlir::Value x =
+      llvm::isa<mlir::FloatType>(type) ? c.b.widenedHalf(c.input(0)) : c.b.cast(c.input(0), c.b.raw().getF64Type());
+  Arithmetic a(c.b, elementOf(x));
   double bias = c.number("bias", 0), lambd = c.number("lambd", 0.5f);
   mlir::Value positive = a.select(nn::ComparePredicate::gt, x, lambd, a.sub(x, bias), a.number(0));
   c.result(c.b.cast(a.select(nn::ComparePredicate::lt, x, -lambd, a.add(x, bias), positive), type));

@@ -123,6 +123,15 @@ def test_a_branch_whose_rank_fits_nothing_fails_when_taken(tmp_path, mode):
         model.run({"condition": numpy.array(False), "x": x})
 
 
+def test_squeeze_of_what_a_constant_decides(tmp_path, mode):
+    """The condition is folded in the optimized mode only: else the output's memory is a launch of the main block."""
+    model = build(tmp_path, mode, [helper.make_node("Compress", ["x", "which"], ["y"]), helper.make_node("Squeeze", ["y"], ["z"])],
+                  {"x": (TensorProto.FLOAT, [1, 2, 1, 1])}, {"z": (TensorProto.FLOAT, [])}, [constant("which", numpy.array([False, True]))])
+    x = numpy.array([3, 5], numpy.float32).reshape(1, 2, 1, 1)
+    result = model.run({"x": x})["z"]
+    assert result.shape == () and result == 5
+
+
 def test_squeeze_of_what_the_run_decides(tmp_path, mode):
     """Without axes; each unknown extent doubles the cases."""
     model = build(tmp_path, mode, [helper.make_node("Squeeze", ["x"], ["y"]), helper.make_node("Neg", ["y"], ["z"])],

@@ -66,3 +66,17 @@ def test_statistics_of_a_batch(mode):
         bounds = [ulps(exact, 1, dtype) + 1e-5, 1e-6, 1e-6]
         batch.add(label("BatchNormalization", x), "BatchNormalization", [x, scale, bias, mean, variance], results, bounds, training_mode=1)
     batch.check(mode)
+
+
+def test_thresholds_between_two_halves(mode):
+    """A threshold is float32: the halves next to it lie on one side each."""
+    batch = Batch(opset=22)
+    for dtype in TYPES:
+        for lambd in (0.41525, 0.4153):
+            near = numpy.array(lambd, dtype)
+            x = numpy.array([near, -near, 0.1, -0.1, 2, -2]).astype(dtype)
+            wide, limit = x.astype(float), float(numpy.float32(lambd))
+            if dtype == "float16":  # the schema has no other half
+                batch.add(label("Shrink", x, lambd), "Shrink", [x], numpy.where(abs(wide) > limit, wide, 0).astype(dtype), lambd=lambd)
+            batch.add(label("ThresholdedRelu", x, lambd), "ThresholdedRelu", [x], numpy.where(wide > limit, wide, 0).astype(dtype), alpha=lambd)
+    batch.check(mode)
