@@ -19,6 +19,8 @@ DTYPES = {
     "f16": numpy.dtype("float16"),
     "bf16": numpy.dtype(ml_dtypes.bfloat16),
     "bool": numpy.dtype("bool"),
+    "c64": numpy.dtype("complex64"),
+    "c128": numpy.dtype("complex128"),
     **{f"{kind}{bits}": numpy.dtype(f"{'u' if kind == 'u' else ''}int{bits}") for kind in "iu" for bits in (8, 16, 32, 64)},
     **{f"f8{kind}": numpy.dtype(getattr(ml_dtypes, f"float8_{kind}")) for kind in ("e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu")},
     **{f"f{bits}{kind}": numpy.dtype(getattr(ml_dtypes, f"float{bits}_{kind}")) for bits, kind in ((6, "e2m3fn"), (6, "e3m2fn"), (4, "e2m1fn"))},
