@@ -148,6 +148,23 @@ def RecognizeLookupPass : Pass<"tenon-recognize-lookup"> {
   let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def MergeProductsPass : Pass<"tenon-merge-products"> {
+  let summary = "Make one matrix product of several with the same constant right-hand side";
+  let description = [{
+    After FoldIntoWeights: biases and factors are where they stay, and are taken along. Before the last SimplifyMovement, which brings the stacked
+    rows nearer to what they are slices of. Products of few rows (or of unknown many, if there are several) that do not need each other's
+    results, as the input parts of an unrolled recurrence: weights of 64 KiB and more are read once instead of once for each.
+
+        %1 = nn.matmul %x0, %w : (tensor<1x512xf32>, tensor<512x400xf32>) -> tensor<1x400xf32>
+        %2 = nn.matmul %x1, %w : (tensor<1x512xf32>, tensor<512x400xf32>) -> tensor<1x400xf32>
+      ==>
+        %0 = nn.concat %x0 as 1x1x512, %x1 as 1x1x512 {axis = 0 : i64} : ... -> tensor<2x1x512xf32>
+        %3 = nn.matmul %0, %w : (tensor<2x1x512xf32>, tensor<512x400xf32>) -> tensor<2x1x400xf32>
+        // slices of %3, reshaped, for %1 and %2
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def DecomposeConvTransposePass : Pass<"tenon-decompose-conv-transpose"> {
   let summary = "Write transposed convolutions as convolutions whose channels are interleaved";
   let description = [{

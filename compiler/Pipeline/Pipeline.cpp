@@ -54,6 +54,7 @@ void addGraph(OpPassManager &pm, const PipelineOptions &options) {
     if (!options.exact)
       pm.addPass(graph::createCombineFactorsPass());
     pm.addPass(graph::createFoldIntoWeightsPass());
+    pm.addPass(graph::createMergeProductsPass());
     pm.addPass(graph::createDecomposeConvTransposePass());
     // Movement that the decomposition leaves meets its neighbours; dims of results become arithmetic again.
     pm.addPass(graph::createSimplifyMovementPass());

@@ -78,3 +78,43 @@ def test_attention_of_halves(mode, tmp_path):
     feeds = {name: generator.uniform(-1, 1, (2, 3, length, 8)).astype(numpy.float16) for name, length in (("q", 5), ("k", 7), ("v", 7))}
     node = helper.make_node("Attention", ["q", "k", "v"], ["y"], scale=0.5)
     check(mode, tmp_path, [node], feeds, ["y"], bound=4e-3, opset=23)
+
+
+def unrolled(reverse: bool, batch: int, steps: int = 5, inputs: int = 96, units: int = 48):
+    """Nodes of a recurrence h = tanh(x_t w + b + h r) step by step, as exporters unroll it, with its constants."""
+    generator = numpy.random.default_rng(3)
+    constants = {"w": generator.uniform(-0.2, 0.2, (inputs, 4 * units)), "b": generator.uniform(-1, 1, 4 * units), "r": generator.uniform(-0.2, 0.2, (4 * units, 4 * units)),
+                 "h": numpy.zeros((batch, 4 * units))}
+    constants = {name: array.astype(numpy.float32) for name, array in constants.items()}
+    nodes, state = [], "h"
+    for step in range(steps):
+        time = steps - 1 - step if reverse else step
+        constants[f"t{step}"] = numpy.asarray(time)
+        nodes += [helper.make_node("Gather", ["x", f"t{step}"], [f"x{step}"], axis=2), helper.make_node("Gemm", [f"x{step}", "w", "b"], [f"p{step}"]),
+                  helper.make_node("MatMul", [state, "r"], [f"q{step}"]), helper.make_node("Add", [f"p{step}", f"q{step}"], [f"s{step}"]),
+                  helper.make_node("Tanh", [f"s{step}"], [f"h{step}"])]
+        state = f"h{step}"
+    x = generator.uniform(-1, 1, (batch, inputs, steps)).astype(numpy.float32)
+    return nodes, {"x": x}, constants, [f"h{step}" for step in range(steps)]
+
+
+def test_unrolled_recurrences(mode, tmp_path):
+    """The input's products are one; those of the state need each other."""
+    for reverse in (False, True):
+        for batch in (1, 3):
+            nodes, feeds, constants, outputs = unrolled(reverse, batch)
+            check(mode, tmp_path, nodes, feeds, outputs, constants, bound=2e-5, known={"x": (batch if mode != "dynamic" else None, 96, 5)})
+
+
+def test_shared_weights_of_other_rows(mode, tmp_path):
+    """Rows from several places, biases, then functions of their own."""
+    generator = numpy.random.default_rng(4)
+    feeds = {f"x{k}": generator.uniform(-1, 1, (2, 3, 160)).astype(numpy.float32) for k in range(4)}
+    constants = {"w": generator.uniform(-0.2, 0.2, (160, 130)).astype(numpy.float32), "b": generator.uniform(-1, 1, 130).astype(numpy.float32)}
+    nodes, outputs = [], []
+    for k, (name, function) in enumerate(zip(feeds, ("Tanh", "Sigmoid", "Relu", "Exp"))):
+        nodes += [helper.make_node("MatMul", [name, "w"], [f"p{k}"]), helper.make_node("Add", [f"p{k}", "b"], [f"s{k}"]), helper.make_node("Relu", [f"s{k}"], [f"r{k}"]),
+                  helper.make_node(function, [f"r{k}"], [f"y{k}"])]
+        outputs.append(f"y{k}")
+    # Sums of 160 terms are off by up to 1e-5, their exponentials by as much of themselves: 100.
+    check(mode, tmp_path, nodes, feeds, outputs, constants, bound=1e-3)
