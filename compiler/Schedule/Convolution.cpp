@@ -26,7 +26,8 @@ namespace tenon::schedule {
 
 static std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
 
-ConvolutionShape::ConvolutionShape(Kernel &kernel, nn::ConvOp op, ElementEmitter &e) : spatial(op.getKernel().size()) {
+template <typename Op> void ConvolutionShape::read(Kernel &kernel, Op op, ElementEmitter &e) {
+  spatial = op.getKernel().size();
   ArrayRef<Value> in = kernel.extents(op.getInput()), out = kernel.extents(op.getResult());
   SmallVector<int64_t> real;
   for (int64_t s = 0; s < spatial; ++s)
@@ -47,7 +48,16 @@ ConvolutionShape::ConvolutionShape(Kernel &kernel, nn::ConvOp op, ElementEmitter
   images = in.front();
   channels = in.back();
   filters = out.back();
+}
+
+ConvolutionShape::ConvolutionShape(Kernel &kernel, nn::ConvOp op, ElementEmitter &e) {
+  read(kernel, op, e);
   groups = op.getGroups();
+}
+
+ConvolutionShape::ConvolutionShape(Kernel &kernel, nn::PoolOp op, ElementEmitter &e) {
+  read(kernel, op, e);
+  standsOut = op.getCeilMode();
 }
 
 SmallVector<LaneIndex> ConvolutionShape::indices(ElementEmitter &e, LaneIndex image, ArrayRef<LaneIndex> place,
@@ -74,10 +84,24 @@ WindowCut cutWindow(ElementEmitter &e, const ConvolutionShape &shape, int64_t d,
   };
   if (shape.low[d] != 0)
     cut.first = stepsTo(e.sub(zero, origin));
-  if (shape.high[d] != 0 || shape.low[d] != 0)
+  if (shape.high[d] != 0 || shape.low[d] != 0 || shape.standsOut)
     cut.last = stepsTo(e.sub(shape.input[d], origin));
   cut.count = e.sub(cut.last, cut.first);
   return cut;
+}
+
+InnerPixels innerPixels(ElementEmitter &e, const ConvolutionShape &shape) {
+  ImplicitLocOpBuilder &b = e.builder();
+  InnerPixels inner;
+  inner.first =
+      b.createOrFold<arith::MinSIOp>(e.constant(llvm::divideCeil(shape.low[2], shape.stride[2])), shape.output[2]);
+  // The last window inside starts at input extent - span.
+  Value room = e.add(e.sub(shape.input[2], e.constant((shape.window[2] - 1) * shape.dilation[2] + 1)),
+                     e.constant(shape.low[2] + shape.stride[2]));
+  Value last = e.div(b.createOrFold<arith::MaxSIOp>(room, e.constant(0)), e.constant(shape.stride[2]));
+  last = b.createOrFold<arith::MinSIOp>(last, shape.output[2]);
+  inner.last = b.createOrFold<arith::MaxSIOp>(last, inner.first);
+  return inner;
 }
 
 namespace {

@@ -14,6 +14,8 @@ namespace tenon::schedule {
 /// run there is.
 struct ConvolutionShape {
   ConvolutionShape(Kernel &kernel, nn::ConvOp op, ElementEmitter &e);
+  /// Of pooling: `filters` are the channels, `groups` means nothing.
+  ConvolutionShape(Kernel &kernel, nn::PoolOp op, ElementEmitter &e);
 
   /// The indices of the op's input or result.
   SmallVector<LaneIndex> indices(ElementEmitter &e, LaneIndex image, llvm::ArrayRef<LaneIndex> place,
@@ -24,7 +26,11 @@ struct ConvolutionShape {
   std::array<Value, 3> input, output;
   std::array<int64_t, 3> window, stride, low, high, dilation;
   Value images, channels, filters;
-  int64_t groups;
+  int64_t groups = 1;
+  bool standsOut = false; ///< windows may end behind the padded input (ceil_mode)
+
+private:
+  template <typename Op> void read(Kernel &kernel, Op op, ElementEmitter &e);
 };
 
 /// The kernel positions [first, last) of one dimension that fall into the image, and the input coordinate of position
@@ -36,6 +42,12 @@ struct WindowCut {
 
 /// For output coordinate `position` of dimension `d`.
 WindowCut cutWindow(ElementEmitter &e, const ConvolutionShape &shape, int64_t d, Value position);
+
+/// The pixels [first, last) of a line of the output whose windows lie inside the input's line.
+struct InnerPixels {
+  Value first, last;
+};
+InnerPixels innerPixels(ElementEmitter &e, const ConvolutionShape &shape);
 
 /// The tile of a convolution with one filter, whose weights are contiguous (nr = 1): up to as many pixels as `sums` has
 /// lanes. `place` are the indices of the results, with lanes along the line.

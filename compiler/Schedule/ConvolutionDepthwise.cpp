@@ -54,7 +54,7 @@ private:
 
   Type element, sum;
   int64_t C = 0, nr = 16, lanes = 1, most = 8; ///< `most` pixels at a time
-  Value firstInner, lastInner;                 ///< pixels whose window lies inside the line
+  InnerPixels inner;
   int64_t blockLines = 1;
 
   /// A line of the output for a vector of channels.
@@ -74,15 +74,7 @@ private:
     // multiply-add.
     int64_t weights = std::min(shape.window[2], unrolledColumns);
     most = std::clamp<int64_t>(machine.vectorRegisters - weights - 3, 2, 8);
-    Value zero = e.constant(0);
-    firstInner =
-        b.createOrFold<arith::MinSIOp>(e.constant(llvm::divideCeil(shape.low[2], shape.stride[2])), shape.output[2]);
-    // The last window inside starts at input extent - span.
-    Value room = e.add(e.sub(shape.input[2], e.constant((shape.window[2] - 1) * shape.dilation[2] + 1)),
-                       e.constant(shape.low[2] + shape.stride[2]));
-    lastInner = e.div(b.createOrFold<arith::MaxSIOp>(room, zero), e.constant(shape.stride[2]));
-    lastInner = b.createOrFold<arith::MinSIOp>(lastInner, shape.output[2]);
-    lastInner = b.createOrFold<arith::MaxSIOp>(lastInner, firstInner);
+    inner = innerPixels(e, shape);
     int64_t width = known(shape.output[2]).value_or(32);
     blockLines = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(width * C, 1)), 1);
   }
@@ -121,15 +113,15 @@ private:
       if (!sameExtent(from, to))
         countedLoop(b, from, to, one, [&](Value pixel) { emitPixels(line, pixel, 1, /*whole=*/false); });
     };
-    border(zero, firstInner);
-    std::optional<int64_t> inner = known(e.sub(lastInner, firstInner));
-    if (inner != 0) {
-      RowTiles tiles(e, e.sub(lastInner, firstInner), most);
-      tiles.forEach(zero, tiles.count(), [&](Value pixel, int64_t count) {
-        emitPixels(line, e.add(firstInner, pixel), count, /*whole=*/true);
+    border(zero, inner.first);
+    Value count = e.sub(inner.last, inner.first);
+    if (known(count) != 0) {
+      RowTiles tiles(e, count, most);
+      tiles.forEach(zero, tiles.count(), [&](Value pixel, int64_t pixels) {
+        emitPixels(line, e.add(inner.first, pixel), pixels, /*whole=*/true);
       });
     }
-    border(lastInner, shape.output[2]);
+    border(inner.last, shape.output[2]);
   }
 
   SmallVector<LaneIndex> indices(Value image, Value depth, Value line, Value pixel, const Line &at) {

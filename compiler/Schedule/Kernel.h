@@ -95,6 +95,9 @@ void vectorLoop(ElementEmitter &emitter, const Machine &machine, Value from, Val
 
 // The schedules. Each appends phases that compute all results of the kernel.
 
+/// Channels-last pooling with elementwise ops around it. Returns false if the body is something else.
+bool schedulePooling(Kernel &kernel);
+
 /// Every result element by its pointwise definition, vectorised along the last dimension.
 void scheduleMap(Kernel &kernel);
 

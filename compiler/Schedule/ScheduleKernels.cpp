@@ -23,7 +23,8 @@ bool hasTransformedFilter(Kernel &kernel) {
 /// The first schedule that takes the kernel, from the most to the least special.
 LogicalResult schedule(Kernel &kernel) {
   kernel.noteCost();
-  bool isTaken = scheduleSequential(kernel) || (!kernel.reference && scheduleContraction(kernel));
+  bool isTaken =
+      scheduleSequential(kernel) || (!kernel.reference && (scheduleContraction(kernel) || schedulePooling(kernel)));
   if (!isTaken && hasTransformedFilter(kernel))
     return kernel.function.emitError("expected only elementwise ops behind a convolution with a transformed filter");
   if (!isTaken && (kernel.reference || (!scheduleRows(kernel) && !scheduleInterleave(kernel) &&
