@@ -106,8 +106,11 @@ void addFuse(OpPassManager &pm, const PipelineOptions &options) {
 /// Kernels of nn ops -> kernels of phases over flat buffers; main stays as it is.
 void addSchedule(OpPassManager &pm, const Target &target, const PipelineOptions &options) {
   pm.addPass(schedule::createScheduleKernels(target.machine(), options.reference));
-  if (!options.reference && !options.exact)
-    pm.addNestedPass<func::FuncOp>(schedule::createApproximateMath());
+  if (!options.reference && !options.exact) {
+    schedule::ApproximateMathOptions approximate;
+    approximate.scaling = target.machine().scaling;
+    pm.addNestedPass<func::FuncOp>(schedule::createApproximateMath(approximate));
+  }
   check(pm, "Schedule", {"nn", "ukernel", "func", "scf", "arith", "math", "tensor", "memref", "vector"});
 }
 

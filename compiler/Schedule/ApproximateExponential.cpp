@@ -6,6 +6,7 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/ApproximateMath.h"
+#include "dialects/ukernel/Ukernel.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -37,8 +38,8 @@ Rounded roundToWhole(FloatMath &f, Value x, int64_t bias) {
   return {f.sub(shifted, shift), f.toBits(shifted)};
 }
 
-/// The argument is -r where `isNegated`.
-static Value smallExponentialMinusOne(FloatMath &f, Value r, bool isNegated) {
+/// Coefficients of (exp(r) - 1 - r) / r^2, or of that of -r, from the highest.
+static SmallVector<double> exponentialCoefficients(const FloatMath &f, bool isNegated) {
   static constexpr double single[] = {0.0013926926614021907, 0.008363773874405574, 0.04166655011030512,
                                       0.16666573381900845, 0.5};
   static constexpr double twice[] = {2.510134692835034e-08,  2.7621338669142925e-07, 2.75572664186123e-06,
@@ -49,11 +50,20 @@ static Value smallExponentialMinusOne(FloatMath &f, Value r, bool isNegated) {
   if (isNegated)
     for (size_t odd = 1; odd < coefficients.size(); odd += 2)
       coefficients[coefficients.size() - 1 - odd] *= -1;
-  Value p = f.polynomial(r, coefficients);
-  return f.fma(p, f.mul(r, r), isNegated ? Value(arith::NegFOp::create(f.b, r)) : r);
+  return coefficients;
 }
 
-Value smallExponentialMinusOne(FloatMath &f, Value r) { return smallExponentialMinusOne(f, r, false); }
+Value smallExponentialMinusOne(FloatMath &f, Value r) {
+  Value p = f.polynomial(r, exponentialCoefficients(f, /*isNegated=*/false));
+  return f.fma(p, f.mul(r, r), r);
+}
+
+/// exp(r), or exp(-r), for |r| <= ln 2 / 2 with an error of less than 1 ulp.
+static Value smallExponential(FloatMath &f, Value r, bool isNegated = false) {
+  SmallVector<double> coefficients = exponentialCoefficients(f, isNegated);
+  coefficients.append({isNegated ? -1.0 : 1.0, 1.0});
+  return f.polynomial(r, coefficients);
+}
 
 /// ln 2 in two parts, the first of so few bits that its product with n is exact (Cody and Waite, 1980).
 ReducedExponent reduceExponent(FloatMath &f, Value x, int64_t bias, bool isNegated) {
@@ -64,7 +74,7 @@ ReducedExponent reduceExponent(FloatMath &f, Value x, int64_t bias, bool isNegat
   // The same for either sign of x, but for that of r.
   Value r = f.fma(n, f.number(sign * f.choose(-0.693359375, -0.6931471803691238)), x);
   r = f.fma(n, f.number(sign * f.choose(2.12194440e-4, -1.9082149292705877e-10)), r);
-  return {f.toBits(shifted), smallExponentialMinusOne(f, r, isNegated)};
+  return {r, f.toBits(shifted), n};
 }
 
 /// 2^n of an exponent with its bias in the low bits of `bits`; what stands above them does not matter.
@@ -84,17 +94,27 @@ Value scaleByPowerOfTwo(FloatMath &f, Value x, Value bits) {
 
 /// exp(x), at most 2 ulp.
 Value exponential(FloatMath &f, Value x) {
-  x = f.clamp(x, f.choose(-104.0, -746.0), f.choose(89.0, 710.0));
-  auto [bits, p] = reduceExponent(f, x, f.biasOfHalves());
-  return scaleByPowerOfTwo(f, f.add(p, f.number(1.0)), bits);
+  ReducedExponent parts =
+      reduceExponent(f, f.clamp(x, f.choose(-104.0, -746.0), f.choose(89.0, 710.0)), f.biasOfHalves());
+  Value p = smallExponential(f, parts.r);
+  return f.hasScale ? Value(ukernel::ScaleOp::create(f.b, p, parts.n)) : scaleByPowerOfTwo(f, p, parts.bits);
 }
 
-/// exp(x) for x <= 0 (or NaN), at most 2 ulp, without denormal results: from the bound on the factor's exponent and
-/// with that the factor is 0.
+/// exp(x) for x <= 0 (or NaN), at most 2 ulp (4 below -20), but perhaps 0 in place of denormals: from the bound on the
+/// factor's exponent and with that the factor is 0.
 Value exponentialOfNotPositive(FloatMath &f, Value x) {
-  auto [bits, p] = reduceExponent(f, f.atLeast(x, f.choose(-88.2, -709.2)), f.exponentBias());
-  Value factor = powerOfTwo(f, bits);
-  return f.fma(p, factor, factor);
+  if (f.hasScale && f.isDouble) {
+    ReducedExponent parts = reduceExponent(f, f.atLeast(x, -746.0), 0);
+    return ukernel::ScaleOp::create(f.b, smallExponential(f, parts.r), parts.n);
+  }
+  if (f.hasScale) {
+    // ln 2 in one part: a machine that scales has a fused multiply-add, and n times its error matters below -20.
+    x = f.atLeast(x, -104.0);
+    Value shift = f.number(f.roundingShift()), n = f.sub(f.fma(x, f.number(1.44269504088896341), shift), shift);
+    return ukernel::ScaleOp::create(f.b, smallExponential(f, f.fma(n, f.number(-0.69314718055994531), x)), n);
+  }
+  ReducedExponent parts = reduceExponent(f, f.atLeast(x, f.choose(-88.2, -709.2)), f.exponentBias());
+  return f.mul(smallExponential(f, parts.r), powerOfTwo(f, parts.bits));
 }
 
 /// 1 + exp(x) or 1 + exp(-x), at most 2 ulp: an exponential too small to matter may be any small number, so one factor
@@ -102,17 +122,16 @@ Value exponentialOfNotPositive(FloatMath &f, Value x) {
 Value onePlusExponential(FloatMath &f, Value x, bool isNegated) {
   double low = f.choose(-87.0, -708.0), high = f.choose(89.0, 710.0);
   x = isNegated ? f.clamp(x, -high, -low) : f.clamp(x, low, high);
-  auto [bits, p] = reduceExponent(f, x, f.exponentBias(), isNegated);
-  Value one = f.number(1.0);
-  return f.fma(f.add(p, one), powerOfTwo(f, bits), one);
+  ReducedExponent parts = reduceExponent(f, x, f.exponentBias(), isNegated);
+  return f.fma(smallExponential(f, parts.r, isNegated), powerOfTwo(f, parts.bits), f.number(1.0));
 }
 
 /// exp(x) - 1, at most 4 ulp: as exponential, with 2^n p(r) + (2^n - 1) in place of 2^n (1 + p(r)), in halves, so that
 /// the power of two beyond the largest number does not occur.
 Value exponentialMinusOne(FloatMath &f, Value x) {
   x = f.clamp(x, f.choose(-18.0, -38.0), f.choose(89.0, 710.0));
-  auto [bits, p] = reduceExponent(f, x, f.exponentBias() - 1);
-  Value half = powerOfTwo(f, bits);
+  ReducedExponent parts = reduceExponent(f, x, f.exponentBias() - 1);
+  Value half = powerOfTwo(f, parts.bits), p = smallExponentialMinusOne(f, parts.r);
   Value result = f.fma(half, p, f.sub(half, f.number(0.5)));
   result = f.add(result, result);
   // Where r is x, p is all there is, also among denormals.

@@ -8,6 +8,7 @@
 
 #include "compiler/Schedule/ApproximateMath.h"
 #include "compiler/Schedule/Passes.h"
+#include "dialects/ukernel/Ukernel.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -59,12 +60,12 @@ Value errorFunctionOfMultiple(FloatMath &f, Value x) {
 
 bool isFloatOfRegisters(Type type) { return isa<Float32Type, Float64Type>(getElementTypeOrSelf(type)); }
 
-Value approximation(Operation *op) {
+Value approximation(Operation *op, bool scaling) {
   Type type = op->getNumOperands() ? op->getOperand(0).getType() : Type();
   if (!type || !isFloatOfRegisters(type))
     return Value();
   ImplicitLocOpBuilder b(op->getLoc(), op);
-  FloatMath f(b, type);
+  FloatMath f(b, type, scaling);
   Value x = op->getOperand(0);
   if (auto remainder = dyn_cast<arith::RemFOp>(op))
     return schedule::remainder(f, x, remainder.getRhs());
@@ -93,6 +94,8 @@ Value approximation(Operation *op) {
 }
 
 struct ApproximateMath : impl::ApproximateMathBase<ApproximateMath> {
+  using ApproximateMathBase::ApproximateMathBase;
+
   void runOnOperation() override {
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
@@ -103,7 +106,7 @@ struct ApproximateMath : impl::ApproximateMathBase<ApproximateMath> {
       auto exp = dyn_cast<math::ExpOp>(op);
       if (arith::AddFOp sum = exp && isFloatOfRegisters(exp.getType()) ? sumWithOne(exp) : arith::AddFOp()) {
         approximateSumWithOne(sum, exp);
-      } else if (Value value = approximation(op)) {
+      } else if (Value value = approximation(op, scaling)) {
         op->getResult(0).replaceAllUsesWith(value);
         op->erase();
       }

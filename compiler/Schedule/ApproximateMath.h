@@ -20,11 +20,13 @@ using mlir::Value;
 /// Arithmetic on registers of f32 or f64, and on their bits.
 class FloatMath {
 public:
-  FloatMath(ImplicitLocOpBuilder &b, Type type)
+  /// `scaling`: ukernel.scale may be used.
+  FloatMath(ImplicitLocOpBuilder &b, Type type, bool scaling = false)
       : b(b), type(type), element(mlir::getElementTypeOrSelf(type)), isDouble(element.isF64()) {
     bitsElement = isDouble ? b.getI64Type() : b.getI32Type();
     bits =
         llvm::isa<mlir::VectorType>(type) ? Type(llvm::cast<mlir::VectorType>(type).clone(bitsElement)) : bitsElement;
+    hasScale = scaling && llvm::isa<mlir::VectorType>(type) && bytes() >= 16 && bytes() <= 64;
     contract = mlir::arith::FastMathFlagsAttr::get(b.getContext(), mlir::arith::FastMathFlags::contract);
   }
 
@@ -86,8 +88,12 @@ public:
 
   ImplicitLocOpBuilder &b;
   Type type, bits;
+  bool hasScale = false; ///< whether registers of `type` have an instruction for x 2^n
 
 private:
+  int64_t bytes() const {
+    return llvm::cast<mlir::VectorType>(type).getNumElements() * element.getIntOrFloatBitWidth() / 8;
+  }
   Value constant(Type of, TypedAttr scalar) {
     if (auto vector = llvm::dyn_cast<mlir::VectorType>(of))
       return mlir::arith::ConstantOp::create(b, mlir::DenseElementsAttr::get(vector, Attribute(scalar)));
@@ -109,10 +115,10 @@ struct Rounded {
 };
 Rounded roundToWhole(FloatMath &f, Value x, int64_t bias);
 
-/// x (or -x where `isNegated`) = n ln 2 + r with |r| <= ln 2 / 2: n + bias in the low bits of a register, and
-/// exp(r) - 1.
+/// x (or -x where `isNegated`) = n ln 2 + r with |r| <= ln 2 / 2: r (or -r), n + bias in the low bits of a register,
+/// and n as a number.
 struct ReducedExponent {
-  Value bits, expm1;
+  Value r, bits, n;
 };
 ReducedExponent reduceExponent(FloatMath &f, Value x, int64_t bias, bool isNegated = false);
 

@@ -470,7 +470,7 @@ bool isTranscendental(Operation *op) {
              nn::SigmoidOp, nn::PowOp>(op);
 }
 
-Value ElementEmitter::combine(nn::ReduceKind kind, Type elementType, Value acc, Value value) {
+Value ElementEmitter::combine(nn::ReduceKind kind, Type elementType, Value acc, Value value, bool skipsNan) {
   if (elementType.isInteger(1))
     return kind == nn::ReduceKind::max || kind == nn::ReduceKind::sum ? Value(arith::OrIOp::create(b, acc, value))
                                                                       : Value(arith::AndIOp::create(b, acc, value));
@@ -482,6 +482,8 @@ Value ElementEmitter::combine(nn::ReduceKind kind, Type elementType, Value acc, 
     return a.mul(acc, value);
   // Whether the first one is NaN is asked apart, out of the way of what waits for the last result.
   case nn::ReduceKind::max:
+    if (skipsNan && isa<FloatType>(elementType))
+      return a.select(arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, value, acc), value, acc);
     return a.max(value, acc);
   case nn::ReduceKind::min:
     return a.min(value, acc);
@@ -489,7 +491,7 @@ Value ElementEmitter::combine(nn::ReduceKind kind, Type elementType, Value acc, 
   return Value();
 }
 
-Value ElementEmitter::combineLanes(nn::ReduceKind kind, Type elementType, Value vector) {
+Value ElementEmitter::combineLanes(nn::ReduceKind kind, Type elementType, Value vector, bool skipsNan) {
   auto type = dyn_cast<VectorType>(vector.getType());
   if (!type)
     return vector;
@@ -500,7 +502,7 @@ Value ElementEmitter::combineLanes(nn::ReduceKind kind, Type elementType, Value 
       high.push_back(width + lane);
     }
     Value x = vector::ShuffleOp::create(b, vector, vector, low), y = vector::ShuffleOp::create(b, vector, vector, high);
-    vector = combine(kind, elementType, x, y);
+    vector = combine(kind, elementType, x, y, skipsNan);
   }
   return vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{0});
 }

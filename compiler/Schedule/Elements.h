@@ -136,10 +136,10 @@ public:
   /// Elementwise arithmetic on registers: `op` is an nn elementwise op, operands as from emit.
   Value elementwise(mlir::Operation *op, llvm::ArrayRef<Value> operands);
 
-  /// acc (+) value in a reduction, registers of `elementType`.
-  Value combine(nn::ReduceKind kind, Type elementType, Value acc, Value value);
+  /// acc (+) value in a reduction, registers of `elementType`. `skipsNan`: a NaN leaves a maximum as it is.
+  Value combine(nn::ReduceKind kind, Type elementType, Value acc, Value value, bool skipsNan = false);
   /// All lanes of a vector combined into one scalar, in a tree.
-  Value combineLanes(nn::ReduceKind kind, Type elementType, Value vector);
+  Value combineLanes(nn::ReduceKind kind, Type elementType, Value vector, bool skipsNan = false);
   /// The result of an empty reduction, one register (no lanes if `scalar`).
   Value neutral(nn::ReduceKind kind, Type elementType, bool scalar = false);
   /// Conversion of registers from one tensor element type to another (nn.cast).

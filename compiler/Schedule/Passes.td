@@ -45,8 +45,9 @@ def ApproximateMath : Pass<"tenon-approximate-math", "::mlir::func::FuncOp"> {
     multiplications, additions and shifts of vector<16xf32>
     ```
   }];
+  let options = [Option<"scaling", "scaling", "bool", "false", "the machine has an instruction for ukernel.scale">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
-                           "::mlir::vector::VectorDialect"];
+                           "::mlir::vector::VectorDialect", "::tenon::ukernel::UkernelDialect"];
 }
 
 #endif // TENON_COMPILER_SCHEDULE_PASSES

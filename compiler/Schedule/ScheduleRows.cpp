@@ -36,6 +36,7 @@ struct RowProgram {
   llvm::DenseMap<Value, unsigned> level;         ///< passes that must end before a value can be computed
   llvm::SetVector<Value> cached;                 ///< full values kept in scratch
   llvm::DenseSet<Value> rowValues;               ///< values with one element per row
+  llvm::DenseSet<Operation *> skipsNan;          ///< maxima that need not see a NaN: it comes another way
 
   bool isReduced(int64_t d) const { return llvm::is_contained(axes, d); }
 };
@@ -70,6 +71,36 @@ std::optional<RowProgram> analyze(Kernel &kernel) {
     return std::nullopt;
   program.lanesInRow = program.isReduced(program.space.size() - 1);
   return program;
+}
+
+/// Whether a NaN among what `sum` adds up makes all results NaN: they are arithmetic on the sum.
+bool reachesResults(Kernel &kernel, nn::ReduceOp sum) {
+  llvm::DenseSet<Value> reached{sum.getResult()};
+  for (Operation *op : kernel.ops())
+    if (isa<nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp, nn::LogOp>(op) &&
+        llvm::any_of(op->getOperands(), [&](Value operand) { return reached.contains(operand); }))
+      reached.insert(op->getResult(0));
+  return llvm::all_of(kernel.results(), [&](Value result) { return reached.contains(result); });
+}
+
+/// The maxima of softmax: max(x) is wanted for exp(x - max(x)) alone, and a NaN of x is in the sum of those, which all
+/// results are made of. Not to ask for it makes a step of the maximum one instruction instead of three.
+void findMaximaWithoutNan(Kernel &kernel, RowProgram &program) {
+  for (Operation *op : kernel.ops()) {
+    auto maximum = dyn_cast<nn::ReduceOp>(op);
+    if (!maximum || maximum.getKind() != nn::ReduceKind::max || !maximum->hasOneUse())
+      continue;
+    auto difference = dyn_cast<nn::SubOp>(*maximum->user_begin());
+    if (!difference || difference.getLhs() != maximum.getInput() || difference.getRhs() != maximum.getResult())
+      continue;
+    for (Operation *reader : kernel.ops()) {
+      auto sum = dyn_cast<nn::ReduceOp>(reader);
+      auto exponential = sum ? sum.getInput().getDefiningOp<nn::ExpOp>() : nn::ExpOp();
+      if (exponential && sum.getKind() == nn::ReduceKind::sum && exponential.getInput() == difference.getResult() &&
+          reachesResults(kernel, sum))
+        program.skipsNan.insert(maximum);
+    }
+  }
 }
 
 /// Whether a constant has more than one element along a reduced dimension.
@@ -281,7 +312,7 @@ private:
       nn::ReduceOp reduce = constReduce;
       Type accType = accumulatorType(reduce);
       Value value = lane.convert(lane.emit(reduce.getInput(), indices), elementTypeOf(reduce.getInput()), accType);
-      Value combined = lane.combine(reduce.getKind(), accType, old, value);
+      Value combined = lane.combine(reduce.getKind(), accType, old, value, program.skipsNan.contains(reduce));
       if (Value mask = lane.currentMask())
         combined = arith::SelectOp::create(b, mask, combined, old);
       next.push_back(combined);
@@ -321,12 +352,13 @@ private:
     for (size_t r = 0; r < count; ++r) {
       nn::ReduceOp reduce = pass[r];
       Type accType = accumulatorType(reduce);
+      bool skipsNan = program.skipsNan.contains(reduce);
       Value total = sums[r];
       for (int64_t u = 1; u < accumulators; ++u)
-        total = e.combine(reduce.getKind(), accType, total, sums[u * count + r]);
-      total = e.combineLanes(reduce.getKind(), accType, total);
+        total = e.combine(reduce.getKind(), accType, total, sums[u * count + r], skipsNan);
+      total = e.combineLanes(reduce.getKind(), accType, total, skipsNan);
       if (scalarRest)
-        total = scalar.combine(reduce.getKind(), accType, total, sums[accumulators * count + r]);
+        total = scalar.combine(reduce.getKind(), accType, total, sums[accumulators * count + r], skipsNan);
       reduced.push_back(total);
     }
     return reduced;
@@ -401,7 +433,7 @@ private:
         nn::ReduceOp reduce = constReduce;
         Type accType = accumulatorType(reduce);
         Value value = rows.convert(rows.emit(reduce.getInput(), indices), elementTypeOf(reduce.getInput()), accType);
-        next.push_back(rows.combine(reduce.getKind(), accType, old, value));
+        next.push_back(rows.combine(reduce.getKind(), accType, old, value, program.skipsNan.contains(reduce)));
       }
       return next;
     });
@@ -555,6 +587,7 @@ bool scheduleRows(Kernel &kernel) {
   if (!program || !assignLevels(kernel, *program))
     return false;
   chooseCached(kernel, *program);
+  findMaximaWithoutNan(kernel, *program);
   SmallVector<Value> outerExtents;
   for (size_t d = 0; d < program->space.size(); ++d)
     if (!program->isReduced(d))

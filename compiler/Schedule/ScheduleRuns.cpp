@@ -55,14 +55,11 @@ static int64_t firstLoop(ArrayRef<Value> to) {
   return first;
 }
 
-/// Lanes for runs: the narrowest vector that holds one where it can be masked, else one that fits.
+/// Lanes for runs: the widest vector that a run holds.
 static int64_t lanesFor(const Machine &machine, Value run, int64_t bytes) {
   int64_t most = std::min<int64_t>(machine.lanes(bytes), 16);
   std::optional<int64_t> length = known(run);
-  if (!length || *length >= most)
-    return most;
-  uint64_t elements = std::max<int64_t>(*length, 1);
-  return machine.maskedMemory ? llvm::PowerOf2Ceil(elements) : llvm::bit_floor(elements);
+  return length ? llvm::bit_floor<uint64_t>(std::clamp<int64_t>(*length, 1, most)) : most;
 }
 
 bool scheduleRuns(Kernel &kernel) {
@@ -106,14 +103,14 @@ bool scheduleRuns(Kernel &kernel) {
           inInput[from] = index;
         lane.store(lane.load(element, source, moves.from, inInput), element, target, to, inResult);
       };
-      Value start = e.constant(0);
-      if (std::optional<int64_t> length = known(to[last]); length && *length <= mostInRow * lanes) {
-        for (int64_t position = 0; position + lanes <= *length; position += lanes)
-          copy(e, e.constant(position));
-        start = e.constant(*length / lanes * lanes);
+      std::optional<int64_t> length = known(to[last]);
+      if (!length || *length > mostInRow * lanes) {
+        vectorLoop(e, kernel.machine, e.constant(0), to[last], copy);
+        return SmallVector<Value>();
       }
-      if (!sameExtent(start, to[last]))
-        vectorLoop(e, kernel.machine, start, to[last], copy);
+      // The last vector overlaps the one before: cheaper than a mask, and the same elements.
+      for (int64_t position = 0; position < *length; position += lanes)
+        copy(e, e.constant(std::min(position, *length - lanes)));
       return SmallVector<Value>();
     });
   });

@@ -45,6 +45,14 @@ LogicalResult CallOp::verify() {
              : emitOpError("C1: the callee is ") << getCalleeAttr() << " but must start with \"tenon_text_\"";
 }
 
+LogicalResult ScaleOp::verify() {
+  VectorType type = getType();
+  int64_t bits = type.getNumElements() * type.getElementTypeBitWidth();
+  return bits == 128 || bits == 256 || bits == 512
+             ? success()
+             : emitOpError("C1: a vector of ") << bits << " bits, but registers have 128, 256 or 512";
+}
+
 void EndOp::build(OpBuilder &, OperationState &) {}
 void YieldOp::build(OpBuilder &, OperationState &) {}
 

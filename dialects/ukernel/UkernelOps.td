@@ -5,6 +5,7 @@
 
 include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def Ukernel_Dialect : Dialect {
@@ -50,6 +51,20 @@ def Ukernel_CostOp : Ukernel_Op<"cost", [MemoryEffects<[MemWrite]>]> {
   }];
   let arguments = (ins Index:$flops, Index:$bytes);
   let assemblyFormat = "`flops` `(` $flops `)` `bytes` `(` $bytes `)` attr-dict";
+}
+
+def Ukernel_ScaleOp : Ukernel_Op<"scale", [Pure, SameOperandsAndResultType]> {
+  let summary = "x 2^n, for machines with an instruction for it";
+  let description = [{
+    `n` is a whole number as a float; the result is rounded once: denormals, zero and infinity come out as they should. A NaN stays. Made only
+    where Machine::scaling says that the target lowers it.
+
+    C1: vectors of f32 or f64 of 16, 32 or 64 bytes.
+  }];
+  let arguments = (ins VectorOfRankAndType<[1], [F32, F64]>:$x, VectorOfRankAndType<[1], [F32, F64]>:$n);
+  let results = (outs VectorOfRankAndType<[1], [F32, F64]>:$result);
+  let assemblyFormat = "$x `,` $n attr-dict `:` type($result)";
+  let hasVerifier = 1;
 }
 
 def Ukernel_Buffer : MemRefRankOf<[AnyType], [1]>;

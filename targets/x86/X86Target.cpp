@@ -6,8 +6,10 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "targets/x86/X86Target.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "targets/LowerUkernels.h"
 #include "targets/Processor.h"
+#include "targets/x86/LowerScale.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
 
@@ -90,6 +92,7 @@ Machine describe(const Processor &processor) {
   machine.maskedMemory = avx512;
   machine.halfConversion = processor.has("f16c");
   machine.memoryBroadcast = avx512;
+  machine.scaling = avx512;
   machine.fmaPipes = 2;
   for (const Core &core : cores) {
     if (!StringRef(processor.cpu).starts_with(core.cpu))
@@ -118,7 +121,10 @@ public:
         requiredFeatures_.push_back(feature);
   }
 
-  void addLowering(mlir::OpPassManager &pm) const override { addUkernelLowering(pm, machine_); }
+  void addLowering(mlir::OpPassManager &pm) const override {
+    addUkernelLowering(pm, machine_);
+    pm.addNestedPass<mlir::func::FuncOp>(createLowerScalePass());
+  }
 };
 
 } // namespace

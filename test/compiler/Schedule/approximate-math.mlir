@@ -1,4 +1,5 @@
 // RUN: tenon-opt %s --tenon-approximate-math | FileCheck %s
+// RUN: tenon-opt %s --tenon-approximate-math=scaling | FileCheck %s --check-prefix=SCALING
 
 // Transcendental functions of f32 and f64 become arithmetic, for scalars and vectors alike.
 // CHECK-LABEL: func.func @vectors
@@ -67,4 +68,16 @@ func.func @inverses(%x: f32) -> f32 {
   %8 = math.expm1 %7 : f32
   %9 = math.log1p %8 : f32
   return %9 : f32
+}
+
+// With an instruction for it 2^n is not made of shifts; scalars have none.
+// SCALING-LABEL: func.func @scaled
+// SCALING: ukernel.scale
+// SCALING: arith.shli
+// CHECK-LABEL: func.func @scaled
+// CHECK-NOT: ukernel.scale
+func.func @scaled(%x: vector<16xf32>, %y: f32) -> (vector<16xf32>, f32) {
+  %0 = math.exp %x : vector<16xf32>
+  %1 = math.exp %y : f32
+  return %0, %1 : vector<16xf32>, f32
 }
