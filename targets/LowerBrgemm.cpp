@@ -122,23 +122,25 @@ private:
       }
       loaded.push_back(convert(value));
     }
-    if (op.getPrefetchB())
-      prefetchB(position);
     return loaded;
   }
 
-  /// Asks for the same rows of the next group of panels, which the next tiles will read: processors that fetch ahead on
-  /// their own follow a stream to the end of its page, and weights are many pages that are read once.
-  void prefetchB(Value position) {
+  /// Asks for rows of B that the next tiles will read, for the steps [k, k + steps) from `b` on: processors that fetch
+  /// ahead on their own follow a stream to the end of its page, and weights are many pages that are read once.
+  void prefetchB(Value b, Value k, int64_t steps) {
+    if (!op.getPrefetch())
+      return;
     constexpr int64_t lineBytes = 64, secondLevel = 2;
     int64_t elementBytes = op.getB().getType().getElementType().getIntOrFloatBitWidth() / 8;
-    auto nr = static_cast<int64_t>(op.getNr());
-    int64_t width = vectors * lanes, panels = llvm::divideCeil(width, nr);
-    for (int64_t column = 0; column < width; column += lineBytes / elementBytes) {
-      Value at = add(position, multiply(index(panels + column / nr), op.getPanelStep()));
-      at = add(at, index(column % nr));
-      memref::PrefetchOp::create(builder, loc, op.getB(), at, /*isWrite=*/false, secondLevel, /*isDataCache=*/true);
-    }
+    auto nr = static_cast<int64_t>(op.getNr()), shares = static_cast<int64_t>(op.getPrefetchShares());
+    Value row = builder.createOrFold<arith::DivUIOp>(loc, k, index(shares));
+    Value position = add(add(b, op.getPrefetch()), multiply(row, op.getBKStep()));
+    for (int64_t u = 0; u < steps; u += shares)
+      for (int64_t column = 0; column < vectors * lanes; column += lineBytes / elementBytes) {
+        Value at = add(position, multiply(index(u / shares), op.getBKStep()));
+        at = add(add(at, multiply(index(column / nr), op.getPanelStep())), index(column % nr));
+        memref::PrefetchOp::create(builder, loc, op.getB(), at, /*isWrite=*/false, secondLevel, /*isDataCache=*/true);
+      }
   }
 
   /// How many sums each element of the tile is split into, by k modulo that number: a chain of multiply-adds takes its
@@ -238,14 +240,16 @@ private:
     int64_t step = unroll();
     auto body = [&](int64_t steps) {
       return [&, steps](Value k, SmallVector<Value> &carried) {
+        prefetchB(b, k, steps);
         addSteps(add(a, multiply(k, op.getAKStep())), add(b, multiply(k, op.getBKStep())), steps, carried);
       };
     };
     if (std::optional<int64_t> k = getConstantIntValue(op.getK())) {
       int64_t whole = *k / step * step;
-      if (whole == step)
+      if (whole == step) {
+        prefetchB(b, index(0), step);
         addSteps(a, b, step, sums);
-      else if (whole > 0)
+      } else if (whole > 0)
         sums = loop(index(0), index(whole), step, sums, body(step));
       addSteps(add(a, multiply(index(whole), op.getAKStep())), add(b, multiply(index(whole), op.getBKStep())),
                *k - whole, sums);

@@ -89,7 +89,7 @@ ElementsAttr packProducts(ElementsAttr filter, int64_t nr, ArrayRef<SmallVector<
   auto filterType = cast<RankedTensorType>(filter.getType());
   int64_t F = filterType.getDimSize(0), C = filterType.getDimSize(1), window = weights.front().size();
   int64_t panels = llvm::divideCeil(F, nr), positions = weights.size();
-  auto type = RankedTensorType::get({positions, panels, C, nr}, filterType.getElementType());
+  auto type = RankedTensorType::get({panels, positions, C, nr}, filterType.getElementType());
   AsmResourceBlob blob = HeapAsmResourceBlob::allocate(type.getNumElements() * sizeof(float), weightAlignment);
   auto *target = reinterpret_cast<float *>(blob.getMutableData().data());
   std::memset(target, 0, type.getNumElements() * sizeof(float));
@@ -108,7 +108,7 @@ ElementsAttr packProducts(ElementsAttr filter, int64_t nr, ArrayRef<SmallVector<
         double sum = 0;
         for (int64_t w = 0; w < window; ++w)
           sum += weights[p][w] * taps[w];
-        target[((p * panels + f / nr) * C + c) * nr + f % nr] = static_cast<float>(sum);
+        target[((f / nr * positions + p) * C + c) * nr + f % nr] = static_cast<float>(sum);
       }
     }
   releasePages(source);

@@ -34,6 +34,8 @@ constexpr int64_t columnsPerCopy = 1024;
 
 /// With more rows B is in the cache for most of them.
 constexpr int64_t mostRowsThatWait = 128;
+/// Tiles that divide what is fetched ahead among them; there may be more.
+constexpr int64_t mostShares = 8;
 
 std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
 
@@ -419,7 +421,8 @@ private:
       if (bSource == Source::packed) {
         Value panel = e.div(column, e.constant(nr));
         inside = e.add(e.mul(panel, shape.panelStep), e.rem(column, e.constant(nr)));
-        shape.prefetchB = known(M).value_or(0) <= mostRowsThatWait;
+        if (known(M).value_or(0) <= mostRowsThatWait)
+          prefetchNextGroup(shape, row);
       } else {
         shape.bStep = N;
         shape.panelStep = e.constant(0);
@@ -429,6 +432,16 @@ private:
     }
     shape.bOffset = e.add(shape.bOffset, e.mul(k, shape.bStep));
     return shape;
+  }
+
+  /// B of the next group of columns, each tile of rows its part.
+  void prefetchNextGroup(ukernel::BrgemmShape &shape, Value row) {
+    int64_t tiles = known(rows->count()).value_or(1);
+    shape.prefetchShares = std::min<int64_t>(llvm::bit_floor<uint64_t>(std::max<int64_t>(tiles, 1)), mostShares);
+    Value panels = e.constant(llvm::divideCeil(shape.vectors * lanes, nr)), height = e.constant(rows->height());
+    Value tile = e.rem(b.createOrFold<arith::CeilDivUIOp>(row, height), e.constant(shape.prefetchShares));
+    Value part = e.mul(e.mul(tile, e.div(shape.k, e.constant(shape.prefetchShares))), shape.bStep);
+    shape.prefetch = e.add(e.mul(panels, shape.panelStep), part);
   }
 
   SmallVector<LaneIndex> resultIndices(Value row) {

@@ -143,6 +143,8 @@ private:
 constexpr int64_t wantedBlocks = 4;
 /// Tiles of a block: enough that a panel of the filter, once fetched, is used often; no more than pays.
 constexpr int64_t fewestTiles = 8, mostTiles = 24;
+/// Tiles of rows that divide what is fetched ahead among them.
+constexpr int64_t mostShares = 8;
 
 class WinogradSchedule {
 public:
@@ -406,13 +408,19 @@ private:
     product.k = e.constant(C);
     product.b = kernel.argumentBuffer(cast<BlockArgument>(op.getFilter())).memref;
     product.bStep = e.constant(nr);
-    product.panelStep = e.constant(C * nr);
-    Value panels = e.constant(llvm::divideCeil(F, nr));
-    Value panel = e.add(e.mul(position, panels), e.div(column, e.constant(nr)));
-    product.bOffset = e.add(e.mul(panel, product.panelStep), e.rem(column, e.constant(nr)));
+    Value matrix = e.constant(C * nr);
+    product.panelStep = e.constant(positions() * C * nr);
+    Value panel = e.mul(e.div(column, e.constant(nr)), product.panelStep);
+    product.bOffset = e.add(e.add(panel, e.mul(position, matrix)), e.rem(column, e.constant(nr)));
     product.nr = nr;
     product.vectors = vectors;
-    product.prefetchB = known(blocks).value_or(1) <= 2; // more blocks find the filters in the cache
+    if (known(blocks).value_or(1) <= 2) { // more blocks find the filters in the cache
+      // The next position's matrix, each tile of rows its part; behind the last position lies the next panel.
+      int64_t rowTiles = llvm::divideCeil(mostInBlock, tile.rows);
+      product.prefetchShares = std::min<int64_t>(llvm::bit_floor<uint64_t>(std::max<int64_t>(rowTiles, 1)), mostShares);
+      Value part = e.rem(e.div(row, e.constant(tile.rows)), e.constant(product.prefetchShares));
+      product.prefetch = e.add(matrix, e.mul(part, e.constant(C / product.prefetchShares * nr)));
+    }
     product.accumulator = VectorType::get({lanes}, element);
     Value target = e.add(e.mul(position, e.constant(productStep)), e.mul(row, e.constant(vectors * lanes)));
     emitPartialTile(kernel, product, scratchM, target, /*add=*/false);

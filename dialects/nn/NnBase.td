@@ -149,8 +149,8 @@ def NN_PackingAttr : AttrDef<Nn_Dialect, "Packing"> {
     `columns` is N. A 16-column multiple serves every vector width up to 16 lanes.
 
     With `winograd` = m, a convolution's filter is transformed for tiles of m results in every dimension whose window is larger than 1
-    (Lavin and Gray, 2016): one such matrix for each of the (m + R - 1)... positions of a tile, K its channels. It excludes
-    strides and groups.
+    (Lavin and Gray, 2016): one such matrix for each of the (m + R - 1)... positions of a tile, K its channels; a panel holds all positions,
+    in the order in which they are read. It excludes strides and groups.
   }];
   let parameters = (ins "int64_t":$nr, "int64_t":$columns, DefaultValuedParameter<"int64_t", "0">:$winograd);
   let assemblyFormat = "`<` `nr` `=` $nr `,` `columns` `=` $columns (`,` `winograd` `=` $winograd^)? `>`";

@@ -137,10 +137,13 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
       if (matrices == 0 || groups != 1 || !adaptor.getChannelsLast() || !isa<FloatType>(Extents::element(input)))
         return extents.fail("C5: ", packing, " does not fit the convolution");
     }
-    if (!depthwise && extents.clash(extents.of(filter, 0), extents.constant(matrices), "matrices of the filter"))
-      return extents.fail("C4: packed filter has ", *Extents::known(extents.of(filter, 0)), " matrices but needs ",
-                          matrices);
-    if (extents.clash(extents.of(filter, 1), extents.constant(llvm::divideCeil(packing.getColumns(), packing.getNr())),
+    // Of a transformed filter the panels come first.
+    int64_t matrixDimension = packing.getWinograd() ? 1 : 0;
+    OpFoldResult filterMatrices = extents.of(filter, matrixDimension);
+    if (!depthwise && extents.clash(filterMatrices, extents.constant(matrices), "matrices of the filter"))
+      return extents.fail("C4: packed filter has ", *Extents::known(filterMatrices), " matrices but needs ", matrices);
+    if (extents.clash(extents.of(filter, 1 - matrixDimension),
+                      extents.constant(llvm::divideCeil(packing.getColumns(), packing.getNr())),
                       "panels of the filter") ||
         extents.clash(extents.of(filter, 3), extents.constant(packing.getNr()), "columns of a panel"))
       return extents.fail("C4: filter type ", filter.getType(), " does not match ", packing);

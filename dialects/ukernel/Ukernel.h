@@ -28,7 +28,9 @@ struct BrgemmShape {
   mlir::Value columns; ///< null: all columns are wanted
   int64_t vectors = 1, nr = 16;
   mlir::VectorType accumulator; ///< vector<L x acc>
-  bool maskB = false, prefetchB = false;
+  bool maskB = false;
+  mlir::Value prefetch;       ///< distance in b of what is asked for ahead; null: nothing is
+  int64_t prefetchShares = 1; ///< tiles that divide that among them
 };
 
 } // namespace tenon::ukernel

@@ -66,6 +66,8 @@ void BrgemmOp::build(OpBuilder &builder, OperationState &state, const BrgemmShap
   state.addOperands(shape.bSteps);
   if (shape.columns)
     state.addOperands(shape.columns);
+  if (shape.prefetch)
+    state.addOperands(shape.prefetch);
   auto count = [](const SmallVector<Value> &values) { return static_cast<int32_t>(values.size()); };
   Properties &properties = state.getOrAddProperties<Properties>();
   properties.operandSegmentSizes = {1,
@@ -80,13 +82,13 @@ void BrgemmOp::build(OpBuilder &builder, OperationState &state, const BrgemmShap
                                     count(shape.batch),
                                     count(shape.aSteps),
                                     count(shape.bSteps),
-                                    shape.columns ? 1 : 0};
+                                    shape.columns ? 1 : 0,
+                                    shape.prefetch ? 1 : 0};
   properties.vectors = builder.getI64IntegerAttr(shape.vectors);
   properties.nr = builder.getI64IntegerAttr(shape.nr);
   if (shape.maskB)
     properties.mask_b = builder.getUnitAttr();
-  if (shape.prefetchB)
-    properties.prefetch_b = builder.getUnitAttr();
+  properties.prefetch_shares = builder.getI64IntegerAttr(shape.prefetchShares);
   Type index = builder.getIndexType();
   SmallVector<Type> types = {shape.accumulator, index, index};
   if (shape.columns)

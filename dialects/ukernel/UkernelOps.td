@@ -103,7 +103,9 @@ def Ukernel_BrgemmOp : Ukernel_Op<"brgemm", [AttrSizedOperandSegments, SingleBlo
     columns (1 to NR) are wanted and the region takes a fourth argument, a mask vector<L x i1> of the wanted ones; B is read in
     whole vectors all the same, unless `mask_b` says that there is no memory behind the last column.
 
-    `prefetch_b` says that B comes from far and is read few times, so that asking for it ahead pays.
+    With `prefetch` elements of B are asked for ahead, at that distance from those that are read, because they come from far and are read few
+    times. Where `prefetch_shares` tiles in a row read the same elements of B, each asks for one of so many parts of what follows: the distance
+    then leads to that part, and its elements are passed at that part of the speed.
 
     The product is taken in the type of the accumulator: f16 and bf16 operands are converted when loaded; integers wrap.
 
@@ -114,12 +116,12 @@ def Ukernel_BrgemmOp : Ukernel_Op<"brgemm", [AttrSizedOperandSegments, SingleBlo
   }];
   let arguments = (ins Ukernel_Buffer:$a, Index:$a_offset, Variadic<Index>:$rows, Index:$a_k_step, Ukernel_Buffer:$b,
                        Index:$b_offset, Index:$b_k_step, Index:$panel_step, Index:$k, Variadic<Index>:$batch, Variadic<Index>:$a_steps,
-                       Variadic<Index>:$b_steps, Optional<Index>:$columns, I64Attr:$vectors, I64Attr:$nr,
-                       UnitAttr:$mask_b, UnitAttr:$prefetch_b);
+                       Variadic<Index>:$b_steps, Optional<Index>:$columns, Optional<Index>:$prefetch, I64Attr:$vectors, I64Attr:$nr,
+                       UnitAttr:$mask_b, DefaultValuedAttr<I64Attr, "1">:$prefetch_shares);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{
     $a `[` $a_offset `]` `rows` `(` $rows `)` `step` `(` $a_k_step `)` `,` $b `[` $b_offset `]` `steps` `(` $b_k_step `,` $panel_step `)`
-    `k` `(` $k `)` (`batch` `(` $batch^ `)` `a_steps` `(` $a_steps `)` `b_steps` `(` $b_steps `)`)? (`columns` `(` $columns^ `)`)?
+    `k` `(` $k `)` (`batch` `(` $batch^ `)` `a_steps` `(` $a_steps `)` `b_steps` `(` $b_steps `)`)? (`columns` `(` $columns^ `)`)? (`prefetch` `(` $prefetch^ `)`)?
     attr-dict `:` type($a) `,` type($b) $epilogue
   }];
   let hasVerifier = 1;

@@ -104,7 +104,7 @@ func.func @far(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>) {
   %c8 = arith.constant 8 : index
   %k = arith.constant 64 : index
   %panel = arith.constant 512 : index
-  ukernel.brgemm %a[%c0] rows(%c0, %k) step(%c1), %b[%c0] steps(%c8, %panel) k(%k) {nr = 8 : i64, vectors = 4 : i64, prefetch_b} : memref<?xf32>, memref<?xf32> {
+  ukernel.brgemm %a[%c0] rows(%c0, %k) step(%c1), %b[%c0] steps(%c8, %panel) k(%k) prefetch(%panel) {nr = 8 : i64, vectors = 4 : i64, prefetch_shares = 2 : i64} : memref<?xf32>, memref<?xf32> {
   ^bb0(%v: vector<4xf32>, %m: index, %n: index):
     %row = arith.muli %m, %c8 : index
     %at = arith.addi %row, %n : index

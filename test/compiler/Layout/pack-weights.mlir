@@ -85,7 +85,7 @@ func.func @column(%x: tensor<2x1xf32>) -> tensor<3x1xf32> {
 
 // A 3x3 filter is transformed for Winograd's algorithm where that pays. Few channels, strides and other windows are summed directly.
 // CHECK-LABEL: func @winograd
-// CHECK: nn.constant dense_resource<packed{{.*}}> : tensor<36x1x8x8xf32>
+// CHECK: nn.constant dense_resource<packed{{.*}}> : tensor<1x36x8x8xf32>
 // CHECK: nn.conv {{.*}} packing = #nn.packing<nr = 8, columns = 8, winograd = 4>
 // DIRECT-LABEL: func @winograd
 // DIRECT: nn.constant dense_resource<packed{{.*}}> : tensor<1x1x72x8xf32>

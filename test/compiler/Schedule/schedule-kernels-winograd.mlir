@@ -9,7 +9,7 @@
 // CHECK-SAME: nn.path = "winograd"
 // CHECK: scf.for {{.*}} to %c36
 // CHECK: ukernel.brgemm
-func.func private @winograd(%x: tensor<1x14x14x16xf32>, %w: tensor<36x1x16x16xf32>) -> tensor<1x14x14x16xf32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>]} {
-  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 16, columns = 16, winograd = 4>} : (tensor<1x14x14x16xf32>, tensor<36x1x16x16xf32>) -> tensor<1x14x14x16xf32>
+func.func private @winograd(%x: tensor<1x14x14x16xf32>, %w: tensor<1x36x16x16xf32>) -> tensor<1x14x14x16xf32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>]} {
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 16, columns = 16, winograd = 4>} : (tensor<1x14x14x16xf32>, tensor<1x36x16x16xf32>) -> tensor<1x14x14x16xf32>
   return %0 : tensor<1x14x14x16xf32>
 }

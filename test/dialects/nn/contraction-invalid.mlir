@@ -242,19 +242,19 @@ func.func @argmax_layout(%x: tensor<1x8x4xf32>) {
 
 // -----
 
-func.func @conv_winograd_stride(%x: tensor<1x8x2xf32>, %w: tensor<6x1x2x4xf32>) {
+func.func @conv_winograd_stride(%x: tensor<1x8x2xf32>, %w: tensor<1x6x2x4xf32>) {
   // expected-error @below {{C5: #nn.packing<nr = 4, columns = 4, winograd = 4> does not fit the convolution}}
   // expected-error @below {{failed to infer returned types}}
-  %0 = nn.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last, packing = #nn.packing<nr = 4, columns = 4, winograd = 4>} : (tensor<1x8x2xf32>, tensor<6x1x2x4xf32>) -> tensor<1x3x4xf32>
+  %0 = nn.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last, packing = #nn.packing<nr = 4, columns = 4, winograd = 4>} : (tensor<1x8x2xf32>, tensor<1x6x2x4xf32>) -> tensor<1x3x4xf32>
   return
 }
 
 // -----
 
-func.func @conv_winograd_positions(%x: tensor<1x8x2xf32>, %w: tensor<5x1x2x4xf32>) {
+func.func @conv_winograd_positions(%x: tensor<1x8x2xf32>, %w: tensor<1x5x2x4xf32>) {
   // expected-error @below {{C4: packed filter has 5 matrices but needs 6}}
   // expected-error @below {{failed to infer returned types}}
-  %0 = nn.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last, packing = #nn.packing<nr = 4, columns = 4, winograd = 4>} : (tensor<1x8x2xf32>, tensor<5x1x2x4xf32>) -> tensor<1x6x4xf32>
+  %0 = nn.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last, packing = #nn.packing<nr = 4, columns = 4, winograd = 4>} : (tensor<1x8x2xf32>, tensor<1x5x2x4xf32>) -> tensor<1x6x4xf32>
   return
 }
 

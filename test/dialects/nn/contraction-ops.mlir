@@ -13,7 +13,7 @@ func.func @matmul(%x: tensor<?x5x7xf32>, %w: tensor<7x9xf32>, %t: tensor<9x7xf32
 }
 
 // CHECK-LABEL: @conv
-func.func @conv(%x: tensor<?x4x10x8xf32>, %w: tensor<6x2x3x3xf32>, %y: tensor<?x10x8x4xf32>, %p: tensor<2x1x18x8xf32>, %u: tensor<36x1x4x8xf32>) {
+func.func @conv(%x: tensor<?x4x10x8xf32>, %w: tensor<6x2x3x3xf32>, %y: tensor<?x10x8x4xf32>, %p: tensor<2x1x18x8xf32>, %u: tensor<1x36x4x8xf32>) {
   // CHECK: nn.conv {{.*}} -> tensor<?x6x5x8xf32>
   %0 = nn.conv %x, %w {kernel = array<i64: 3, 3>, strides = array<i64: 2, 1>, pads = array<i64: 1, 1, 1, 1>,
                        dilations = array<i64: 1, 1>, groups = 2 : i64} : (tensor<?x4x10x8xf32>, tensor<6x2x3x3xf32>) -> tensor<?x6x5x8xf32>
@@ -26,7 +26,7 @@ func.func @conv(%x: tensor<?x4x10x8xf32>, %w: tensor<6x2x3x3xf32>, %y: tensor<?x
   // CHECK: nn.conv {{.*}}packing = #nn.packing<nr = 8, columns = 5, winograd = 4>{{.*}} -> tensor<?x10x8x5xf32>
   %2 = nn.conv %y, %u {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>,
                        dilations = array<i64: 1, 1>, channels_last, packing = #nn.packing<nr = 8, columns = 5, winograd = 4>}
-      : (tensor<?x10x8x4xf32>, tensor<36x1x4x8xf32>) -> tensor<?x10x8x5xf32>
+      : (tensor<?x10x8x4xf32>, tensor<1x36x4x8xf32>) -> tensor<?x10x8x5xf32>
   return
 }
 

@@ -3,7 +3,7 @@
 // C1
 func.func @rows(%a: memref<?xf32>, %i: index) {
   // expected-error @+1 {{needs at least one row}}
-  "ukernel.brgemm"(%a, %i, %i, %a, %i, %i, %i, %i) <{nr = 16 : i64, operandSegmentSizes = array<i32: 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0>, vectors = 1 : i64}> ({
+  "ukernel.brgemm"(%a, %i, %i, %a, %i, %i, %i, %i) <{nr = 16 : i64, operandSegmentSizes = array<i32: 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0>, vectors = 1 : i64}> ({
   ^bb0(%v: vector<16xf32>, %m: index, %n: index):
     ukernel.yield
   }) : (memref<?xf32>, index, index, memref<?xf32>, index, index, index, index) -> ()
@@ -121,7 +121,7 @@ func.func @types(%a: memref<?xf64>, %b: memref<?xf32>, %i: index) {
 
 func.func @terminator(%a: memref<?xf32>, %i: index) {
   // expected-error @+1 {{epilogue must end in ukernel.yield}}
-  "ukernel.brgemm"(%a, %i, %i, %i, %a, %i, %i, %i, %i) <{nr = 16 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0>, vectors = 1 : i64}> ({
+  "ukernel.brgemm"(%a, %i, %i, %i, %a, %i, %i, %i, %i) <{nr = 16 : i64, operandSegmentSizes = array<i32: 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0>, vectors = 1 : i64}> ({
   ^bb0(%v: vector<16xf32>, %m: index, %n: index):
     scf.yield
   }) : (memref<?xf32>, index, index, index, memref<?xf32>, index, index, index, index) -> ()
