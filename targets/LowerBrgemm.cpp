@@ -12,6 +12,7 @@
 #include "dialects/ukernel/Ukernel.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
@@ -207,8 +208,18 @@ private:
     auto position = [&](Value base, Value step) { return add(base, multiply(index(u), step)); };
     for (; byLane && u + laneSteps <= count; u += laneSteps)
       addLaneSteps(position(a, op.getAKStep()), position(b, op.getBKStep()), sums);
-    for (; u < count; ++u)
+    for (; u < count; ++u) {
+      if (u > 0)
+        keepOrder();
       addBroadcastStep(position(a, op.getAKStep()), position(b, op.getBKStep()), u, sums);
+    }
+  }
+
+  /// Keeps loads of a step behind the step before, without an instruction: LLVM's scheduler would start them early, and
+  /// spill sums for want of registers.
+  void keepOrder() {
+    if (rows * vectors * sets * 4 >= machine.vectorRegisters * 3)
+      LLVM::FenceOp::create(builder, loc, LLVM::AtomicOrdering::seq_cst, "singlethread");
   }
 
   /// Steps of k per pass of the innermost loop: a lane's worth where lanes are used; else enough to hide the loop's own
@@ -299,7 +310,8 @@ struct LowerBrgemmPass : PassWrapper<LowerBrgemmPass, OperationPass<>> {
   StringRef getArgument() const override { return "tenon-lower-brgemm"; }
   StringRef getDescription() const override { return "lower ukernel.brgemm to loops over vectors"; }
   void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<arith::ArithDialect, memref::MemRefDialect, scf::SCFDialect, vector::VectorDialect>();
+    registry.insert<arith::ArithDialect, LLVM::LLVMDialect, memref::MemRefDialect, scf::SCFDialect,
+                    vector::VectorDialect>();
   }
 
   void runOnOperation() override {

@@ -33,7 +33,7 @@ constexpr int64_t mostFewRows = 2;
 constexpr int64_t columnsPerCopy = 1024;
 
 /// With more rows B is in the cache for most of them.
-constexpr int64_t mostRowsThatWait = 128;
+constexpr int64_t mostRowsThatWait = 256;
 /// Tiles that divide what is fetched ahead among them; there may be more.
 constexpr int64_t mostShares = 8;
 
@@ -74,6 +74,7 @@ private:
   int64_t bytes = 4;
   Value M, K, N;            ///< M counts the rows of the whole batch if `flat`
   SmallVector<Value> outer; ///< the result's extents before M and N
+  int64_t leastRows = 1;    ///< of a batch, as far as they are known
   bool flat = false, flatEpilogue = false, fewRows = false;
 
   // The choices.
@@ -115,6 +116,8 @@ private:
     N = result.back();
     K = lhs[lhs.size() - (op.getTransposeLhs() ? 2 : 1)];
     outer = SmallVector<Value>(result.drop_back(2));
+    for (Value extent : result.drop_back())
+      leastRows *= std::max<int64_t>(known(extent).value_or(1), 1);
     int64_t rhsOuter = kernel.extents(op.getRhs()).size() - (op.getPacking() ? 3 : 2);
     bool oneRhs = llvm::all_of(kernel.extents(op.getRhs()).take_front(rhsOuter), [](Value v) { return known(v) == 1; });
     bool sameOuter = sameExtents(lhs.drop_back(2), outer);
@@ -421,7 +424,7 @@ private:
       if (bSource == Source::packed) {
         Value panel = e.div(column, e.constant(nr));
         inside = e.add(e.mul(panel, shape.panelStep), e.rem(column, e.constant(nr)));
-        if (known(M).value_or(0) <= mostRowsThatWait)
+        if (leastRows <= mostRowsThatWait)
           prefetchNextGroup(shape, row);
       } else {
         shape.bStep = N;
@@ -436,8 +439,8 @@ private:
 
   /// B of the next group of columns, each tile of rows its part.
   void prefetchNextGroup(ukernel::BrgemmShape &shape, Value row) {
-    int64_t tiles = known(rows->count()).value_or(1);
-    shape.prefetchShares = std::min<int64_t>(llvm::bit_floor<uint64_t>(std::max<int64_t>(tiles, 1)), mostShares);
+    int64_t tiles = llvm::divideCeil(leastRows, rows->height());
+    shape.prefetchShares = std::min<int64_t>(llvm::bit_floor<uint64_t>(tiles), mostShares);
     Value panels = e.constant(llvm::divideCeil(shape.vectors * lanes, nr)), height = e.constant(rows->height());
     Value tile = e.rem(b.createOrFold<arith::CeilDivUIOp>(row, height), e.constant(shape.prefetchShares));
     Value part = e.mul(e.mul(tile, e.div(shape.k, e.constant(shape.prefetchShares))), shape.bStep);
