@@ -15,6 +15,8 @@ static int64_t spareRegisters(const Machine &machine, int64_t vectors) {
   return (machine.fma ? 0 : 1) + (machine.vectorRegisters < 32 && vectors == 1 ? 2 : 0);
 }
 
+static constexpr int64_t lineBytes = 64;
+
 static bool fitsRegisters(const Machine &machine, int64_t rows, int64_t vectors) {
   int64_t factors = machine.laneOperand ? rows : 2;
   return rows * vectors + vectors + factors + spareRegisters(machine, vectors) <= machine.vectorRegisters;
@@ -50,6 +52,10 @@ Tile chooseTile(const Machine &machine, const TileProblem &problem) {
     if (!problem.anyWidth && vectors % panelVectors && panelVectors % vectors)
       continue;
     int64_t columns = vectors * problem.lanes;
+    // One row waits for B: processors fetch two streams ahead better than many.
+    if (problem.rows == 1 && !problem.anyWidth && columns > problem.nr &&
+        columns * problem.elementBytes > 2 * lineBytes)
+      break;
     if (vectors > 1 && problem.columns && columns - problem.lanes >= *problem.columns)
       break;
     for (int64_t units = 1; fitsRegisters(machine, units * problem.rowUnit, vectors); ++units) {
