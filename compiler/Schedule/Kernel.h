@@ -93,6 +93,19 @@ Permutation withoutUnitDimensions(Kernel &kernel, nn::TransposeOp op);
 void vectorLoop(ElementEmitter &emitter, const Machine &machine, Value from, Value to,
                 llvm::function_ref<void(ElementEmitter &, Value)> body);
 
+/// How a phase over rows is shared out.
+struct RowWork {
+  int64_t lanes = 1;
+  int64_t perTask = 4096; ///< elements: about a microsecond of simple work, well above the cost of handing a task over
+  Value perElement = {};  ///< operations that an element stands for; null: one
+};
+
+/// A phase over a space of `extents`, row by row along the last dimension. Tasks are runs of rows, or of elements where
+/// there is one row. `row` gets the indices of the other dimensions, and the first and the end of the part of the row
+/// that it has to compute.
+void rowPhase(Kernel &kernel, llvm::ArrayRef<Value> extents, const RowWork &work,
+              llvm::function_ref<void(ElementEmitter &, llvm::ArrayRef<LaneIndex>, Value, Value)> row);
+
 // The schedules. Each appends phases that compute all results of the kernel.
 
 /// Every result element by its pointwise definition, vectorised along the last dimension.
@@ -101,6 +114,9 @@ void scheduleMap(Kernel &kernel);
 /// Reductions and elementwise ops over common rows, in as many passes over a row as there are dependent reductions.
 /// Returns false (and emits nothing) if the body is not of that form.
 bool scheduleRows(Kernel &kernel);
+
+/// Padding of the last dimension with elements of the input. Returns false if the body is something else.
+bool schedulePad(Kernel &kernel);
 
 /// A transposition that makes two or three channels the last dimension, or takes them from there. Returns false if the
 /// body is something else.
