@@ -169,37 +169,47 @@ private:
         others.push_back(other);
     Value in = e.extents(input)[axis.dim], lanes = e.constant(e.lanes()), outer = e.currentMask();
     std::optional<int64_t> extent = getConstantIntValue(OpFoldResult(in));
-    bool isShort = extent && *extent <= e.lanes();
-    Value last = isShort ? e.constant(0) : e.sub(in, lanes);
+    bool isShort = extent && *extent < e.lanes();
+    Value first = scalarPosition(axis, 0, indices[axis.dim].base), last = isShort ? e.constant(0) : e.sub(in, lanes);
     SmallVector<Value> starts, windows;
     {
       // Lanes of a window are elements, whichever results are wanted.
       ElementEmitter::Scope scope(e);
       auto maskType = VectorType::get({e.lanes()}, b.getI1Type());
-      e.setMask(isShort && *extent < e.lanes() ? Value(vector::CreateMaskOp::create(b, maskType, in)) : Value());
-      Value first = isShort ? e.constant(0) : scalarPosition(axis, 0, indices[axis.dim].base);
+      e.setMask(isShort ? Value(vector::CreateMaskOp::create(b, maskType, in)) : Value());
       for (int64_t number = 0; number < count; ++number) {
-        Value start = isShort ? first : math.min(e.add(first, e.constant(number * e.lanes())), last);
-        mapped[axis.dim] = {start, 1};
-        starts.push_back(start);
+        starts.push_back(math.min(e.add(first, e.constant(number * e.lanes())), last));
+        mapped[axis.dim] = {starts.back(), 1};
         windows.push_back(sum(others));
       }
       e.setMask(outer);
     }
-    auto placeType = VectorType::get({e.lanes()}, b.getI32Type());
+    Type placeType = placeTypeFor(cast<VectorType>(windows.front().getType()).getElementTypeBitWidth());
     return weightedSum(axis, [&](int64_t tap) {
       Value positions = e.emit(axis.positions, {LaneIndex{e.constant(tap)}, indices[axis.dim]}), picked;
       for (auto [start, window] : llvm::zip_equal(starts, windows)) {
-        Value origin = vector::BroadcastOp::create(b, placeType, arith::IndexCastOp::create(b, b.getI32Type(), start));
-        Value value = permuteLanes(b, window, arith::SubIOp::create(b, positions, origin));
+        Value origin = arith::IndexCastOp::create(b, b.getI32Type(), start);
+        Value value = permuteLanes(b, window, placesFrom(positions, origin, placeType));
         if (picked) {
-          Value isHere = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, positions, origin);
+          Value isHere = math.compare(arith::CmpIPredicate::sge, positions, origin);
           value = arith::SelectOp::create(b, isHere, value, picked);
         }
         picked = value;
       }
       return picked;
     });
+  }
+
+  /// Numbers as wide as elements, bytes at least, are what processors permute by.
+  Type placeTypeFor(unsigned elementBits) { return b.getIntegerType(std::clamp<unsigned>(elementBits, 8, 32)); }
+
+  /// `positions` less `origin`. The difference is less than a vector has lanes, so numbers may be narrowed first; and
+  /// must be, for LLVM looks through a narrowing behind.
+  Value placesFrom(Value positions, Value origin, Type placeType) {
+    if (placeType.isInteger(32))
+      return math.sub(positions, origin);
+    auto narrow = cast<VectorType>(positions.getType()).clone(placeType);
+    return math.sub(arith::TruncIOp::create(b, narrow, positions), arith::TruncIOp::create(b, placeType, origin));
   }
 
   ElementEmitter &e;

@@ -106,10 +106,11 @@ Value permuteLanes(ImplicitLocOpBuilder &b, Value vector, Value places) {
     Value integers = vector::BitCastOp::create(b, type.clone(b.getI16Type()), vector);
     return vector::BitCastOp::create(b, type, permuteLanes(b, integers, places));
   }
-  // LLVM makes one instruction of all these, where there is one.
+  // LLVM makes one instruction of all these, where there is one (CompletePermutations in compiler/Emit).
   SmallVector<Value> lanes;
   for (int64_t lane = 0; lane < type.getNumElements(); ++lane) {
-    Value place = arith::IndexCastOp::create(b, b.getIndexType(), vector::ExtractOp::create(b, places, lane));
+    Value number = vector::ExtractOp::create(b, places, lane);
+    Value place = arith::IndexCastUIOp::create(b, b.getIndexType(), number);
     lanes.push_back(vector::ExtractOp::create(b, vector, OpFoldResult(place)));
   }
   return vector::FromElementsOp::create(b, type, lanes);

@@ -89,7 +89,8 @@ bool isUnpadded(nn::PadOp op, size_t dim);
 /// constant it is outside.
 LaneIndex unpaddedIndex(ElementEmitter &emitter, nn::PadOp op, size_t dim, const LaneIndex &index);
 
-/// A vector whose lane i is lane `places[i]` of `vector`. Lanes whose place lies outside have no value.
+/// A vector whose lane i is lane `places[i]` of `vector`. Lanes whose place lies outside have no value. Fast if places
+/// are as wide as elements of at most 32 bits, and come from arithmetic on such numbers.
 Value permuteLanes(ImplicitLocOpBuilder &b, Value vector, Value places);
 
 /// Transposes `rows` (as many vectors as lanes, a power of two): step s exchanges blocks of s lanes between rows s

@@ -89,9 +89,10 @@ struct Permutation {
 Permutation withoutUnitDimensions(Kernel &kernel, nn::TransposeOp op);
 
 /// A loop over [from, to) in steps of `emitter.lanes()`, then the rest: masked where the machine has masks, else one by
-/// one. `body` gets the emitter to use (its mask is set) and the position of lane 0.
+/// one. `body` gets the emitter to use (its mask is set) and the position of lane 0. Up to `mostInRow` whole vectors,
+/// if their number is known, are emitted one after the other.
 void vectorLoop(ElementEmitter &emitter, const Machine &machine, Value from, Value to,
-                llvm::function_ref<void(ElementEmitter &, Value)> body);
+                llvm::function_ref<void(ElementEmitter &, Value)> body, int64_t mostInRow = 0);
 
 /// How a phase over rows is shared out.
 struct RowWork {

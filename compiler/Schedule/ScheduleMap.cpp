@@ -106,6 +106,21 @@ void rowPhase(Kernel &kernel, ArrayRef<Value> extents, const RowWork &work,
                });
 }
 
+/// How many vectors of a row follow each other without a loop. Those of an interpolation along the row: what they look
+/// up in tables is the same for each row, and stays in registers or close by.
+static int64_t vectorsInRow(Kernel &kernel) {
+  auto op = kernel.ops().size() == 1 ? dyn_cast<nn::ResampleOp>(kernel.ops().front()) : nn::ResampleOp();
+  if (!op || op.getDims().empty() || op.getDims().back() + 1 != cast<RankedTensorType>(op.getType()).getRank())
+    return 0;
+  // Per neighbour a vector of places in each window, and one of weights: more than there are registers, as long as
+  // loads of spilled ones are fewer (see docs/performance).
+  constexpr int64_t most = 24, mostLookedUp = 48;
+  int64_t neighbours = cast<RankedTensorType>(op.getPositions().back().getType()).getDimSize(0);
+  double windows = std::ceil(op.getAdvances().back());
+  int64_t lookedUp = neighbours * (static_cast<int64_t>(std::clamp(windows, 1.0, 64.0)) + !op.getWeights().empty());
+  return windows > 0 ? std::min(most, mostLookedUp / lookedUp) : 0;
+}
+
 static void sweepPhase(Kernel &kernel, const Sweep &sweep) {
   bool scalar = sweep.extents.empty();
   RowAxis axis = rowAxisOf(kernel);
@@ -118,15 +133,17 @@ static void sweepPhase(Kernel &kernel, const Sweep &sweep) {
   } else if (!scalar) {
     work.lanes = kernel.lanes(sweep.extents.back());
   }
+  int64_t mostInRow = work.lanes > 1 ? vectorsInRow(kernel) : 0;
   rowPhase(kernel, sweep.extents, work,
            [&](ElementEmitter &emitter, ArrayRef<LaneIndex> outer, Value first, Value last) {
-             emitter.setRowLanes(axis.lanes);
-             vectorLoop(emitter, kernel.machine, first, last, [&](ElementEmitter &e, Value position) {
+             auto body = [&](ElementEmitter &e, Value position) {
                SmallVector<LaneIndex> indices(outer);
                if (!scalar)
                  indices.push_back({position, e.lanes() == 1 ? 0 : 1});
                storeTargets(kernel, sweep, e, indices);
-             });
+             };
+             emitter.setRowLanes(axis.lanes);
+             vectorLoop(emitter, kernel.machine, first, last, body, mostInRow);
            });
 }
 

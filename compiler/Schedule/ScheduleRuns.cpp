@@ -106,14 +106,7 @@ bool scheduleRuns(Kernel &kernel) {
           inInput[from] = index;
         lane.store(lane.load(element, source, moves.from, inInput), element, target, to, inResult);
       };
-      Value start = e.constant(0);
-      if (std::optional<int64_t> length = known(to[last]); length && *length <= mostInRow * lanes) {
-        for (int64_t position = 0; position + lanes <= *length; position += lanes)
-          copy(e, e.constant(position));
-        start = e.constant(*length / lanes * lanes);
-      }
-      if (!sameExtent(start, to[last]))
-        vectorLoop(e, kernel.machine, start, to[last], copy);
+      vectorLoop(e, kernel.machine, e.constant(0), to[last], copy, mostInRow);
       return SmallVector<Value>();
     });
   });
