@@ -77,9 +77,9 @@ private:
   }
 };
 
-/// Vectors whose lane k is lane `numbers[k]` of another vector, whole and in one block again. Instruction selection
-/// makes one instruction of them, if it sees all their lanes, and it sees one block at a time; by now lanes that nobody
-/// wants are gone, and numbers that a loop does not change have been taken out of it one by one.
+/// Vectors whose lane k is lane `numbers[k]` of another vector, in the form of which instruction selection makes one
+/// instruction: all lanes, by narrow numbers, in one block. Lanes that nobody wants are gone by now, and numbers that a
+/// loop does not change have been taken out of it one by one.
 struct CompletePermutations : PassInfoMixin<CompletePermutations> {
   static PreservedAnalyses run(Function &function, FunctionAnalysisManager &) {
     SmallVector<InsertElementInst *> ends;
@@ -108,6 +108,13 @@ private:
     });
   }
 
+  /// `value` before it was widened, if that is what is asked for.
+  template <typename T> static T *narrowed(Value *value) {
+    while (isa<SExtInst, ZExtInst>(value))
+      value = cast<Instruction>(value)->getOperand(0);
+    return dyn_cast<T>(value);
+  }
+
   static std::optional<Permutation> match(InsertElementInst *end) {
     auto *type = dyn_cast<FixedVectorType>(end->getType());
     SmallVector<Value *> lanes(type ? type->getNumElements() : 0);
@@ -127,16 +134,14 @@ private:
       if (!value)
         continue;
       auto *picked = dyn_cast<ExtractElementInst>(value);
-      Value *number = picked ? picked->getIndexOperand() : nullptr;
-      while (isa_and_present<SExtInst, ZExtInst>(number))
-        number = cast<Instruction>(number)->getOperand(0);
-      auto *extract = dyn_cast_if_present<ExtractElementInst>(number);
+      auto *extract = picked ? narrowed<ExtractElementInst>(picked->getIndexOperand()) : nullptr;
       auto *place = extract ? dyn_cast<ConstantInt>(extract->getIndexOperand()) : nullptr;
       if (!place || place->getZExtValue() != lane)
         return std::nullopt;
+      Permutation here{picked->getVectorOperand(), narrowed<Value>(extract->getVectorOperand())};
       if (count++ == 0)
-        found = {picked->getVectorOperand(), extract->getVectorOperand()};
-      if (picked->getVectorOperand() != found.source || extract->getVectorOperand() != found.numbers)
+        found = here;
+      if (here.source != found.source || here.numbers != found.numbers)
         return std::nullopt;
     }
     auto *numbers = count > 1 ? cast<FixedVectorType>(found.numbers->getType()) : nullptr;

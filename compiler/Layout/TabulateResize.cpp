@@ -26,7 +26,9 @@ std::optional<double> knownScale(Value scale) {
 }
 
 bool hasTables(nn::ResizeOp op) {
-  return op.getCoordinate() != nn::ResizeCoordinate::tf_crop_and_resize &&
+  auto isLong = [](int64_t extent) { return extent > std::numeric_limits<int32_t>::max(); };
+  return llvm::none_of(cast<RankedTensorType>(op.getInput().getType()).getShape(), isLong) &&
+         op.getCoordinate() != nn::ResizeCoordinate::tf_crop_and_resize &&
          (!op.getAntialias() || op.getMode() == nn::ResizeMode::nearest);
 }
 

@@ -107,10 +107,10 @@ Value permuteLanes(ImplicitLocOpBuilder &b, Value vector, Value places) {
     return vector::BitCastOp::create(b, type, permuteLanes(b, integers, places));
   }
   // LLVM makes one instruction of all these, where there is one (CompletePermutations in compiler/Emit).
+  Value numbers = arith::IndexCastUIOp::create(b, type.clone(b.getIndexType()), places);
   SmallVector<Value> lanes;
   for (int64_t lane = 0; lane < type.getNumElements(); ++lane) {
-    Value number = vector::ExtractOp::create(b, places, lane);
-    Value place = arith::IndexCastUIOp::create(b, b.getIndexType(), number);
+    Value place = vector::ExtractOp::create(b, numbers, lane);
     lanes.push_back(vector::ExtractOp::create(b, vector, OpFoldResult(place)));
   }
   return vector::FromElementsOp::create(b, type, lanes);

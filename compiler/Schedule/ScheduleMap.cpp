@@ -106,19 +106,16 @@ void rowPhase(Kernel &kernel, ArrayRef<Value> extents, const RowWork &work,
                });
 }
 
-/// How many vectors of a row follow each other without a loop. Those of an interpolation along the row: what they look
-/// up in tables is the same for each row, and stays in registers or close by.
+/// How many vectors of a row follow each other without a loop. Those of nearest neighbours along the row: from where
+/// lanes are picked is the same for each row, and stays in registers. With weights there is too much to keep.
 static int64_t vectorsInRow(Kernel &kernel) {
   auto op = kernel.ops().size() == 1 ? dyn_cast<nn::ResampleOp>(kernel.ops().front()) : nn::ResampleOp();
-  if (!op || op.getDims().empty() || op.getDims().back() + 1 != cast<RankedTensorType>(op.getType()).getRank())
+  if (!op || !op.getWeights().empty() || op.getDims().empty() ||
+      op.getDims().back() + 1 != cast<RankedTensorType>(op.getType()).getRank())
     return 0;
-  // Per neighbour a vector of places in each window, and one of weights: more than there are registers, as long as
-  // loads of spilled ones are fewer (see docs/performance).
-  constexpr int64_t most = 24, mostLookedUp = 48;
-  int64_t neighbours = cast<RankedTensorType>(op.getPositions().back().getType()).getDimSize(0);
+  constexpr double most = 12; // vectors that lanes are picked by; a few ms to compile
   double windows = std::ceil(op.getAdvances().back());
-  int64_t lookedUp = neighbours * (static_cast<int64_t>(std::clamp(windows, 1.0, 64.0)) + !op.getWeights().empty());
-  return windows > 0 ? std::min(most, mostLookedUp / lookedUp) : 0;
+  return windows > 0 ? static_cast<int64_t>(most / windows) : 0;
 }
 
 static void sweepPhase(Kernel &kernel, const Sweep &sweep) {

@@ -206,7 +206,7 @@ def NN_ResizePositionsOp : NN_InferredOp<"resize_positions"> {
   let description = [{
         result[t, x] = index in the input, of extent `extent`, of neighbour t of result index x
 
-    with coordinates as in nn.resize, for results 0 <= x < `size`. `nearest` has one neighbour, `linear` two, `cubic` four, in ascending
+    with coordinates as in nn.resize, for results 0 <= x < `size`. `extent` is below 2^31. `nearest` has one neighbour, `linear` two, `cubic` four, in ascending
     order. A neighbour outside the input is the element at the border.
 
     - C1: `coordinate` is not tf_crop_and_resize.
