@@ -21,6 +21,7 @@
 #include "llvm/Transforms/Scalar/LoopRotation.h"
 #include "llvm/Transforms/Scalar/SROA.h"
 #include "llvm/Transforms/Scalar/SimplifyCFG.h"
+#include "llvm/Transforms/Utils/Local.h"
 
 using namespace llvm;
 
@@ -76,6 +77,90 @@ private:
   }
 };
 
+/// Vectors whose lane k is lane `numbers[k]` of another vector, in the form of which instruction selection makes one
+/// instruction: all lanes, by narrow numbers, in one block. Lanes that nobody wants are gone by now, and numbers that a
+/// loop does not change have been taken out of it one by one.
+struct CompletePermutations : PassInfoMixin<CompletePermutations> {
+  static PreservedAnalyses run(Function &function, FunctionAnalysisManager &) {
+    SmallVector<InsertElementInst *> ends;
+    for (Instruction &instruction : instructions(function))
+      if (auto *insert = dyn_cast<InsertElementInst>(&instruction); insert && isLast(insert))
+        ends.push_back(insert);
+    bool changed = false;
+    for (InsertElementInst *end : ends)
+      if (std::optional<Permutation> permutation = match(end)) {
+        end->replaceAllUsesWith(build(*permutation, end));
+        RecursivelyDeleteTriviallyDeadInstructions(end);
+        changed = true;
+      }
+    return changed ? PreservedAnalyses::none() : PreservedAnalyses::all();
+  }
+
+private:
+  struct Permutation {
+    Value *source, *numbers;
+  };
+
+  static bool isLast(InsertElementInst *insert) {
+    return none_of(insert->users(), [&](User *user) {
+      auto *next = dyn_cast<InsertElementInst>(user);
+      return next && next->getOperand(0) == insert;
+    });
+  }
+
+  /// `value` before it was widened, if that is what is asked for.
+  template <typename T> static T *narrowed(Value *value) {
+    while (isa<SExtInst, ZExtInst>(value))
+      value = cast<Instruction>(value)->getOperand(0);
+    return dyn_cast<T>(value);
+  }
+
+  static std::optional<Permutation> match(InsertElementInst *end) {
+    auto *type = dyn_cast<FixedVectorType>(end->getType());
+    SmallVector<Value *> lanes(type ? type->getNumElements() : 0);
+    Value *rest = end;
+    for (; auto *insert = dyn_cast<InsertElementInst>(rest); rest = insert->getOperand(0)) {
+      auto *lane = dyn_cast<ConstantInt>(insert->getOperand(2));
+      if (!lane || lane->getZExtValue() >= lanes.size())
+        return std::nullopt;
+      if (Value *&value = lanes[lane->getZExtValue()]; !value)
+        value = insert->getOperand(1);
+    }
+    if (!isa<UndefValue>(rest))
+      return std::nullopt;
+    Permutation found{};
+    unsigned count = 0;
+    for (auto [lane, value] : enumerate(lanes)) {
+      if (!value)
+        continue;
+      auto *picked = dyn_cast<ExtractElementInst>(value);
+      auto *extract = picked ? narrowed<ExtractElementInst>(picked->getIndexOperand()) : nullptr;
+      auto *place = extract ? dyn_cast<ConstantInt>(extract->getIndexOperand()) : nullptr;
+      if (!place || place->getZExtValue() != lane)
+        return std::nullopt;
+      Permutation here{picked->getVectorOperand(), narrowed<Value>(extract->getVectorOperand())};
+      if (count++ == 0)
+        found = here;
+      if (here.source != found.source || here.numbers != found.numbers)
+        return std::nullopt;
+    }
+    auto *numbers = count > 1 ? cast<FixedVectorType>(found.numbers->getType()) : nullptr;
+    return numbers && numbers->getNumElements() == lanes.size() && found.source->getType() == type
+               ? std::optional(found)
+               : std::nullopt;
+  }
+
+  static Value *build(const Permutation &permutation, InsertElementInst *before) {
+    IRBuilder<> builder(before);
+    Value *result = PoisonValue::get(before->getType());
+    for (unsigned lane = 0; lane < cast<FixedVectorType>(before->getType())->getNumElements(); ++lane) {
+      Value *number = builder.CreateZExt(builder.CreateExtractElement(permutation.numbers, lane), builder.getInt64Ty());
+      result = builder.CreateInsertElement(result, builder.CreateExtractElement(permutation.source, number), lane);
+    }
+    return result;
+  }
+};
+
 FunctionPassManager buildFunctionPipeline() {
   FunctionPassManager passes;
   passes.addPass(SROAPass(SROAOptions::ModifyCFG));
@@ -105,7 +190,8 @@ FunctionPassManager buildFunctionPipeline() {
   passes.addPass(InstCombinePass());
   passes.addPass(DivRemPairsPass());
   passes.addPass(SimplifyCFGPass(SimplifyCFGOptions().convertSwitchRangeToICmp(true).hoistCommonInsts(true)));
-  // Last: until here masks become constants.
+  // Last: nothing moves any more, and until here masks become constants.
+  passes.addPass(CompletePermutations());
   passes.addPass(StoreSingleLanes());
   return passes;
 }

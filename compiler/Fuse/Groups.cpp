@@ -57,7 +57,7 @@ static bool dependsOnData(Value scalar) {
 
 /// Movement ops that keep runs along the last dimension together, so that vectors of their results are cheap.
 static bool keepsRuns(Operation *op) {
-  if (isa<nn::BroadcastOp, nn::IotaOp>(op))
+  if (isa<nn::BroadcastOp, nn::IotaOp, nn::ResampleOp>(op))
     return true;
   if (auto slice = dyn_cast<nn::SliceOp>(op))
     return slice.getSteps().empty() || getConstantIntValue(OpFoldResult(Value(slice.getSteps().back()))) == 1;

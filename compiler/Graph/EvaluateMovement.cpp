@@ -6,7 +6,7 @@
 
 #include "compiler/Graph/Evaluator.h"
 #include "compiler/Graph/NumberFormat.h"
-#include "dialects/nn/Nn.h"
+#include "dialects/nn/NnResizeGrid.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -227,6 +227,38 @@ static FailureOr<ElementsAttr> evaluateGather(nn::GatherOp op, ArrayRef<Constant
   return std::move(result).take();
 }
 
+/// A table of a resized dimension: `value` of each neighbour's number and each result's coordinate.
+template <typename Element>
+static ElementsAttr evaluateTable(const nn::ResizeRule &rule, const ConstantOperands &operands, RankedTensorType type,
+                                  double (nn::ResizeGrid<nn::PlainArithmetic>::*value)(double, double)) {
+  nn::PlainArithmetic arithmetic;
+  nn::ResizeGrid grid(arithmetic, rule, static_cast<double>(operands.numbers[0]),
+                      static_cast<double>(operands.numbers[1]), operands.floats[0]);
+  NewConstant result(type);
+  int64_t size = type.getDimSize(1);
+  for (int64_t tap = 0; tap < type.getDimSize(0); ++tap)
+    for (int64_t x = 0; x < size; ++x) {
+      auto element = static_cast<Element>((grid.*value)(grid.coordinate(x), tap));
+      std::memcpy(result.data() + (tap * size + x) * sizeof(Element), &element, sizeof(Element));
+    }
+  return std::move(result).take();
+}
+
+static ElementsAttr evaluateResizePositions(nn::ResizePositionsOp op, const ConstantOperands &operands,
+                                            RankedTensorType type) {
+  nn::ResizeRule rule{op.getMode(), op.getCoordinate(), op.getNearest()};
+  return evaluateTable<int32_t>(rule, operands, type, &nn::ResizeGrid<nn::PlainArithmetic>::position);
+}
+
+static ElementsAttr evaluateResizeWeights(nn::ResizeWeightsOp op, const ConstantOperands &operands,
+                                          RankedTensorType type) {
+  nn::ResizeRule rule{op.getMode(), op.getCoordinate(), nn::ResizeNearest::floor,
+                      op.getCubicCoefficient().convertToFloat(), op.getExcludeOutside()};
+  auto weight = &nn::ResizeGrid<nn::PlainArithmetic>::weight;
+  return op.getElement().isF64() ? evaluateTable<double>(rule, operands, type, weight)
+                                 : evaluateTable<float>(rule, operands, type, weight);
+}
+
 FailureOr<ElementsAttr> evaluateMovement(Operation *op, const ConstantOperands &operands, RankedTensorType type) {
   ArrayRef<ConstantData> tensors = operands.tensors;
   using Result = FailureOr<ElementsAttr>;
@@ -238,6 +270,8 @@ FailureOr<ElementsAttr> evaluateMovement(Operation *op, const ConstantOperands &
       .Case<nn::PadOp>([&](auto movement) { return evaluatePad(movement, operands, type); })
       .Case<nn::IotaOp>([&](auto movement) -> Result { return evaluateIota(movement, type); })
       .Case<nn::PackOp>([&](auto movement) -> Result { return evaluatePack(movement, tensors[0], type); })
+      .Case<nn::ResizePositionsOp>([&](auto table) -> Result { return evaluateResizePositions(table, operands, type); })
+      .Case<nn::ResizeWeightsOp>([&](auto table) -> Result { return evaluateResizeWeights(table, operands, type); })
       .Case<nn::GatherOp>([&](auto movement) { return evaluateGather(movement, tensors, type); })
       .Default(failure());
 }

@@ -7,6 +7,7 @@
 #include "compiler/Graph/Evaluator.h"
 #include "dialects/nn/Nn.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -27,6 +28,11 @@ std::optional<ConstantOperands> readOperands(Operation *op) {
       if (!constant)
         return std::nullopt;
       operands.tensors.push_back(std::move(*constant));
+    } else if (isa<FloatType>(operand.getType())) {
+      FloatAttr number;
+      if (!matchPattern(operand, m_Constant(&number)))
+        return std::nullopt;
+      operands.floats.push_back(number.getValueAsDouble());
     } else {
       std::optional<int64_t> number = getConstantIntValue(operand);
       if (!number)

@@ -16,10 +16,11 @@
 
 namespace tenon::graph {
 
-/// An op with its operands' values: tensors by ConstantData, `index` operands as numbers (both by operand number).
+/// The values of an op's operands.
 struct ConstantOperands {
   llvm::SmallVector<ConstantData> tensors; ///< the tensor operands, in order
   llvm::SmallVector<int64_t> numbers;      ///< the index operands, in order
+  llvm::SmallVector<double> floats;        ///< the floating-point scalars, in order
 };
 
 /// Reads the operands of `op`; none if one is not constant.

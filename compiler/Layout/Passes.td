@@ -23,6 +23,22 @@ def ConvertToChannelsLastPass : Pass<"tenon-convert-to-channels-last"> {
   let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def TabulateResizePass : Pass<"tenon-tabulate-resize"> {
+  let summary = "Split interpolation into tables of positions and weights, and sums over them";
+  let description = [{
+    After ConvertToChannelsLast, which permutes the dimensions of nn.resize; before FoldConstants, which computes the tables of known extents. A table has
+    an entry per result index of a dimension: kernels look up what they would compute again for every element. What the scale says of distances goes along, for
+    kernels know no extents of a run. tf_crop_and_resize and antialiasing stay as they are.
+
+        %1 = nn.resize linear, half_pixel, floor, %x [%c1, %c160] scales [%one, %two] : tensor<1x80xf32> -> tensor<1x160xf32>
+      ==>
+        %p = nn.resize_positions linear, half_pixel, floor, %c80 to %c160 scale %two : tensor<2x160xi32>
+        %w = nn.resize_weights linear, half_pixel, %c80 to %c160 scale %two {element = f32} : tensor<2x160xf32>
+        %1 = nn.resample %x at [%p] weights [%w] {dims = array<i64: 1>, advances = array<f64: 0.5>} : ...
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def PackWeightsPass : Pass<"tenon-pack-weights"> {
   let summary = "Bring right-hand sides of matrix products and filters into the panels that microkernels read";
   let description = [{

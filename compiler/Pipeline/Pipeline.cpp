@@ -78,6 +78,7 @@ void addLayout(OpPassManager &pm, const Target &target, const PipelineOptions &o
     pm.addPass(graph::createSinkMovementPass());
     pm.addPass(graph::createSimplifyMovementPass());
     pm.addPass(graph::createFoldPaddingPass());
+    pm.addPass(layout::createTabulateResizePass());
     pm.addPass(graph::createInferShapesPass());
     pm.addPass(graph::createFoldConstantsPass());
     cleanUp(pm);

@@ -266,6 +266,17 @@ Value ElementEmitter::load(Type elementType, Buffer buffer, ArrayRef<Value> exte
       Value one = memref::LoadOp::create(b, buffer.memref, address.base);
       scf::YieldOp::create(b, splat(one));
       loaded = choice.getResult(0);
+    } else if (!address.lanes && address.stride == -1) {
+      // A run, read as it lies and turned round.
+      SmallVector<int64_t> reverse(llvm::reverse(llvm::seq<int64_t>(0, laneCount)));
+      Value first = sub(address.base, constant(laneCount - 1));
+      if (mask) {
+        Value wanted = vector::ShuffleOp::create(b, mask, mask, reverse);
+        loaded = vector::MaskedLoadOp::create(b, type, buffer.memref, first, wanted, zero());
+      } else {
+        loaded = vector::LoadOp::create(b, type, buffer.memref, first);
+      }
+      loaded = vector::ShuffleOp::create(b, loaded, loaded, reverse);
     } else if (!address.lanes && address.stride == 1) {
       loaded = mask ? Value(vector::MaskedLoadOp::create(b, type, buffer.memref, address.base, mask, zero()))
                     : Value(vector::LoadOp::create(b, type, buffer.memref, address.base));
@@ -392,6 +403,9 @@ Value ElementEmitter::emitOp(Operation *op, unsigned result, ArrayRef<LaneIndex>
       .Case([&](nn::PoolOp op) { return emitPool(op, indices); })
       .Case([&](nn::PoolArgmaxOp op) { return emitPoolArgmax(op, indices); })
       .Case([&](nn::ResizeOp op) { return emitResize(op, indices); })
+      .Case([&](nn::ResizePositionsOp op) { return emitResizePositions(op, indices); })
+      .Case([&](nn::ResizeWeightsOp op) { return emitResizeWeights(op, indices); })
+      .Case([&](nn::ResampleOp op) { return emitResample(*this, op, indices); })
       .Case([&](nn::MatmulOp op) { return emitMatmul(op, indices); })
       .Case([&](nn::ConvOp op) { return emitConv(op, indices); })
       .Case([&](nn::ConvTransposeOp op) { return emitConvTranspose(op, indices); })

@@ -88,6 +88,9 @@ public:
   /// builder's insertion point. Values are reused while the insertion block stays the same (see Scope).
   Value emit(Value tensor, llvm::ArrayRef<LaneIndex> indices);
 
+  /// The element of `tensor` at uniform indices, as one scalar register whatever the number of lanes.
+  Value emitUniform(Value tensor, llvm::ArrayRef<LaneIndex> indices);
+
   /// Stores `element` (as from emit) to a buffer of `type` and `extents` at `indices`.
   void store(Value element, Type elementType, Buffer buffer, llvm::ArrayRef<Value> extents,
              llvm::ArrayRef<LaneIndex> indices);
@@ -165,6 +168,8 @@ private:
   Value emitGatherElements(nn::GatherElementsOp op, llvm::ArrayRef<LaneIndex> indices);
   Value emitGatherNd(nn::GatherNdOp op, llvm::ArrayRef<LaneIndex> indices);
   Value emitResize(nn::ResizeOp op, llvm::ArrayRef<LaneIndex> indices);
+  Value emitResizePositions(nn::ResizePositionsOp op, llvm::ArrayRef<LaneIndex> indices);
+  Value emitResizeWeights(nn::ResizeWeightsOp op, llvm::ArrayRef<LaneIndex> indices);
   Value emitReduce(nn::ReduceOp op, llvm::ArrayRef<LaneIndex> indices);
   Value emitArgReduce(nn::ArgReduceOp op, llvm::ArrayRef<LaneIndex> indices);
   Value emitPool(nn::PoolOp op, llvm::ArrayRef<LaneIndex> indices);
@@ -175,8 +180,6 @@ private:
   Value emitPack(nn::PackOp op, llvm::ArrayRef<LaneIndex> indices);
   Value emitConstant(nn::ConstantOp op, llvm::ArrayRef<LaneIndex> indices);
 
-  /// A scalar tensor element at uniform indices, as one scalar register whatever the number of lanes.
-  Value emitUniform(Value tensor, llvm::ArrayRef<LaneIndex> indices);
   /// nn.real, nn.imag and nn.complex: the halves of an integer.
   Value complexParts(mlir::Operation *op, llvm::ArrayRef<Value> operands);
   /// Floating arithmetic in a type in which it is exact enough (f32 for f16 and bf16).
@@ -193,6 +196,9 @@ private:
   llvm::DenseMap<Value, SmallVector<Value>> knownExtents;
   Memo memo;
 };
+
+/// The element(s) of an nn.resample at `indices`.
+Value emitResample(ElementEmitter &emitter, nn::ResampleOp op, llvm::ArrayRef<LaneIndex> indices);
 
 /// Whether an elementwise op is a function that is approximated: some thirty operations, and an error of more than half
 /// a unit in the last place.

@@ -77,48 +77,71 @@ Value ElementEmitter::emitConcat(nn::ConcatOp op, ArrayRef<LaneIndex> indices) {
   return result;
 }
 
+/// `position` of a dimension of `extent` with its borders, counted from the first element, as that element which it
+/// shows. Where `isOnce`, no position lies further outside than there are elements (in reflect: but one).
+static Value borderPosition(IndexMath &math, nn::PadMode mode, Value position, Value extent, bool isOnce) {
+  using P = arith::CmpIPredicate;
+  Value zero = math.constant(0), last = math.sub(extent, math.constant(1));
+  switch (mode) {
+  case nn::PadMode::constant:
+    return position;
+  case nn::PadMode::edge:
+    return math.max(math.min(position, last), zero);
+  case nn::PadMode::reflect: {
+    Value twice = math.mul(last, math.constant(2));
+    if (isOnce) {
+      Value p = math.max(position, math.sub(zero, position));
+      return math.min(p, math.sub(twice, p));
+    }
+    // The period of a mirrored run is 2 (n - 1), or 1 for a single element.
+    Value period = math.max(twice, math.constant(1)), p = math.signedRem(position, period);
+    p = math.select(math.compare(P::slt, p, zero), math.add(p, period), p);
+    return math.select(math.compare(P::sgt, p, last), math.sub(period, p), p);
+  }
+  case nn::PadMode::wrap: {
+    Value p = position;
+    if (isOnce)
+      p = math.select(math.compare(P::sgt, p, last), math.sub(p, extent), p);
+    else
+      p = math.signedRem(p, extent);
+    return math.select(math.compare(P::slt, p, zero), math.add(p, extent), p);
+  }
+  }
+  llvm_unreachable("all cases return");
+}
+
+bool isUnpadded(nn::PadOp op, size_t dim) {
+  return getConstantIntValue(OpFoldResult(op.getLow()[dim])) == 0 &&
+         getConstantIntValue(OpFoldResult(op.getHigh()[dim])) == 0;
+}
+
+LaneIndex unpaddedIndex(ElementEmitter &emitter, nn::PadOp op, size_t dim, const LaneIndex &index) {
+  if (isUnpadded(op, dim))
+    return index;
+  Value low = op.getLow()[dim], extent = emitter.extents(op.getInput())[dim];
+  if (op.getMode() == nn::PadMode::constant && !index.lanes)
+    return {emitter.sub(index.base, low), index.stride};
+  auto isBelow = [&](Value pad) {
+    std::optional<int64_t> known = getConstantIntValue(OpFoldResult(pad)),
+                           bound = getConstantIntValue(OpFoldResult(extent));
+    return known && bound && *known < *bound;
+  };
+  IndexMath math(emitter);
+  bool isOnce = isBelow(low) && isBelow(op.getHigh()[dim]);
+  return math.index(borderPosition(math, op.getMode(), math.sub(math.value(index), low), extent, isOnce));
+}
+
 Value ElementEmitter::emitPad(nn::PadOp op, ArrayRef<LaneIndex> indices) {
   IndexMath math(*this);
-  SmallVector<Value> inner(extents(op.getInput()));
   SmallVector<LaneIndex> mapped;
   Value uniformInside, laneInside;
   for (size_t d = 0; d < indices.size(); ++d) {
-    Value low = op.getLow()[d], extent = inner[d];
-    const LaneIndex &index = indices[d];
-    bool untouched =
-        getConstantIntValue(OpFoldResult(low)) == 0 && getConstantIntValue(OpFoldResult(Value(op.getHigh()[d]))) == 0;
-    if (untouched) {
-      mapped.push_back(index);
+    mapped.push_back(unpaddedIndex(*this, op, d, indices[d]));
+    if (op.getMode() != nn::PadMode::constant || isUnpadded(op, d))
       continue;
-    }
-    Value local = math.sub(math.value(index), low);
-    switch (op.getMode()) {
-    case nn::PadMode::constant: {
-      Value inside = math.inside(local, extent);
-      (index.isUniform() ? uniformInside : laneInside) =
-          math.both(index.isUniform() ? uniformInside : laneInside, inside);
-      mapped.push_back(index.lanes ? math.index(local) : LaneIndex{sub(index.base, low), index.stride});
-      continue;
-    }
-    case nn::PadMode::edge:
-      local = math.max(math.min(local, sub(extent, constant(1))), constant(0));
-      break;
-    case nn::PadMode::reflect: {
-      // The period of a mirrored run is 2 (n - 1), or 1 for a single element.
-      Value last = sub(extent, constant(1));
-      Value period = arith::MaxSIOp::create(b, mul(last, constant(2)), constant(1));
-      Value p = math.signedRem(local, period);
-      p = math.select(math.compare(arith::CmpIPredicate::slt, p, constant(0)), math.add(p, period), p);
-      local = math.select(math.compare(arith::CmpIPredicate::sgt, p, last), math.sub(period, p), p);
-      break;
-    }
-    case nn::PadMode::wrap: {
-      Value p = math.signedRem(local, extent);
-      local = math.select(math.compare(arith::CmpIPredicate::slt, p, constant(0)), math.add(p, extent), p);
-      break;
-    }
-    }
-    mapped.push_back(math.index(local));
+    Value inside = math.inside(math.value(mapped.back()), extents(op.getInput())[d]);
+    Value &all = indices[d].isUniform() ? uniformInside : laneInside;
+    all = math.both(all, inside);
   }
   if (!uniformInside && !laneInside)
     return emit(op.getInput(), mapped);

@@ -93,4 +93,27 @@ SmallVector<LaneIndex> delinearize(ElementEmitter &emitter, ArrayRef<Value> exte
   return indices;
 }
 
+Value permuteLanes(ImplicitLocOpBuilder &b, Value vector, Value places) {
+  auto type = cast<VectorType>(vector.getType());
+  Type element = type.getElementType();
+  unsigned bits = element.getIntOrFloatBitWidth();
+  // Elements that no instruction permutes: as bytes, or as what has their bits.
+  if (bits < 8) {
+    Value bytes = arith::ExtUIOp::create(b, type.clone(b.getI8Type()), vector);
+    return arith::TruncIOp::create(b, type, permuteLanes(b, bytes, places));
+  }
+  if (bits == 16 && isa<FloatType>(element)) {
+    Value integers = vector::BitCastOp::create(b, type.clone(b.getI16Type()), vector);
+    return vector::BitCastOp::create(b, type, permuteLanes(b, integers, places));
+  }
+  // LLVM makes one instruction of all these, where there is one (CompletePermutations in compiler/Emit).
+  Value numbers = arith::IndexCastUIOp::create(b, type.clone(b.getIndexType()), places);
+  SmallVector<Value> lanes;
+  for (int64_t lane = 0; lane < type.getNumElements(); ++lane) {
+    Value place = vector::ExtractOp::create(b, numbers, lane);
+    lanes.push_back(vector::ExtractOp::create(b, vector, OpFoldResult(place)));
+  }
+  return vector::FromElementsOp::create(b, type, lanes);
+}
+
 } // namespace tenon::schedule

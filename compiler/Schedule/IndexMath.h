@@ -82,6 +82,17 @@ LaneIndex linearIndex(ElementEmitter &emitter, llvm::ArrayRef<Value> extents, ll
 /// The indices within `extents` of a linear row-major index.
 SmallVector<LaneIndex> delinearize(ElementEmitter &emitter, llvm::ArrayRef<Value> extents, const LaneIndex &linear);
 
+/// Whether a dimension of a padded tensor has no borders.
+bool isUnpadded(nn::PadOp op, size_t dim);
+
+/// The index in the input's dimension `dim` of the element that `index` of the padded one shows; in the borders of mode
+/// constant it is outside.
+LaneIndex unpaddedIndex(ElementEmitter &emitter, nn::PadOp op, size_t dim, const LaneIndex &index);
+
+/// A vector whose lane i is lane `places[i]` of `vector`. Lanes whose place lies outside have no value. Fast if places
+/// are as wide as elements of at most 32 bits, and come from arithmetic on such numbers.
+Value permuteLanes(ImplicitLocOpBuilder &b, Value vector, Value places);
+
 /// Transposes `rows` (as many vectors as lanes, a power of two): step s exchanges blocks of s lanes between rows s
 /// apart.
 void transposeTile(ImplicitLocOpBuilder &b, llvm::SmallVectorImpl<Value> &rows);

@@ -102,7 +102,8 @@ int64_t Kernel::lanes(Value inner) const {
   };
   for (Operation *op : bodyOps) {
     llvm::for_each(op->getResults(), visit);
-    if (convertsSmallFloat(op))
+    auto resample = dyn_cast<nn::ResampleOp>(op);
+    if (convertsSmallFloat(op) || (resample && !resample.getWeights().empty()))
       floatBytes = std::max<int64_t>(floatBytes, 4);
   }
   for (Value tensor : resultTensors)
@@ -241,14 +242,19 @@ bool sameExtents(ArrayRef<Value> lhs, ArrayRef<Value> rhs) {
 }
 
 void vectorLoop(ElementEmitter &emitter, const Machine &machine, Value from, Value to,
-                function_ref<void(ElementEmitter &, Value)> body) {
+                function_ref<void(ElementEmitter &, Value)> body, int64_t mostInRow) {
   ImplicitLocOpBuilder &b = emitter.builder();
   int64_t lanes = emitter.lanes();
   Value step = emitter.constant(lanes);
   Value length = emitter.sub(to, from);
   Value whole = emitter.add(from, emitter.mul(emitter.div(length, step), step));
-  auto loop = scf::ForOp::create(b, from, whole, step);
-  {
+  std::optional<int64_t> first = getConstantIntValue(OpFoldResult(from)),
+                         end = getConstantIntValue(OpFoldResult(whole));
+  if (first && end && *end - *first <= mostInRow * lanes) {
+    for (int64_t position = *first; position < *end; position += lanes)
+      body(emitter, emitter.constant(position));
+  } else {
+    auto loop = scf::ForOp::create(b, from, whole, step);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
     ElementEmitter::Scope scope(emitter);

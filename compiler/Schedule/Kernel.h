@@ -89,9 +89,23 @@ struct Permutation {
 Permutation withoutUnitDimensions(Kernel &kernel, nn::TransposeOp op);
 
 /// A loop over [from, to) in steps of `emitter.lanes()`, then the rest: masked where the machine has masks, else one by
-/// one. `body` gets the emitter to use (its mask is set) and the position of lane 0.
+/// one. `body` gets the emitter to use (its mask is set) and the position of lane 0. Up to `mostInRow` whole vectors,
+/// if their number is known, are emitted one after the other.
 void vectorLoop(ElementEmitter &emitter, const Machine &machine, Value from, Value to,
-                llvm::function_ref<void(ElementEmitter &, Value)> body);
+                llvm::function_ref<void(ElementEmitter &, Value)> body, int64_t mostInRow = 0);
+
+/// How a phase over rows is shared out.
+struct RowWork {
+  int64_t lanes = 1;
+  int64_t perTask = 4096; ///< elements: about a microsecond of simple work, well above the cost of handing a task over
+  Value perElement = {};  ///< operations that an element stands for; null: one
+};
+
+/// A phase over a space of `extents`, row by row along the last dimension. Tasks are runs of rows, or of elements where
+/// there is one row. `row` gets the indices of the other dimensions, and the first and the end of the part of the row
+/// that it has to compute.
+void rowPhase(Kernel &kernel, llvm::ArrayRef<Value> extents, const RowWork &work,
+              llvm::function_ref<void(ElementEmitter &, llvm::ArrayRef<LaneIndex>, Value, Value)> row);
 
 // The schedules. Each appends phases that compute all results of the kernel.
 
@@ -104,6 +118,9 @@ void scheduleMap(Kernel &kernel);
 /// Reductions and elementwise ops over common rows, in as many passes over a row as there are dependent reductions.
 /// Returns false (and emits nothing) if the body is not of that form.
 bool scheduleRows(Kernel &kernel);
+
+/// Padding of the last dimension with elements of the input. Returns false if the body is something else.
+bool schedulePad(Kernel &kernel);
 
 /// A transposition that makes two or three channels the last dimension, or takes them from there. Returns false if the
 /// body is something else.

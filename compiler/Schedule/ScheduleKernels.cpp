@@ -28,7 +28,7 @@ LogicalResult schedule(Kernel &kernel) {
   if (!isTaken && hasTransformedFilter(kernel))
     return kernel.function.emitError("expected only elementwise ops behind a convolution with a transformed filter");
   if (!isTaken && (kernel.reference || (!scheduleRows(kernel) && !scheduleInterleave(kernel) &&
-                                        !scheduleTranspose(kernel) && !scheduleRuns(kernel))))
+                                        !scheduleTranspose(kernel) && !scheduleRuns(kernel) && !schedulePad(kernel))))
     scheduleMap(kernel);
   kernel.finish();
   return success();

@@ -12,9 +12,6 @@ using namespace mlir;
 
 namespace tenon::schedule {
 
-/// Elements a task covers at least: about a microsecond of simple work, well above the cost of handing it over.
-static constexpr int64_t elementsPerTask = 4096;
-
 namespace {
 
 /// A value to compute at each index of a sweep and where to store it: at the same index of a result, moved by `start`
@@ -69,59 +66,82 @@ static RowAxis rowAxisOf(Kernel &kernel) {
   return {};
 }
 
-static void sweepPhase(Kernel &kernel, const Sweep &sweep) {
+void rowPhase(Kernel &kernel, ArrayRef<Value> extents, const RowWork &work,
+              function_ref<void(ElementEmitter &, ArrayRef<LaneIndex>, Value, Value)> row) {
   ImplicitLocOpBuilder &b = kernel.builder;
   ElementEmitter plain = kernel.emitter(1);
-  bool scalar = sweep.extents.empty();
-  Value inner = scalar ? plain.constant(1) : sweep.extents.back();
-  ArrayRef<Value> outer = scalar ? ArrayRef<Value>() : ArrayRef(sweep.extents).drop_back();
+  Value inner = extents.empty() ? plain.constant(1) : extents.back();
+  ArrayRef<Value> outer = extents.empty() ? extents : extents.drop_back();
   Value rows = product(plain, outer), elements = plain.mul(rows, inner);
-  RowAxis rowAxis = rowAxisOf(kernel);
-  int64_t lanes = scalar || rowAxis.extent ? 1 : kernel.lanes(inner), perTask = elementsPerTask;
-  if (rowAxis.extent) {
-    constexpr int64_t usualRow = 64;
-    int64_t row = getConstantIntValue(OpFoldResult(rowAxis.extent)).value_or(usualRow);
-    perTask = std::max<int64_t>(perTask / std::max<int64_t>(row, 1), 1);
-    elements = plain.mul(elements, rowAxis.extent);
-  }
+  if (work.perElement)
+    elements = plain.mul(elements, work.perElement);
   bool oneRow = getConstantIntValue(OpFoldResult(rows)) == 1;
 
   // A task is `chunk` rows, or `chunk` elements of the only row (a multiple of every vector length).
   Value chunk;
   if (oneRow) {
-    chunk = plain.constant(perTask);
+    chunk = plain.constant(work.perTask);
   } else {
     Value positive = b.createOrFold<arith::MaxUIOp>(inner, plain.constant(1));
-    chunk = b.createOrFold<arith::CeilDivUIOp>(plain.constant(perTask), positive);
+    chunk = b.createOrFold<arith::CeilDivUIOp>(plain.constant(work.perTask), positive);
   }
   Value units = oneRow ? inner : rows;
   Value tasks = b.createOrFold<arith::CeilDivUIOp>(units, chunk);
   kernel.phase(tasks, kernel.workOf(elements), plain.constant(0), kernel.canFail(),
                [&](Value begin, Value end, Value, Value status) {
-                 ElementEmitter emitter = kernel.emitter(lanes);
+                 ElementEmitter emitter = kernel.emitter(work.lanes);
                  emitter.setStatus(status);
-                 emitter.setRowLanes(rowAxis.lanes);
                  Value from = emitter.mul(begin, chunk),
                        to = b.createOrFold<arith::MinUIOp>(emitter.mul(end, chunk), units);
-                 auto row = [&](ArrayRef<LaneIndex> outerIndices, Value first, Value last) {
-                   vectorLoop(emitter, kernel.machine, first, last, [&](ElementEmitter &e, Value position) {
-                     SmallVector<LaneIndex> indices(outerIndices);
-                     if (!scalar)
-                       indices.push_back({position, e.lanes() == 1 ? 0 : 1});
-                     storeTargets(kernel, sweep, e, indices);
-                   });
-                 };
                  if (oneRow) {
-                   row(SmallVector<LaneIndex>(outer.size(), LaneIndex{emitter.constant(0)}), from, to);
+                   row(emitter, SmallVector<LaneIndex>(outer.size(), LaneIndex{emitter.constant(0)}), from, to);
                  } else {
                    auto loop = scf::ForOp::create(b, from, to, emitter.constant(1));
                    OpBuilder::InsertionGuard guard(b);
                    b.setInsertionPointToStart(loop.getBody());
                    ElementEmitter::Scope scope(emitter);
-                   row(delinearize(emitter, outer, {loop.getInductionVar()}), emitter.constant(0), inner);
+                   row(emitter, delinearize(emitter, outer, {loop.getInductionVar()}), emitter.constant(0), inner);
                  }
                  kernel.setPath(kernel.reference ? "reference" : emitter.usedScalarPath() ? "gather" : "vector");
                });
+}
+
+/// How many vectors of a row follow each other without a loop. Those of nearest neighbours along the row: from where
+/// lanes are picked is the same for each row, and stays in registers. With weights there is too much to keep.
+static int64_t vectorsInRow(Kernel &kernel) {
+  auto op = kernel.ops().size() == 1 ? dyn_cast<nn::ResampleOp>(kernel.ops().front()) : nn::ResampleOp();
+  if (!op || !op.getWeights().empty() || op.getDims().empty() ||
+      op.getDims().back() + 1 != cast<RankedTensorType>(op.getType()).getRank())
+    return 0;
+  constexpr double most = 12; // vectors that lanes are picked by; a few ms to compile
+  double windows = std::ceil(op.getAdvances().back());
+  return windows > 0 ? static_cast<int64_t>(most / windows) : 0;
+}
+
+static void sweepPhase(Kernel &kernel, const Sweep &sweep) {
+  bool scalar = sweep.extents.empty();
+  RowAxis axis = rowAxisOf(kernel);
+  RowWork work;
+  if (axis.extent) {
+    constexpr int64_t usualRow = 64;
+    int64_t row = getConstantIntValue(OpFoldResult(axis.extent)).value_or(usualRow);
+    work.perTask = std::max<int64_t>(work.perTask / std::max<int64_t>(row, 1), 1);
+    work.perElement = axis.extent;
+  } else if (!scalar) {
+    work.lanes = kernel.lanes(sweep.extents.back());
+  }
+  int64_t mostInRow = work.lanes > 1 ? vectorsInRow(kernel) : 0;
+  rowPhase(kernel, sweep.extents, work,
+           [&](ElementEmitter &emitter, ArrayRef<LaneIndex> outer, Value first, Value last) {
+             auto body = [&](ElementEmitter &e, Value position) {
+               SmallVector<LaneIndex> indices(outer);
+               if (!scalar)
+                 indices.push_back({position, e.lanes() == 1 ? 0 : 1});
+               storeTargets(kernel, sweep, e, indices);
+             };
+             emitter.setRowLanes(axis.lanes);
+             vectorLoop(emitter, kernel.machine, first, last, body, mostInRow);
+           });
 }
 
 //===----------------------------------------------------------------------===//

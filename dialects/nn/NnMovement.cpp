@@ -4,7 +4,7 @@
 //
 //===---------------------------------------------------------------------------------------===//
 
-#include "dialects/nn/Nn.h"
+#include "dialects/nn/NnResizeGrid.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/PatternMatch.h"
@@ -307,6 +307,70 @@ LogicalResult ResizeOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVec
   if (!isNumber(element) && (crop || adaptor.getMode() != ResizeMode::nearest))
     return extents.fail("C3: elements of type ", element, " are not interpolated");
   results.push_back({element, sizesOf(extents, adaptor.getSizes())});
+  return success();
+}
+
+/// One row per neighbour, one column per result index.
+static LogicalResult appendResizeTable(Extents &extents, ResizeMode mode, ResizeCoordinate coordinate, Value size,
+                                       Type element, SmallVectorImpl<TensorShape> &results) {
+  if (coordinate == ResizeCoordinate::tf_crop_and_resize)
+    return extents.fail("C1: coordinates of tf_crop_and_resize have no table");
+  int64_t taps = ResizeRule{mode, coordinate}.taps();
+  results.push_back({element, {extents.constant(taps), extents.size(size)}});
+  return success();
+}
+
+LogicalResult ResizePositionsOp::resultShapes(Adaptor adaptor, Extents &extents,
+                                              SmallVectorImpl<TensorShape> &results) {
+  Type element = IntegerType::get(adaptor.getScale().getContext(), 32);
+  return appendResizeTable(extents, adaptor.getMode(), adaptor.getCoordinate(), adaptor.getSize(), element, results);
+}
+
+LogicalResult ResizeWeightsOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  if (adaptor.getMode() == ResizeMode::nearest)
+    return extents.fail("C2: mode nearest has no weights");
+  return appendResizeTable(extents, adaptor.getMode(), adaptor.getCoordinate(), adaptor.getSize(), adaptor.getElement(),
+                           results);
+}
+
+LogicalResult ResampleOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
+  Value input = adaptor.getInput();
+  ArrayRef<int64_t> dims = adaptor.getDims();
+  ValueRange positions = adaptor.getPositions(), weights = adaptor.getWeights();
+  if (positions.size() != dims.size() || adaptor.getAdvances().size() != dims.size())
+    return extents.fail("C1: there are ", dims.size(), " dims but ", positions.size(), " positions and ",
+                        adaptor.getAdvances().size(), " advances");
+  if (!weights.empty() && weights.size() != positions.size())
+    return extents.fail("C2: there are ", positions.size(), " positions but ", weights.size(), " weights");
+  Type element = Extents::element(input);
+  if (!weights.empty() && !isNumber(element))
+    return extents.fail("C3: elements of type ", element, " have no weights");
+  TensorShape result{element, extents.of(input)};
+  for (auto [number, dim] : llvm::enumerate(dims)) {
+    if (failed(checkAxis(extents, "C1", dim, Extents::rank(input))))
+      return failure();
+    if (number > 0 && dim <= dims[number - 1])
+      return extents.fail("C1: dims [", dims, "] do not ascend");
+    if (Extents::rank(positions[number]) != 2)
+      return extents.fail("C2: positions are ", positions[number].getType(), " but have rank 2");
+    SmallVector<OpFoldResult> table = extents.of(positions[number]);
+    if (!Extents::known(table[0]))
+      return extents.fail("C2: positions are ", positions[number].getType(), " but have a known number of rows");
+    if (weights.empty()) {
+      if (Extents::known(table[0]) != 1)
+        return extents.fail("C2: positions are ", positions[number].getType(), " but have one row without weights");
+    } else {
+      Value weight = weights[number];
+      if (Extents::element(weight).isF64() != element.isF64())
+        return extents.fail("C3: weights are ", weight.getType(), " for elements of type ", element);
+      if (Extents::rank(weight) != 2 ||
+          extents.clash(extents.of(weight, 0), table[0], "tables of a resized dimension") ||
+          extents.clash(extents.of(weight, 1), table[1], "tables of a resized dimension"))
+        return extents.fail("C2: positions are ", positions[number].getType(), " but weights ", weight.getType());
+    }
+    result.extents[dim] = table[1];
+  }
+  results.push_back(std::move(result));
   return success();
 }
 

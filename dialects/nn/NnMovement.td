@@ -201,6 +201,79 @@ def NN_ResizeOp : NN_InferredOp<"resize", [AttrSizedOperandSegments]> {
   }];
 }
 
+def NN_ResizePositionsOp : NN_InferredOp<"resize_positions"> {
+  let summary = "indices of the elements that nn.resize interpolates between, along one dimension";
+  let description = [{
+        result[t, x] = index in the input, of extent `extent`, of neighbour t of result index x
+
+    with coordinates as in nn.resize, for results 0 <= x < `size`. `extent` is below 2^31. `nearest` has one neighbour, `linear` two, `cubic` four, in ascending
+    order. A neighbour outside the input is the element at the border.
+
+    - C1: `coordinate` is not tf_crop_and_resize.
+
+    Made by Layout from nn.resize, from no ONNX op.
+    - Valid: `nn.resize_positions linear, half_pixel, floor, %c4 to %c8 scale %two : tensor<2x8xi32>`
+    - Invalid: the same with tf_crop_and_resize (C1)
+  }];
+  let arguments = (ins Index:$extent, Index:$size, F32:$scale, NN_ResizeModeAttr:$mode,
+                       NN_ResizeCoordinateAttr:$coordinate, NN_ResizeNearestAttr:$nearest);
+  let results = (outs RankedTensorOf<[I32]>:$result);
+  let assemblyFormat = [{
+    $mode `,` $coordinate `,` $nearest `,` $extent `to` $size `scale` $scale attr-dict `:` type($result)
+  }];
+}
+
+def NN_ResizeWeightsOp : NN_InferredOp<"resize_weights"> {
+  let summary = "weights of the elements that nn.resize interpolates between, along one dimension";
+  let description = [{
+        result[t, x] = weight of neighbour t of result index x
+
+    of the neighbours that nn.resize_positions says, computed in f64 and rounded to `element`, f32 or f64. `cubic_coefficient` (-0.75 by default) and
+    `exclude_outside` (off by default) are those of nn.resize.
+
+    - C1: `coordinate` is not tf_crop_and_resize.
+    - C2: `mode` is not nearest, whose only neighbour has weight 1.
+
+    Made by Layout from nn.resize, from no ONNX op.
+    - Valid: `nn.resize_weights linear, half_pixel, %c4 to %c8 scale %two {element = f32} : tensor<2x8xf32>`
+    - Invalid: the same with nearest (C2)
+  }];
+  let arguments = (ins Index:$extent, Index:$size, F32:$scale, NN_ResizeModeAttr:$mode,
+                       NN_ResizeCoordinateAttr:$coordinate, TypeAttrOf<AnyTypeOf<[F32, F64]>>:$element,
+                       DefaultValuedAttr<F32Attr, "-0.75f">:$cubic_coefficient, UnitAttr:$exclude_outside);
+  let results = (outs NN_PartTensor:$result);
+  let assemblyFormat = "$mode `,` $coordinate `,` $extent `to` $size `scale` $scale attr-dict `:` type($result)";
+}
+
+def NN_ResampleOp : NN_InferredOp<"resample", [AttrSizedOperandSegments]> {
+  let summary = "weighted sums of elements at positions that tables say, dimension by dimension";
+  let description = [{
+        result[x...] = sum over t of input[..., positions_k[t, x_d], ...] * weights_k[t, x_d]     for d = dims[k], nested over all k
+
+    A dimension d = dims[k] of the result has as many elements as `positions_k` has columns; the others stay. Without weights there is one position
+    and nothing is computed: any element moves. Sums are in f32, in f64 where the input's elements are f64.
+
+    `advances_k` is what is known of how far positions move on: position [t, x + n] less position [t, x] is between 0 and
+    ceil(n * advances_k); 0 where nothing is known. Positions of one column ascend and lie side by side, but at the border. Speed depends on it,
+    and results where it is not true.
+
+    - C1: `dims` are dimensions of the input, ascending; there is one `positions` and one of `advances` for each.
+    - C2: `positions` have rank 2 and a known number of rows, one where there are no `weights`; else there are as many `weights`, of the same extents.
+    - C3: elements that are no numbers have no weights; weights are f64 for elements of f64, else f32.
+    - C4: positions lie in the input (undefined where not).
+
+    Made by Layout from nn.resize, from no ONNX op.
+    - Valid: `nn.resample %x at [%p] weights [%w] {dims = array<i64: 1>, advances = array<f64: 0.5>} : (tensor<?x4xf32>, tensor<2x8xi32>, tensor<2x8xf32>) -> tensor<?x8xf32>`
+    - Invalid: the same without weights (C2)
+  }];
+  let arguments = (ins NN_Tensor:$input, Variadic<RankedTensorOf<[I32]>>:$positions, Variadic<NN_PartTensor>:$weights,
+                       DenseI64ArrayAttr:$dims, DenseF64ArrayAttr:$advances);
+  let results = (outs NN_Tensor:$result);
+  let assemblyFormat = [{
+    $input `at` `[` $positions `]` (`weights` `[` $weights^ `]`)? attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 def NN_PackOp : NN_InferredOp<"pack"> {
   let summary = "a right-hand side in packed panels";
   let description = [{

@@ -128,6 +128,14 @@ def test_padding(mode):
                 extra = {"constant_values": 3} if way == "constant" else {}
                 arrays = [x, counts] + ([numpy.array(3, dtype)] if way == "constant" else [])
                 batch.add(label("Pad", way, x, pads), "Pad", arrays, numpy.pad(x, pads, name, **extra), mode=way, constants=(1,), known=(1,))
+        # Rows of vectors between borders: short, as long as the row and longer.
+        for shape, pads in (((3, 128), [(0, 0), (3, 3)]), ((2, 3, 40), [(0, 0), (1, 2), (20, 0)]), ((130,), [(5, 129)]), ((3, 20), [(0, 1), (0, 19)]), ((3, 9), [(1, 0), (9, 30)]),
+                            ((9000,), [(200, 150)]), ((2, 1), [(0, 0), (4, 5)])):
+            for dtype in ("float32", "int8", "bool", "float16"):
+                x = values(generator, shape, dtype)
+                counts = ints(*(before for before, _ in pads), *(after for _, after in pads))
+                arrays = [x, counts] + ([numpy.zeros((), dtype)] if way == "constant" else [])
+                batch.add(label("Pad rows", way, x, pads), "Pad", arrays, numpy.pad(x, pads, name), mode=way, constants=(1,), known=(1,))
     x = uniform(generator, (4, 6))
     batch.add("Pad away", "Pad", [x, ints(-1, 2, 0, -3)], numpy.pad(x[1:, :3], [(0, 0), (2, 0)]), constants=(1,))
     batch.add("Pad one axis", "Pad", [x, ints(1, 2), None, ints(1)], numpy.pad(x, [(0, 0), (1, 2)]), constants=(1, 3))

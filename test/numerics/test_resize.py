@@ -1,12 +1,15 @@
 """Resize: every mode and every way to map coordinates, against ONNX's own reference evaluator in float64."""
 
+import tempfile
+
 import numpy
 import onnx.reference
 import pytest
 from onnx import TensorProto, helper
 
+import tenon
 from arrays import label, rng, uniform
-from harness import Batch, epsilon
+from harness import CPU, Batch, epsilon
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -63,6 +66,62 @@ def test_interpolation(mode, kind):
         add_resize(batch, uniform(generator, (1, 1, 6, 6)), scales=[1, 1, 1.7, 0.7], mode=kind, cubic_coeff_a=-0.5)
         add_resize(batch, uniform(generator, (1, 1, 6, 6)), scales=[1, 1, 1.7, 0.7], mode=kind, exclude_outside=1)
     batch.check(mode)
+
+
+@pytest.mark.parametrize("kind", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("extent, size", [(3, 40), (15, 16), (16, 16 * 3), (17, 33), (40, 79), (40, 41), (61, 60), (64, 32), (65, 32), (70, 40), (90, 21), (200, 33), (400, 19), (1, 21), (33, 1)])
+def test_rows(mode, kind, extent, size):
+    """Lanes along the resized dimension: inputs shorter than a vector, far apart, side by side."""
+    batch, generator = Batch(opset=19), rng()
+    for coordinates in COORDINATES:
+        if coordinates == "pytorch_half_pixel" and size == 1:
+            continue  # the coordinate is 0 in ONNX's text, -0.5 in its evaluator
+        add_resize(batch, uniform(generator, (2, 3, extent)), sizes=[2, 5, size], mode=kind, coordinate_transformation_mode=coordinates)
+        add_resize(batch, uniform(generator, (2, extent)), scales=[1, (size + 0.3) / extent], mode=kind, coordinate_transformation_mode=coordinates)
+    batch.check(mode)
+
+
+@pytest.mark.parametrize("ends", [(9, 37), (37, 9), (64, 32), (40, 19)])
+def test_element_types(mode, ends):
+    batch, generator = Batch(opset=19), rng()
+    extent, size = ends
+    sizes = numpy.array([2, 5, size], numpy.int64)
+    x = generator.integers(0, 100, (2, 3, extent))
+    order = reference(numpy.arange(x.size, dtype=float).reshape(x.shape), None, sizes, {"mode": "nearest"}).astype(int)
+    for name in ("bool", "int8", "uint8", "int16", "float16", "int32", "float32", "int64", "uint64", "float64", "complex64", "complex128"):
+        value = (x % 2 == 0) if name == "bool" else x.astype(name)
+        batch.add(f"nearest {name} {ends}", "Resize", [value, None, None, sizes], value.reshape(-1)[order], constants=(3,), mode="nearest")
+    for name in ("float16", "float64"):
+        value = uniform(generator, (2, 3, extent)).astype(name)
+        for kind in ("linear", "cubic"):
+            exact = reference(value, None, sizes, {"mode": kind})
+            batch.add(f"{kind} {name} {ends}", "Resize", [value, None, None, sizes], exact.astype(name), 64 * epsilon(name if name == "float16" else "float32") * 8,
+                      constants=(3,), mode=kind)
+    batch.check(mode)
+
+
+def test_ranks(mode):
+    batch, generator = Batch(opset=19), rng()
+    for shape, scales in (((37,), [2]), ((5, 37), [1.5, 0.6]), ((2, 20, 3), [1, 2, 1]), ((2, 3, 4, 5, 18), [1, 1, 2, 1.5, 1.75]), ((2, 3, 4, 18), [2, 2, 1, 1])):
+        for kind in ("nearest", "linear"):
+            add_resize(batch, uniform(generator, shape), scales=scales, mode=kind)
+    batch.check(mode)
+
+
+def test_scales_of_the_run():
+    """One artefact for more and for fewer results."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["C", "W"])
+    sizes = helper.make_tensor_value_info("sizes", TensorProto.INT64, [2])
+    for kind in ("nearest", "linear", "cubic"):
+        graph = helper.make_graph([helper.make_node("Resize", ["x", "", "", "sizes"], ["y"], mode=kind)], "resize", [x, sizes],
+                                  [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)])
+        with tempfile.TemporaryDirectory(prefix="tenon-resize-") as folder:
+            run = tenon.load(tenon.compile(model, f"{folder}/model.so", cpu=CPU), threads=1).run
+            for extent, size in ((40, 80), (80, 40), (40, 20), (7, 90), (300, 40), (40, 40), (17, 61), (1, 30)):
+                value, wanted = uniform(rng(), (3, extent)), numpy.array([3, size], numpy.int64)
+                exact = reference(value, None, wanted, {"mode": kind})
+                numpy.testing.assert_allclose(run({"x": value, "sizes": wanted})["y"], exact, rtol=0, atol=0 if kind == "nearest" else 1e-4)
 
 
 def test_antialias(mode):

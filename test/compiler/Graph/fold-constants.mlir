@@ -257,3 +257,22 @@ func.func @complex() -> (tensor<2x2xcomplex<f64>>, tensor<2x2xf64>, tensor<2xcom
   %5 = nn.complex %3, %4 : (tensor<f32>, tensor<2xf32>) -> tensor<2xcomplex<f32>>
   return %1, %2, %5 : tensor<2x2xcomplex<f64>>, tensor<2x2xf64>, tensor<2xcomplex<f32>>
 }
+
+// -----
+
+// Tables of a resized dimension. Neighbours outside are those of the border; exclude_outside takes their weight.
+// CHECK-LABEL: @resize_tables
+//   CHECK-DAG:   nn.constant dense<{{\[\[}}0, 0, 0, 1], [0, 1, 1, 1]]> : tensor<2x4xi32>
+//   CHECK-DAG:   nn.constant dense<{{\[\[}}2.500000e-01, 7.500000e-01, 2.500000e-01, 7.500000e-01], [7.500000e-01, 2.500000e-01, 7.500000e-01, 2.500000e-01]]> : tensor<2x4xf32>
+//   CHECK-DAG:   nn.constant dense<{{\[\[}}0.000000e+00, 7.500000e-01, 2.500000e-01, 1.000000e+00], [1.000000e+00, 2.500000e-01, 7.500000e-01, 0.000000e+00]]> : tensor<2x4xf64>
+//   CHECK-DAG:   nn.constant dense<{{\[\[}}0, 0, 1, 1]]> : tensor<1x4xi32>
+func.func @resize_tables() -> (tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf64>, tensor<1x4xi32>) {
+  %c2 = arith.constant 2 : index
+  %c4 = arith.constant 4 : index
+  %two = arith.constant 2.0 : f32
+  %0 = nn.resize_positions linear, half_pixel, floor, %c2 to %c4 scale %two : tensor<2x4xi32>
+  %1 = nn.resize_weights linear, half_pixel, %c2 to %c4 scale %two {element = f32} : tensor<2x4xf32>
+  %2 = nn.resize_weights linear, half_pixel, %c2 to %c4 scale %two {element = f64, exclude_outside} : tensor<2x4xf64>
+  %3 = nn.resize_positions nearest, asymmetric, floor, %c2 to %c4 scale %two : tensor<1x4xi32>
+  return %0, %1, %2, %3 : tensor<2x4xi32>, tensor<2x4xf32>, tensor<2x4xf64>, tensor<1x4xi32>
+}

@@ -317,3 +317,71 @@ func.func private @softmax_and_maximum(%x: tensor<8x64xf32>) -> (tensor<8x64xf32
   %4 = nn.div %2, %3 : (tensor<8x64xf32>, tensor<8x1xf32>) -> tensor<8x64xf32>
   return %4, %0 : tensor<8x64xf32>, tensor<8x1xf32>
 }
+
+// -----
+
+// Twice as many results: the neighbours of all lanes lie in one window, which is interpolated between two rows before lanes are picked.
+// CHECK-LABEL: func.func private @upsampled(
+// CHECK-SAME: %[[X:[a-z0-9]*]]: memref<?xf32>
+// CHECK-SAME: nn.path = "vector"
+// CHECK-NOT: vector.gather
+// CHECK-COUNT-2: vector.load %[[X]]
+// CHECK-NOT: vector.load %[[X]]
+// CHECK-COUNT-2: vector.from_elements
+func.func private @upsampled(%x: tensor<20x40xf32>, %p: tensor<2x40xi32>, %w: tensor<2x40xf32>, %q: tensor<2x80xi32>, %v: tensor<2x80xf32>) -> tensor<40x80xf32>
+    attributes {nn.kernel, nn.extents = [array<i64>, array<i64>, array<i64>, array<i64>, array<i64>]} {
+  %0 = nn.resample %x at [%p, %q] weights [%w, %v] {dims = array<i64: 0, 1>, advances = array<f64: 0.5, 0.5>}
+      : (tensor<20x40xf32>, tensor<2x40xi32>, tensor<2x80xi32>, tensor<2x40xf32>, tensor<2x80xf32>) -> tensor<40x80xf32>
+  return %0 : tensor<40x80xf32>
+}
+
+// -----
+
+// Half as many results: two windows. Too far apart: gathered.
+// CHECK-LABEL: func.func private @downsampled(
+// CHECK-SAME: %[[X:[a-z0-9]*]]: memref<?xi32>
+// CHECK-COUNT-2: vector.load %[[X]]
+// CHECK-NOT: vector.gather
+// CHECK-LABEL: func.func private @thinned(
+// CHECK-SAME: nn.path = "gather"
+// CHECK: vector.gather
+func.func private @downsampled(%x: tensor<80xi32>, %p: tensor<1x40xi32>) -> tensor<40xi32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>]} {
+  %0 = nn.resample %x at [%p] {dims = array<i64: 0>, advances = array<f64: 2.0>} : (tensor<80xi32>, tensor<1x40xi32>) -> tensor<40xi32>
+  return %0 : tensor<40xi32>
+}
+func.func private @thinned(%x: tensor<400xi32>, %p: tensor<1x40xi32>) -> tensor<40xi32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>]} {
+  %0 = nn.resample %x at [%p] {dims = array<i64: 0>, advances = array<f64: 10.0>} : (tensor<400xi32>, tensor<1x40xi32>) -> tensor<40xi32>
+  return %0 : tensor<40xi32>
+}
+
+// -----
+
+// Where nothing is known the run chooses by how far the positions of a vector spread.
+// CHECK-LABEL: func.func private @any_scale(
+// CHECK-SAME: %[[X:[a-z0-9]*]]: memref<?xi32>
+// CHECK: scf.if
+// CHECK: vector.load %[[X]]
+// CHECK: scf.if
+// CHECK-COUNT-2: vector.load %[[X]]
+// CHECK: vector.gather %[[X]]
+func.func private @any_scale(%x: tensor<?xi32>, %p: tensor<1x?xi32>, %n: index, %m: index) -> tensor<?xi32> attributes {nn.kernel, nn.extents = [array<i64: 0>, array<i64: 1>]} {
+  %0 = nn.resample %x at [%p] {dims = array<i64: 0>, advances = array<f64: 0.0>} : (tensor<?xi32>, tensor<1x?xi32>) -> tensor<?xi32>
+  return %0 : tensor<?xi32>
+}
+
+// -----
+
+// Reflected rows: the border in front is read backwards, so is the one behind; nothing is gathered.
+// CHECK-LABEL: func.func private @reflected(
+// CHECK-SAME: nn.path = "vector"
+// CHECK-NOT: vector.gather
+// CHECK-NOT: arith.remsi
+// CHECK: vector.shuffle
+// CHECK: vector.load
+// CHECK: vector.shuffle
+func.func private @reflected(%x: tensor<20x40xf32>) -> tensor<20x56xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %c0 = arith.constant 0 : index
+  %c8 = arith.constant 8 : index
+  %0 = nn.pad reflect, %x [%c0, %c8] [%c0, %c8] : tensor<20x40xf32> -> tensor<20x56xf32>
+  return %0 : tensor<20x56xf32>
+}

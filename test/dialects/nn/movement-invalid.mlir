@@ -255,3 +255,111 @@ func.func @resize_strings(%x: tensor<3xsi64>, %s: f32) {
   %0 = nn.resize linear, half_pixel, floor, %x [%c3] scales [%s] : tensor<3xsi64> -> tensor<3xsi64>
   return
 }
+
+// -----
+
+func.func @positions_crop(%n: index, %s: f32) {
+  // expected-error @below {{'nn.resize_positions' op C1: coordinates of tf_crop_and_resize have no table}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.resize_positions linear, tf_crop_and_resize, floor, %n to %n scale %s : tensor<2x?xi32>
+  return
+}
+
+// -----
+
+func.func @weights_nearest(%n: index, %s: f32) {
+  // expected-error @below {{'nn.resize_weights' op C2: mode nearest has no weights}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.resize_weights nearest, half_pixel, %n to %n scale %s {element = f32} : tensor<1x?xf32>
+  return
+}
+
+// -----
+
+func.func @resample_counts(%x: tensor<3x4xf32>, %p: tensor<2x8xi32>, %w: tensor<2x8xf32>) {
+  // expected-error @below {{'nn.resample' op C1: there are 1 dims but 1 positions and 2 advances}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.resample %x at [%p] weights [%w] {dims = array<i64: 1>, advances = array<f64: 0.5, 0.5>} : (tensor<3x4xf32>, tensor<2x8xi32>, tensor<2x8xf32>) -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+func.func @resample_weight_count(%x: tensor<3x4xf32>, %p: tensor<2x8xi32>, %w: tensor<2x8xf32>) {
+  // expected-error @below {{C2: there are 1 positions but 2 weights}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.resample %x at [%p] weights [%w, %w] {dims = array<i64: 1>, advances = array<f64: 0.5>} : (tensor<3x4xf32>, tensor<2x8xi32>, tensor<2x8xf32>, tensor<2x8xf32>) -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+func.func @resample_strings(%x: tensor<3x4xsi64>, %p: tensor<2x8xi32>, %w: tensor<2x8xf32>) {
+  // expected-error @below {{C3: elements of type 'si64' have no weights}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.resample %x at [%p] weights [%w] {dims = array<i64: 1>, advances = array<f64: 0.5>} : (tensor<3x4xsi64>, tensor<2x8xi32>, tensor<2x8xf32>) -> tensor<3x8xsi64>
+  return
+}
+
+// -----
+
+func.func @resample_dim(%x: tensor<3x4xf32>, %p: tensor<2x8xi32>, %w: tensor<2x8xf32>) {
+  // expected-error @below {{C1: axis 2 is outside [0, 2)}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.resample %x at [%p] weights [%w] {dims = array<i64: 2>, advances = array<f64: 0.5>} : (tensor<3x4xf32>, tensor<2x8xi32>, tensor<2x8xf32>) -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+func.func @resample_order(%x: tensor<3x4xf32>, %p: tensor<2x8xi32>, %w: tensor<2x8xf32>) {
+  // expected-error @below {{C1: dims [1, 0] do not ascend}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.resample %x at [%p, %p] weights [%w, %w] {dims = array<i64: 1, 0>, advances = array<f64: 0.5, 0.5>} : (tensor<3x4xf32>, tensor<2x8xi32>, tensor<2x8xi32>, tensor<2x8xf32>, tensor<2x8xf32>) -> tensor<8x8xf32>
+  return
+}
+
+// -----
+
+func.func @resample_rank(%x: tensor<3x4xf32>, %p: tensor<8xi32>) {
+  // expected-error @below {{C2: positions are 'tensor<8xi32>' but have rank 2}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.resample %x at [%p] {dims = array<i64: 1>, advances = array<f64: 0.5>} : (tensor<3x4xf32>, tensor<8xi32>) -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+func.func @resample_rows(%x: tensor<3x4xf32>, %p: tensor<?x8xi32>) {
+  // expected-error @below {{C2: positions are 'tensor<?x8xi32>' but have a known number of rows}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.resample %x at [%p] {dims = array<i64: 1>, advances = array<f64: 0.5>} : (tensor<3x4xf32>, tensor<?x8xi32>) -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+func.func @resample_unweighted(%x: tensor<3x4xf32>, %p: tensor<2x8xi32>, %w: tensor<2x8xf32>) {
+  // expected-error @below {{C2: positions are 'tensor<2x8xi32>' but have one row without weights}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.resample %x at [%p] {dims = array<i64: 1>, advances = array<f64: 0.5>} : (tensor<3x4xf32>, tensor<2x8xi32>) -> tensor<3x8xf32>
+  return
+}
+
+// -----
+
+func.func @resample_f64(%x: tensor<3x4xf64>, %p: tensor<2x8xi32>, %w: tensor<2x8xf32>) {
+  // expected-error @below {{C3: weights are 'tensor<2x8xf32>' for elements of type 'f64'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.resample %x at [%p] weights [%w] {dims = array<i64: 1>, advances = array<f64: 0.5>} : (tensor<3x4xf64>, tensor<2x8xi32>, tensor<2x8xf32>) -> tensor<3x8xf64>
+  return
+}
+
+// -----
+
+func.func @resample_tables(%x: tensor<3x4xf32>, %p: tensor<2x8xi32>, %w: tensor<2x7xf32>) {
+  // expected-error @below {{C2: positions are 'tensor<2x8xi32>' but weights 'tensor<2x7xf32>'}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.resample %x at [%p] weights [%w] {dims = array<i64: 1>, advances = array<f64: 0.5>} : (tensor<3x4xf32>, tensor<2x8xi32>, tensor<2x7xf32>) -> tensor<3x8xf32>
+  return
+}

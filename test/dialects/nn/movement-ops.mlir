@@ -54,6 +54,26 @@ func.func @resize(%x: tensor<1x2x4xf32>, %scale: f32, %one: f32) {
   return
 }
 
+// CHECK-LABEL: @resample
+func.func @resample(%x: tensor<?x4xf32>, %b: tensor<3x?xi1>, %n: index, %two: f32) -> (tensor<?x8xf32>, tensor<3x?xi1>) {
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  // CHECK: %[[P:.*]] = nn.resize_positions linear, half_pixel, floor, %{{.*}} to %{{.*}} scale %{{.*}} : tensor<2x8xi32>
+  %p = nn.resize_positions linear, half_pixel, floor, %c4 to %c8 scale %two : tensor<2x8xi32>
+  // CHECK: %[[W:.*]] = nn.resize_weights linear, half_pixel, %{{.*}} to %{{.*}} scale %{{.*}} {element = f32} : tensor<2x8xf32>
+  %w = nn.resize_weights linear, half_pixel, %c4 to %c8 scale %two {element = f32} : tensor<2x8xf32>
+  // CHECK: nn.resample %{{.*}} at[%[[P]]] weights[%[[W]]] {advances = array<f64: 5.000000e-01>, dims = array<i64: 1>}
+  // CHECK-SAME: (tensor<?x4xf32>, tensor<2x8xi32>, tensor<2x8xf32>) -> tensor<?x8xf32>
+  %0 = nn.resample %x at [%p] weights [%w] {dims = array<i64: 1>, advances = array<f64: 0.5>} : (tensor<?x4xf32>, tensor<2x8xi32>, tensor<2x8xf32>) -> tensor<?x8xf32>
+  // CHECK: nn.resize_positions nearest, asymmetric, floor, {{.*}} : tensor<1x?xi32>
+  %q = nn.resize_positions nearest, asymmetric, floor, %n to %n scale %two : tensor<1x?xi32>
+  // CHECK: nn.resize_weights cubic, align_corners, {{.*}} {cubic_coefficient = -5.000000e-01 : f32, element = f64, exclude_outside} : tensor<4x?xf64>
+  %v = nn.resize_weights cubic, align_corners, %n to %n scale %two {cubic_coefficient = -0.5 : f32, element = f64, exclude_outside} : tensor<4x?xf64>
+  // CHECK: nn.resample %{{.*}} at[%{{.*}}] {{.*}} : (tensor<3x?xi1>, tensor<1x?xi32>) -> tensor<3x?xi1>
+  %1 = nn.resample %b at [%q] {dims = array<i64: 1>, advances = array<f64: 0.0>} : (tensor<3x?xi1>, tensor<1x?xi32>) -> tensor<3x?xi1>
+  return %0, %1 : tensor<?x8xf32>, tensor<3x?xi1>
+}
+
 // CHECK-LABEL: @pack
 func.func @pack(%x: tensor<7x20xf32>) -> tensor<2x7x16xf32> {
   // CHECK: nn.pack %{{.*}} {packing = #nn.packing<nr = 16, columns = 20>} : (tensor<7x20xf32>) -> tensor<2x7x16xf32>
