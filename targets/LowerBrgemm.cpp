@@ -138,7 +138,8 @@ private:
     int64_t elementBytes = op.getB().getType().getElementType().getIntOrFloatBitWidth() / 8;
     auto nr = static_cast<int64_t>(op.getNr());
     int64_t width = vectors * lanes, panels = llvm::divideCeil(width, nr);
-    for (int64_t column = 0; column < width; column += lineBytes / elementBytes / group) {
+    int64_t step = std::max<int64_t>(lineBytes / elementBytes / group, 1);
+    for (int64_t column = 0; column < width; column += step) {
       Value at = add(position, multiply(index(panels + column / nr), op.getPanelStep()));
       at = add(at, index(column % nr * group));
       memref::PrefetchOp::create(builder, loc, op.getB(), at, /*isWrite=*/false, secondLevel, /*isDataCache=*/true);
