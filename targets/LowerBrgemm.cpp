@@ -7,6 +7,9 @@
 //  - an element of A is loaded and broadcast (x86: one instruction, or part of the multiply-add);
 //  - a vector of A along k is loaded and its lanes are factors (NEON's multiply-add by element).
 //
+// Where B holds g steps of k side by side (k_group), what is broadcast is g elements of A, and a vector holds a part of
+// the sum of each column in g lanes, which are added at the end.
+//
 //===---------------------------------------------------------------------------------------===//
 
 #include "dialects/ukernel/Ukernel.h"
@@ -31,22 +34,23 @@ public:
       : op(op), machine(machine), builder(op), loc(op.getLoc()), accumulator(op.getAccumulatorType()) {
     element = op.getA().getType().getElementType();
     lanes = accumulator.getNumElements();
+    group = op.getKGroup();
+    partial = VectorType::get({lanes * group}, accumulator.getElementType());
     rows = op.getRows().size();
     vectors = op.getVectors();
     byLane = machine.laneOperand && element == accumulator.getElementType() && isa<FloatType>(element) && lanes > 1 &&
-             matchPattern(op.getAKStep(), m_One());
+             group == 1 && matchPattern(op.getAKStep(), m_One());
     laneSteps = machine.vectorBytes * 8 / element.getIntOrFloatBitWidth();
     sets = countSets();
   }
 
   void build() {
-    Attribute zero = builder.getZeroAttr(accumulator.getElementType());
-    Value zeros = arith::ConstantOp::create(builder, loc, accumulator, DenseElementsAttr::get(accumulator, zero));
+    Value zeros = arith::ConstantOp::create(builder, loc, partial, builder.getZeroAttr(partial));
     if (op.getColumns())
       makeMasks();
     SmallVector<Value> sums =
         reduceBatch(0, op.getAOffset(), op.getBOffset(), SmallVector<Value>(sets * rows * vectors, zeros));
-    storeTile(addSets(sums));
+    storeTile(addGroups(addSets(sums)));
     op.erase();
   }
 
@@ -55,9 +59,9 @@ private:
   const Machine &machine;
   OpBuilder builder;
   Location loc;
-  VectorType accumulator;
+  VectorType accumulator, partial; ///< of the tile; of the sums, whose lanes are those of `group` steps of k
   Type element;
-  int64_t lanes, rows, vectors, laneSteps, sets;
+  int64_t group, lanes, rows, vectors, laneSteps, sets;
   bool byLane;
   SmallVector<Value> masks;
 
@@ -109,11 +113,11 @@ private:
   /// The vectors of row k of B; `position` is the offset of its first column.
   SmallVector<Value> loadB(Value position) {
     SmallVector<Value> loaded;
-    VectorType type = VectorType::get({lanes}, op.getB().getType().getElementType());
+    VectorType type = VectorType::get({lanes * group}, op.getB().getType().getElementType());
     for (int64_t v = 0; v < vectors; ++v) {
       int64_t column = v * lanes, nr = op.getNr();
       Value at = add(position, multiply(index(column / nr), op.getPanelStep()));
-      at = add(at, index(column % nr));
+      at = add(at, index(column % nr * group));
       Value value;
       if (op.getMaskB()) {
         Value zeros = arith::ConstantOp::create(builder, loc, type, builder.getZeroAttr(type));
@@ -126,20 +130,21 @@ private:
     return loaded;
   }
 
-  /// Asks for rows of B that the next tiles will read, for the steps [k, k + steps) from `b` on: processors that fetch
-  /// ahead on their own follow a stream to the end of its page, and weights are many pages that are read once.
+  /// Asks for rows of B that the next tiles will read, for `steps` steps of k (or groups) from `k` on: processors that
+  /// fetch ahead on their own follow a stream to the end of its page, and weights are many pages that are read once.
   void prefetchB(Value b, Value k, int64_t steps) {
     if (!op.getPrefetch())
       return;
     constexpr int64_t lineBytes = 64, secondLevel = 2;
     int64_t elementBytes = op.getB().getType().getElementType().getIntOrFloatBitWidth() / 8;
     auto nr = static_cast<int64_t>(op.getNr()), shares = static_cast<int64_t>(op.getPrefetchShares());
+    int64_t lineColumns = std::max<int64_t>(lineBytes / elementBytes / group, 1);
     Value row = builder.createOrFold<arith::DivUIOp>(loc, k, index(shares));
     Value position = add(add(b, op.getPrefetch()), multiply(row, op.getBKStep()));
     for (int64_t u = 0; u < steps; u += shares)
-      for (int64_t column = 0; column < vectors * lanes; column += lineBytes / elementBytes) {
-        Value at = add(position, multiply(index(u / shares), op.getBKStep()));
-        at = add(add(at, multiply(index(column / nr), op.getPanelStep())), index(column % nr));
+      for (int64_t column = 0; column < vectors * lanes; column += lineColumns) {
+        Value at = add(position, multiply(index(u / shares * group), op.getBKStep()));
+        at = add(add(at, multiply(index(column / nr), op.getPanelStep())), index(column % nr * group));
         memref::PrefetchOp::create(builder, loc, op.getB(), at, /*isWrite=*/false, secondLevel, /*isDataCache=*/true);
       }
   }
@@ -148,7 +153,7 @@ private:
   /// latency per step, so small tiles need more chains to keep the pipes busy. A power of two.
   int64_t countSets() {
     int64_t wanted = machine.fmaLatency * machine.fmaPipes, tile = rows * vectors, count = 1;
-    if (std::optional<int64_t> k = getConstantIntValue(op.getK()); k && *k < wanted)
+    if (std::optional<int64_t> k = getConstantIntValue(op.getK()); k && *k / group < wanted)
       return 1;
     while (tile * count < wanted && tile * count * 4 <= machine.vectorRegisters && count < 8)
       count *= 2;
@@ -166,6 +171,21 @@ private:
     return sums;
   }
 
+  /// Adds the lanes of each column, pairs of neighbours again and again.
+  SmallVector<Value> addGroups(SmallVector<Value> sums) {
+    for (int64_t size = lanes * group; size > lanes; size /= 2) {
+      SmallVector<int64_t> even, odd;
+      for (int64_t lane = 0; lane < size; lane += 2) {
+        even.push_back(lane);
+        odd.push_back(lane + 1);
+      }
+      for (Value &sum : sums)
+        sum = arith::AddFOp::create(builder, loc, vector::ShuffleOp::create(builder, loc, sum, sum, even),
+                                    vector::ShuffleOp::create(builder, loc, sum, sum, odd));
+    }
+    return sums;
+  }
+
   /// `set` says which of the sums to add to.
   void addStep(function_ref<Value(int64_t)> factor, Value bPosition, int64_t set, SmallVector<Value> &sums) {
     SmallVector<Value> b = loadB(bPosition);
@@ -178,10 +198,23 @@ private:
     }
   }
 
-  /// One step of k by broadcast loads; `a` and `b` are the positions of that k.
+  /// The elements of A from `position` on, once for each column of a vector.
+  Value loadGroup(Value position) {
+    VectorType type = VectorType::get({group}, element);
+    Value loaded = vector::LoadOp::create(builder, loc, type, op.getA(), position);
+    SmallVector<int64_t> repeated;
+    for (int64_t lane = 0; lane < lanes * group; ++lane)
+      repeated.push_back(lane % group);
+    return vector::ShuffleOp::create(builder, loc, loaded, loaded, repeated);
+  }
+
+  /// One step of k (a group of them) by broadcast loads; `a` and `b` are the positions of that k.
   void addBroadcastStep(Value a, Value b, int64_t set, SmallVector<Value> &sums) {
     auto factor = [&](int64_t m) {
-      Value scalar = memref::LoadOp::create(builder, loc, op.getA(), add(a, op.getRows()[m]));
+      Value position = add(a, op.getRows()[m]);
+      if (group > 1)
+        return loadGroup(position);
+      Value scalar = memref::LoadOp::create(builder, loc, op.getA(), position);
       return Value(vector::BroadcastOp::create(builder, loc, accumulator, convert(scalar)));
     };
     addStep(factor, b, set, sums);
@@ -202,10 +235,10 @@ private:
     }
   }
 
-  /// `count` steps of k from the positions on, without a loop.
+  /// `count` steps of k (of groups of them) from the positions on, without a loop.
   void addSteps(Value a, Value b, int64_t count, SmallVector<Value> &sums) {
     int64_t u = 0;
-    auto position = [&](Value base, Value step) { return add(base, multiply(index(u), step)); };
+    auto position = [&](Value base, Value step) { return add(base, multiply(index(u * group), step)); };
     for (; byLane && u + laneSteps <= count; u += laneSteps)
       addLaneSteps(position(a, op.getAKStep()), position(b, op.getBKStep()), sums);
     for (; u < count; ++u) {
@@ -222,13 +255,17 @@ private:
       LLVM::FenceOp::create(builder, loc, LLVM::AtomicOrdering::seq_cst, "singlethread");
   }
 
-  /// Steps of k per pass of the innermost loop: a lane's worth where lanes are used; else enough to hide the loop's own
-  /// instructions (two or three) behind some 30 multiply-adds. A small product has no loop at all.
+  /// Steps of k (or groups) per pass of the innermost loop: a lane's worth where lanes are used; else enough to hide
+  /// the loop's own instructions (two or three) behind some 30 multiply-adds. A small product has no loop at all. With
+  /// groups, factors are loads apart from the multiply-adds, and LLVM 22 moves them as far ahead as a pass is long:
+  /// measured by counting spills, none up to two multiply-adds per register.
   int64_t unroll() {
-    int64_t tile = rows * vectors;
-    if (std::optional<int64_t> k = getConstantIntValue(op.getK()); k && *k > 0 && *k * tile <= 128)
-      return *k;
+    int64_t tile = rows * vectors, most = group > 1 ? 2 * machine.vectorRegisters : 128;
+    if (std::optional<int64_t> k = getConstantIntValue(op.getK()); k && *k > 0 && *k / group * tile <= most)
+      return *k / group;
     int64_t steps = tile >= 24 ? 2 : tile >= 8 ? 4 : 8;
+    while (steps > 1 && steps * tile > most)
+      steps /= 2;
     return std::max(steps, byLane ? laneSteps : sets);
   }
 
@@ -248,7 +285,7 @@ private:
 
   /// The sum over k from the given positions.
   SmallVector<Value> reduceK(Value a, Value b, SmallVector<Value> sums) {
-    int64_t step = unroll();
+    int64_t unrolled = unroll(), step = unrolled * group;
     auto body = [&](int64_t steps) {
       return [&, steps](Value k, SmallVector<Value> &carried) {
         prefetchB(b, k, steps);
@@ -258,18 +295,19 @@ private:
     if (std::optional<int64_t> k = getConstantIntValue(op.getK())) {
       int64_t whole = *k / step * step;
       if (whole == step) {
-        prefetchB(b, index(0), step);
-        addSteps(a, b, step, sums);
-      } else if (whole > 0)
-        sums = loop(index(0), index(whole), step, sums, body(step));
+        prefetchB(b, index(0), unrolled);
+        addSteps(a, b, unrolled, sums);
+      } else if (whole > 0) {
+        sums = loop(index(0), index(whole), step, sums, body(unrolled));
+      }
       addSteps(add(a, multiply(index(whole), op.getAKStep())), add(b, multiply(index(whole), op.getBKStep())),
-               *k - whole, sums);
+               (*k - whole) / group, sums);
       return sums;
     }
     Value rest = arith::RemUIOp::create(builder, loc, op.getK(), index(step));
     Value whole = arith::SubIOp::create(builder, loc, op.getK(), rest);
-    sums = loop(index(0), whole, step, sums, body(step));
-    return loop(whole, op.getK(), 1, sums, body(1));
+    sums = loop(index(0), whole, step, sums, body(unrolled));
+    return loop(whole, op.getK(), group, sums, body(1));
   }
 
   /// The sum over the batch's dimensions from `dimension` on.

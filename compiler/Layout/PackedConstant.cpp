@@ -38,7 +38,7 @@ static ElementsAttr packedAttribute(RankedTensorType type, AsmResourceBlob blob,
 
 bool isReadable(ElementsAttr attribute) { return !bytesOf(attribute).empty(); }
 
-ElementsAttr packConstant(ElementsAttr attribute, const MatrixView &view, RankedTensorType type) {
+ElementsAttr packConstant(ElementsAttr attribute, const MatrixView &view, RankedTensorType type, int64_t group) {
   size_t size = elementBytes(type.getElementType());
   auto dense = dyn_cast<DenseElementsAttr>(attribute);
   ArrayRef<char> source = bytesOf(attribute);
@@ -50,17 +50,20 @@ ElementsAttr packConstant(ElementsAttr attribute, const MatrixView &view, Ranked
   for (int64_t g = 0; g < view.matrices; ++g)
     for (int64_t panel = 0; panel < panels; ++panel) {
       int64_t first = panel * nr, wanted = std::min(nr, view.columns - first);
-      for (int64_t k = 0; k < view.rows; ++k, target += nr * size) {
+      for (int64_t k = 0; k < view.rows; ++k) {
+        char *to = target + (k / group * group * nr + k % group) * size;
         int64_t row = view.rowOffsets.empty() ? k * view.rowStep : view.rowOffsets[k];
         const char *from = source.data() + (g * view.matrixStep + row + first * view.columnStep) * step;
-        if (view.columnStep == 1 && step) {
-          std::memcpy(target, from, wanted * size);
+        if (view.columnStep == 1 && step && group == 1) {
+          std::memcpy(to, from, wanted * size);
         } else {
           for (int64_t n = 0; n < wanted; ++n)
-            std::memcpy(target + n * size, from + n * view.columnStep * step, size);
+            std::memcpy(to + n * group * size, from + n * view.columnStep * step, size);
         }
-        std::memset(target + wanted * size, 0, (nr - wanted) * size);
+        for (int64_t n = wanted; n < nr; ++n)
+          std::memset(to + n * group * size, 0, size);
       }
+      target += view.rows * nr * size;
     }
   releasePages(source);
   return packedAttribute(type, std::move(blob), size);

@@ -21,8 +21,9 @@ struct MatrixView {
 bool isReadable(mlir::ElementsAttr attribute);
 
 /// `type` is [matrices..., ceil(columns / nr), rows, nr]: panels of each matrix, the last one filled with zeros. The
-/// attribute is one that isReadable.
-mlir::ElementsAttr packConstant(mlir::ElementsAttr attribute, const MatrixView &view, mlir::RankedTensorType type);
+/// attribute is one that isReadable. `group`: of nn.packing.
+mlir::ElementsAttr packConstant(mlir::ElementsAttr attribute, const MatrixView &view, mlir::RankedTensorType type,
+                                int64_t group = 1);
 
 /// The constant of `type` whose element i is element placeOf(i) of the attribute, or 0 where that is negative. The
 /// attribute is one that isReadable.

@@ -55,6 +55,8 @@ def PackWeightsPass : Pass<"tenon-pack-weights"> {
   let options = [
     Option<"runtimeBytes", "runtime-bytes", "int64_t", "524288",
            "Size from which a right-hand side that is not constant gets a kernel of its own for packing: what a core's cache does not hold">,
+    Option<"vectorBytes", "vector-bytes", "int64_t", "16",
+           "Size of a vector: a panel of fewer columns holds several steps of k side by side (`group` of nn.packing)">,
     Option<"winograd", "winograd", "bool", "true",
            "Transform filters for Winograd's algorithm where it is faster; they take up to four times the memory">];
   let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];

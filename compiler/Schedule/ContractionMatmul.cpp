@@ -79,7 +79,7 @@ private:
 
   // The choices.
   Source a = Source::direct, bSource = Source::packed;
-  int64_t lanes = 1, nr = 16;
+  int64_t lanes = 1, nr = 16, kGroup = 1;
   Tile tile;
   std::optional<RowTiles> rows;
   std::optional<ColumnGroups> groups;
@@ -137,6 +137,7 @@ private:
     lanes = most;
     if (packing) {
       nr = packing.getNr();
+      kGroup = packing.getGroup();
       lanes = std::min(most, nr);
       bSource = Source::packed;
     } else {
@@ -145,13 +146,15 @@ private:
       bSource = fewRows && isArgument(op.getRhs()) && !op.getTransposeRhs() ? Source::direct : Source::scratch;
     }
     std::optional<int64_t> rowCount = fewRows && !known(M) ? mostFewRows : known(M);
-    TileProblem problem{bytes, lanes, nr, rowCount, columns, bSource != Source::packed};
+    TileProblem problem{bytes, lanes, nr, rowCount, columns, bSource != Source::packed, 1, kGroup > 1};
     tile = chooseTile(kernel.machine, problem);
     rows.emplace(e, M, tile.rows);
     groups.emplace(e, N, tile.vectors, lanes);
     if (bSource != Source::packed)
       nr = groups->width();
-    bool direct = isArgument(op.getLhs()) && !(narrow && !op.getTransposeLhs()) && !rowsCollide();
+    // Groups of k are contiguous in A.
+    bool scattered = kGroup > 1 && op.getTransposeLhs();
+    bool direct = isArgument(op.getLhs()) && !(narrow && !op.getTransposeLhs()) && !scattered && !rowsCollide();
     // A transposed A that is computed here is read through the emitter like any other.
     a = direct ? Source::direct : Source::scratch;
     chooseBlocks();
@@ -391,6 +394,7 @@ private:
     shape.columns = columns;
     shape.accumulator = VectorType::get({lanes}, sum);
     shape.nr = nr;
+    shape.kGroup = kGroup;
     // A
     Value rowStep = e.constant(1);
     shape.aStep = e.constant(1);
@@ -423,7 +427,7 @@ private:
       Value inside = column;
       if (bSource == Source::packed) {
         Value panel = e.div(column, e.constant(nr));
-        inside = e.add(e.mul(panel, shape.panelStep), e.rem(column, e.constant(nr)));
+        inside = e.add(e.mul(panel, shape.panelStep), e.mul(e.rem(column, e.constant(nr)), e.constant(kGroup)));
         if (leastRows <= mostRowsThatWait)
           prefetchNextGroup(shape, row);
       } else {

@@ -22,6 +22,7 @@ struct TileProblem {
   std::optional<int64_t> rows, columns;
   bool anyWidth = false; ///< panels are packed by the schedule itself, as wide as the tile
   int64_t rowUnit = 1;   ///< a tile's rows are a multiple of this; `rows` is one too
+  bool grouped = false;  ///< a vector holds several steps of k
 };
 
 /// The tile with the fewest estimated cycles for the whole problem, among those that fit the register file.

@@ -141,7 +141,7 @@ private:
 
   Type element, sum;
   int64_t bytes = 4, C = 0, Cg = 0, F = 0; ///< channels, channels and filters of a group
-  int64_t lanes = 1, nr = 16;
+  int64_t lanes = 1, nr = 16, kGroup = 1;
   Tile tile;
   std::optional<RowTiles> pixels; ///< of one line
   std::optional<RowTiles> lines;  ///< if tiles are whole lines
@@ -179,6 +179,7 @@ private:
     sum = accumulatorType(element);
     bytes = llvm::divideCeil(sum.getIntOrFloatBitWidth(), 8);
     nr = op.getPacking()->getNr();
+    kGroup = op.getPacking()->getGroup();
     lanes = std::min(machine.lanes(bytes), nr);
     isDot = nr == 1;
     if (isDot) {
@@ -203,7 +204,7 @@ private:
   /// Pixels of one line; or, where a line is too short to fill a tile, whole lines.
   void chooseTiles() {
     std::optional<int64_t> width = known(shape.output[2]), height = known(shape.output[1]);
-    TileProblem problem{bytes, lanes, nr, width, F, false, 1};
+    TileProblem problem{bytes, lanes, nr, width, F, false, 1, kGroup > 1};
     tile = chooseTile(kernel.machine, problem);
     pixels.emplace(e, shape.output[2], tile.rows);
     if (!width || *width == 0 || height == 1 || !known(shape.input[2]))
@@ -555,9 +556,10 @@ private:
     tileShape.panelStep = e.constant(depthK * nr);
     Value panel = e.add(e.mul(unit.group, e.constant(panels)), e.div(column, e.constant(nr)));
     Value position = e.add(e.mul(unit.depthCut.first, e.constant(planeK)), e.mul(lineCut.first, e.constant(lineK)));
-    tileShape.bOffset =
-        e.add(e.add(e.mul(panel, tileShape.panelStep), e.mul(position, e.constant(nr))), e.rem(column, e.constant(nr)));
+    Value inPanel = e.mul(e.rem(column, e.constant(nr)), e.constant(kGroup));
+    tileShape.bOffset = e.add(e.add(e.mul(panel, tileShape.panelStep), e.mul(position, e.constant(nr))), inPanel);
     tileShape.nr = nr;
+    tileShape.kGroup = kGroup;
     tileShape.vectors = vectors;
     tileShape.columns = wanted;
     tileShape.accumulator = VectorType::get({lanes}, sum);

@@ -379,8 +379,11 @@ Value ElementEmitter::emitMatmul(nn::MatmulOp op, ArrayRef<LaneIndex> indices) {
         l.append({op.getTransposeLhs() ? k : row, op.getTransposeLhs() ? row : k});
         if (packed) {
           IndexMath math(*this);
-          Value nr = constant(op.getPacking()->getNr()), n = math.value(column);
-          r.append({math.index(math.div(n, nr)), k, math.index(math.rem(n, nr))});
+          Value nr = constant(op.getPacking()->getNr()), group = constant(op.getPacking()->getGroup());
+          Value n = math.value(column), inGroup = rem(k.base, group);
+          Value place = math.add(math.mul(math.rem(n, nr), group), inGroup);
+          LaneIndex row = math.index(math.add(math.div(place, nr), sub(k.base, inGroup)));
+          r.append({math.index(math.div(n, nr)), row, math.index(math.rem(place, nr))});
         } else {
           r.append({op.getTransposeRhs() ? column : k, op.getTransposeRhs() ? k : column});
         }
@@ -426,8 +429,10 @@ Value ElementEmitter::emitConv(nn::ConvOp op, ArrayRef<LaneIndex> indices) {
           position = add(mul(position, constant(op.getKernel()[d])), at[d]);
         }
         if (op.getPacking()) {
-          Value nr = constant(op.getPacking()->getNr()), n = rem(f, groupFilters);
-          w = {{group}, {div(n, nr)}, {add(mul(position, groupChannels), channel)}, {rem(n, nr)}};
+          Value nr = constant(op.getPacking()->getNr()), kGroup = constant(op.getPacking()->getGroup());
+          Value n = rem(f, groupFilters), k = add(mul(position, groupChannels), channel), inGroup = rem(k, kGroup);
+          Value place = add(mul(rem(n, nr), kGroup), inGroup);
+          w = {{group}, {div(n, nr)}, {add(sub(k, inGroup), div(place, nr))}, {rem(place, nr)}};
         } else {
           w = {{f}, {channel}};
           for (Value p : at.drop_back())

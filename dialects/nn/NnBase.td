@@ -148,12 +148,19 @@ def NN_PackingAttr : AttrDef<Nn_Dialect, "Packing"> {
 
     `columns` is N. A 16-column multiple serves every vector width up to 16 lanes.
 
+    With `group` = g, a power of two that divides K, a panel narrower than a vector holds the nr columns of each g steps of k with
+    the g elements of a column side by side, so that a vector of nr * g lanes serves g steps. Row k and column n of a panel is its
+    element number k / g * nr * g + n * g + k % g:
+
+        packed[n / nr, k - k % g + i / nr, i % nr] = rhs[k, n] with i = n % nr * g + k % g
+
     With `winograd` = m, a convolution's filter is transformed for tiles of m results in every dimension whose window is larger than 1
     (Lavin and Gray, 2016): one such matrix for each of the (m + R - 1)... positions of a tile, K its channels; a panel holds all positions,
-    in the order in which they are read. It excludes strides and groups.
+    in the order in which they are read. It excludes strides, groups of convolutions and groups of k.
   }];
-  let parameters = (ins "int64_t":$nr, "int64_t":$columns, DefaultValuedParameter<"int64_t", "0">:$winograd);
-  let assemblyFormat = "`<` `nr` `=` $nr `,` `columns` `=` $columns (`,` `winograd` `=` $winograd^)? `>`";
+  let parameters = (ins "int64_t":$nr, "int64_t":$columns, DefaultValuedParameter<"int64_t", "0">:$winograd,
+                        DefaultValuedParameter<"int64_t", "1">:$group);
+  let assemblyFormat = "`<` struct(params) `>`";
   let genVerifyDecl = 1;
 }
 

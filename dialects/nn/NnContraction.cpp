@@ -40,6 +40,8 @@ LogicalResult MatmulOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVec
   if (packing && extents.clash(right.back(), extents.constant(packing.getNr()), "columns of a panel"))
     return extents.fail("C4: rhs has panels of ", *Extents::known(right.back()), " columns but nr is ",
                         packing.getNr());
+  if (packing && Extents::known(rhsK).value_or(0) % packing.getGroup() != 0)
+    return extents.fail("C4: rhs has K = ", *Extents::known(rhsK), " but the group of ", packing, " must divide it");
 
   FailureOr<SmallVector<OpFoldResult>> batch =
       extents.broadcast(ArrayRef(left).drop_back(2), ArrayRef(right).drop_back(rhsMatrixRank));
@@ -156,6 +158,9 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
       return extents.fail("C4: packed filter has K = ", *Extents::known(extents.of(filter, 2)), " but the window has ",
                           *Extents::known(depth), " positions of ", *Extents::known(channels), " / ", groups,
                           " channels");
+    bool divides = Extents::known(channels).value_or(0) % (groups * packing.getGroup()) == 0;
+    if (packing.getGroup() > 1 && (depthwise || !divides))
+      return extents.fail("C4: the group of ", packing, " must divide the channels of each of ", groups, " groups");
   } else {
     filters = extents.of(filter, 0);
     std::optional<int64_t> knownFilters = Extents::known(filters);

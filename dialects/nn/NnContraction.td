@@ -19,7 +19,7 @@ def NN_MatmulOp : NN_InferredOp<"matmul"> {
     - C1: both operands have the same element type and rank 2 or more (3 or more for a packed rhs).
     - C2: the extents of K agree.
     - C3: `packing` excludes `transpose_rhs`.
-    - C4: a packed rhs has ceil(columns / nr) panels of nr columns.
+    - C4: a packed rhs has ceil(columns / nr) panels of nr columns; its `group` divides K.
     - C5: the leading dimensions broadcast.
 
     From ONNX MatMul (1, 9, 13), Gemm (1, 6, 7, 9, 11, 13), MatMulInteger (10), Einsum (12).
@@ -50,7 +50,7 @@ def NN_ConvOp : NN_InferredOp<"conv"> {
     - C2: groups is positive, C = G * filter dimension 1, F is a multiple of G.
     - C3: attributes have one entry (pads: two) per spatial dimension, kernel, strides and dilations at least 1, pads not negative, all
       below 2^31; kernel is the filter's.
-    - C4: a packed filter has the shape above.
+    - C4: a packed filter has the shape above; its `group` divides C / G, and a depthwise filter has none.
     - C5: a packing for Winograd needs channels_last, floats, one group, unit strides, and a window of more than 1 position whose tiles
       have at most 8 positions in a dimension.
 

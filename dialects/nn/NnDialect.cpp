@@ -40,10 +40,14 @@ Operation *NnDialect::materializeConstant(OpBuilder &builder, Attribute value, T
 }
 
 LogicalResult PackingAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t nr, int64_t columns,
-                                  int64_t winograd) {
+                                  int64_t winograd, int64_t group) {
   if (nr < 1 || columns < 1)
     return emitError() << "expected positive nr and columns, got " << nr << " and " << columns;
   if (winograd < 0 || winograd > 6)
     return emitError() << "expected Winograd tiles of at most 6 results, got " << winograd;
+  if (group < 1 || !llvm::isPowerOf2_64(group))
+    return emitError() << "expected a group of a power of two, got " << group;
+  if (group > 1 && winograd > 0)
+    return emitError() << "expected no group with Winograd tiles, got " << group;
   return success();
 }

@@ -383,6 +383,8 @@ LogicalResult PackOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
   std::optional<int64_t> columns = Extents::known(sizes.back());
   if (columns && *columns != packing.getColumns())
     return extents.fail("C2: input has ", *columns, " columns but ", packing, " says ", packing.getColumns());
+  if (packing.getGroup() != 1)
+    return extents.fail("C3: group is ", packing.getGroup(), " but must be 1");
   OpFoldResult depth = sizes[sizes.size() - 2];
   sizes.truncate(sizes.size() - 2);
   sizes.append({extents.constant(llvm::divideCeil(packing.getColumns(), packing.getNr())), depth,

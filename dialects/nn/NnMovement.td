@@ -282,6 +282,7 @@ def NN_PackOp : NN_InferredOp<"pack"> {
 
     - C1: input has rank 2 or more.
     - C2: N is the attribute's `columns`.
+    - C3: the attribute's `group` is 1.
 
     Made by Layout, from no ONNX op.
     - Valid: `nn.pack %x {packing = #nn.packing<nr = 16, columns = 20>} : (tensor<7x20xf32>) -> tensor<2x7x16xf32>`

@@ -26,7 +26,7 @@ struct BrgemmShape {
   mlir::Value k;
   llvm::SmallVector<mlir::Value> batch, aSteps, bSteps;
   mlir::Value columns; ///< null: all columns are wanted
-  int64_t vectors = 1, nr = 16;
+  int64_t vectors = 1, nr = 16, kGroup = 1;
   mlir::VectorType accumulator; ///< vector<L x acc>
   bool maskB = false;
   mlir::Value prefetch;       ///< distance in b of what is asked for ahead; null: nothing is

@@ -86,6 +86,7 @@ void BrgemmOp::build(OpBuilder &builder, OperationState &state, const BrgemmShap
                                     shape.prefetch ? 1 : 0};
   properties.vectors = builder.getI64IntegerAttr(shape.vectors);
   properties.nr = builder.getI64IntegerAttr(shape.nr);
+  properties.k_group = builder.getI64IntegerAttr(shape.kGroup);
   if (shape.maskB)
     properties.mask_b = builder.getUnitAttr();
   properties.prefetch_shares = builder.getI64IntegerAttr(shape.prefetchShares);
@@ -108,6 +109,24 @@ static bool widens(Type from, Type to) {
     return true;
   auto narrow = dyn_cast<FloatType>(from), wide = dyn_cast<FloatType>(to);
   return narrow && wide && narrow.getWidth() < wide.getWidth();
+}
+
+/// Steps of k side by side.
+static LogicalResult verifyGroup(BrgemmOp op) {
+  auto group = static_cast<int64_t>(op.getKGroup());
+  if (group == 1)
+    return success();
+  if (group < 1 || !llvm::isPowerOf2_64(group))
+    return op.emitOpError("k_group is ") << group << " but must be a power of two";
+  if (!matchPattern(op.getAKStep(), m_One()))
+    return op.emitOpError("k_group is ") << group << " but the step of k in a is not 1";
+  if (std::optional<int64_t> k = getConstantIntValue(op.getK()); k && *k % group)
+    return op.emitOpError("k is ") << *k << " but must be a multiple of k_group " << group;
+  Type sum = op.getAccumulatorType().getElementType();
+  if (!isa<FloatType>(sum) || op.getA().getType().getElementType() != sum ||
+      op.getB().getType().getElementType() != sum)
+    return op.emitOpError("k_group needs operands and accumulators of one type of floats");
+  return op.getMaskB() ? op.emitOpError("k_group excludes mask_b") : success();
 }
 
 LogicalResult BrgemmOp::verify() {
@@ -142,5 +161,5 @@ LogicalResult BrgemmOp::verify() {
   }
   if (!isa<YieldOp>(block.back()))
     return emitOpError("epilogue must end in ukernel.yield");
-  return success();
+  return verifyGroup(*this);
 }

@@ -103,6 +103,13 @@ def Ukernel_BrgemmOp : Ukernel_Op<"brgemm", [AttrSizedOperandSegments, SingleBlo
     columns (1 to NR) are wanted and the region takes a fourth argument, a mask vector<L x i1> of the wanted ones; B is read in
     whole vectors all the same, unless `mask_b` says that there is no memory behind the last column.
 
+    With `k_group` = g, B holds the elements of g steps of k side by side, in panels packed with `nn.packing<group = g>`:
+
+        B(i, kk, n) = b[... + (kk - kk % g) * b_k_step + (n / nr) * panel_step + n % nr * g + kk % g]
+
+    so that vectors of L * g lanes are multiplied and added, their factors g elements of A, and the g lanes of a column are added before
+    the region sees them. This is for panels narrower than a vector.
+
     With `prefetch` elements of B are asked for ahead, at that distance from those that are read, because they come from far and are read few
     times. Where `prefetch_shares` tiles in a row read the same elements of B, each asks for one of so many parts of what follows: the distance
     then leads to that part, and its elements are passed at that part of the speed.
@@ -110,14 +117,15 @@ def Ukernel_BrgemmOp : Ukernel_Op<"brgemm", [AttrSizedOperandSegments, SingleBlo
     The product is taken in the type of the accumulator: f16 and bf16 operands are converted when loaded; integers wrap.
 
     C1: `rows` is not empty, `vectors` is positive. C2: `batch`, `a_steps` and `b_steps` have the same length. C3: L divides `nr`.
-    C4: the region's arguments are as said. C5: the elements of `a` and of `b` widen to the accumulator's.
+    C4: the region's arguments are as said. C5: the elements of `a` and of `b` widen to the accumulator's. C6: `k_group` is a power of two;
+    above 1, a_k_step is 1, k is a multiple of it, both operands have the accumulator's elements, which are floats, and `mask_b` is not set.
 
     The number of accumulators is the caller's choice; the lowering keeps them in registers and knows only how to feed them.
   }];
   let arguments = (ins Ukernel_Buffer:$a, Index:$a_offset, Variadic<Index>:$rows, Index:$a_k_step, Ukernel_Buffer:$b,
                        Index:$b_offset, Index:$b_k_step, Index:$panel_step, Index:$k, Variadic<Index>:$batch, Variadic<Index>:$a_steps,
                        Variadic<Index>:$b_steps, Optional<Index>:$columns, Optional<Index>:$prefetch, I64Attr:$vectors, I64Attr:$nr,
-                       UnitAttr:$mask_b, DefaultValuedAttr<I64Attr, "1">:$prefetch_shares);
+                       DefaultValuedAttr<I64Attr, "1">:$k_group, UnitAttr:$mask_b, DefaultValuedAttr<I64Attr, "1">:$prefetch_shares);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{
     $a `[` $a_offset `]` `rows` `(` $rows `)` `step` `(` $a_k_step `)` `,` $b `[` $b_offset `]` `steps` `(` $b_k_step `,` $panel_step `)`

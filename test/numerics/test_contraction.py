@@ -48,6 +48,22 @@ def test_every_tail(mode):
     batch.check(mode)
 
 
+def test_few_columns(mode):
+    """Panels narrower than a vector: K that divides into groups and such that does not, one row to more than a block, batches."""
+    batch, generator = Batch(), rng()
+    for n in range(1, 10):
+        for m, k in ((1, 2), (1, 64), (1, 255), (3, 6), (29, 12), (60, 130)):
+            for dtype in ("float32", "float64"):
+                add_product(batch, uniform(generator, (m, k), dtype=dtype), uniform(generator, (k, n), dtype=dtype), (1,))
+        add_product(batch, uniform(generator, (2, 3, 5, 20)), uniform(generator, (20, n)), (1,))
+        add_product(batch, uniform(generator, (2, 3, 5, 20)), uniform(generator, (3, 20, n)), (1,))
+        add_product(batch, uniform(generator, (n, 20)), uniform(generator, (20, 1)), (0,))
+    # Rows on the same sets of the first level of cache; a panel longer than its share of the second.
+    add_product(batch, uniform(generator, (70, 1024)), uniform(generator, (1024, 8)), (1,))
+    add_product(batch, uniform(generator, (40, 40000)), uniform(generator, (40000, 5)), (1,))
+    batch.check(mode)
+
+
 def test_types(mode):
     batch, generator = Batch(), rng()
     for dtype in FLOATS:

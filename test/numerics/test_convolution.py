@@ -108,6 +108,25 @@ def test_groups(mode):
     batch.check(mode)
 
 
+def test_few_filters(mode):
+    """Panels narrower than a vector: every number of columns, channels that divide into groups of k and such that do not."""
+    batch, generator = Batch(opset=22), rng()
+    for filters in range(2, 10):
+        for channels in (2, 3, 4, 6, 8):
+            add_conv(batch, uniform(generator, (1, channels, 3, 23)), uniform(generator, (filters, channels, 1, 9)), uniform(generator, filters), pads=[(0, 0), (4, 4)])
+            add_conv(batch, uniform(generator, (2, channels, 9, 7)), uniform(generator, (filters, channels, 3, 2)), strides=[2, 1], pads=[(1, 0), (1, 1)])
+    for groups, channels, filters in ((2, 4, 3), (3, 2, 8), (2, 6, 1), (4, 8, 5)):
+        for strides, dilations in (([1, 1], [1, 1]), ([2, 3], [1, 1]), ([1, 1], [2, 3])):
+            x, weights = uniform(generator, (2, groups * channels, 9, 26)), uniform(generator, (groups * filters, channels, 3, 4))
+            add_conv(batch, x, weights, uniform(generator, groups * filters), strides, dilations, [(1, 1), (3, 2)], groups)
+    # Longer than the share of the second level of cache that a panel may take, so that sums are of parts of K.
+    add_conv(batch, uniform(generator, (1, 512, 6, 70)), uniform(generator, (7, 512, 3, 33)), pads=[(1, 1), (16, 16)])
+    for filters in (3, 4, 6):
+        x, weights = uniform(generator, (1, 6, 6, 19), dtype="float64"), uniform(generator, (filters, 6, 2, 5), dtype="float64")
+        add_conv(batch, x, weights, uniform(generator, filters, dtype="float64"), pads=[(1, 1), (2, 2)])
+    batch.check(mode)
+
+
 def test_depthwise(mode):
     batch, generator = Batch(), rng()
     for channels in (1, 3, 8, 16, 17, 40):

@@ -160,3 +160,28 @@ func.func @small(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>) {
   }
   return
 }
+
+// Steps of k side by side: two elements of A for each column, sums of twice as many lanes, whose neighbours are added at the end. Masks are of columns.
+// CHECK-LABEL: func @group
+// CHECK: %[[MASK:.*]] = vector.create_mask {{.*}} vector<8xi1>
+// CHECK: scf.for {{.*}} -> (vector<16xf32>
+// CHECK: vector.load %arg1[%{{.*}}] : memref<?xf32>, vector<16xf32>
+// CHECK: %[[A:.*]] = vector.load %arg0[%{{.*}}] : memref<?xf32>, vector<2xf32>
+// CHECK: vector.shuffle %[[A]], %[[A]] [0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1]
+// FMA: vector.fma {{.*}} : vector<16xf32>
+// CHECK: %[[EVEN:.*]] = vector.shuffle %[[SUM:.*]], %[[SUM]] [0, 2, 4, 6, 8, 10, 12, 14]
+// CHECK: %[[ODD:.*]] = vector.shuffle %[[SUM]], %[[SUM]] [1, 3, 5, 7, 9, 11, 13, 15]
+// CHECK: %[[RESULT:.*]] = arith.addf %[[EVEN]], %[[ODD]] : vector<8xf32>
+// CHECK: vector.maskedstore %arg2[%{{.*}}], %[[MASK]], %[[RESULT]]
+func.func @group(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %columns: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  %k = arith.constant 512 : index
+  ukernel.brgemm %a[%c0] rows(%c0) step(%c1), %b[%c0] steps(%c8, %c0) k(%k) columns(%columns) {nr = 8 : i64, vectors = 1 : i64, k_group = 2 : i64} : memref<?xf32>, memref<?xf32> {
+  ^bb0(%v: vector<8xf32>, %m: index, %n: index, %mask: vector<8xi1>):
+    vector.maskedstore %c[%n], %mask, %v : memref<?xf32>, vector<8xi1>, vector<8xf32>
+    ukernel.yield
+  }
+  return
+}

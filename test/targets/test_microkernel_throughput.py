@@ -65,6 +65,12 @@ CASES = {
     "conv3x3": (helper.make_node("Conv", ["x", "w"], ["y"], pads=[1] * 4), [1, 64, 56, 56], weights(64, 64, 3, 3), {"exact": True}),
     "winograd": (helper.make_node("Conv", ["x", "w"], ["y"], pads=[1] * 4), [1, 64, 56, 56], weights(64, 64, 3, 3), {}),
 }
+# Panels of half a vector where vectors have 64 bytes: two steps of k are side by side.
+NARROW = {
+    "conv8": (helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 19] * 2), [1, 8, 56, 64], weights(8, 8, 3, 39), {}),
+    "matmul8": (helper.make_node("MatMul", ["x", "w"], ["y"]), [256, 512], weights(512, 8), {}),
+    "matmul4": (helper.make_node("MatMul", ["x", "w"], ["y"]), [256, 512], weights(512, 4), {}),
+}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +81,7 @@ def compiled(tmp_path_factory):
     def compile_once(case: str, processor: Processor) -> str:
         key = f"{case}-{processor.cpu}"
         if key not in known:
-            node, shape, constant, options = CASES[case]
+            node, shape, constant, options = (CASES | NARROW)[case]
             graph = helper.make_graph([node], case, [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
                                       [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], [constant])
             model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -173,6 +179,16 @@ def test_the_pipes_are_the_limit(compiled, case, processor):
     loop = microkernel(loops(compiled(case, processor)))
     problems = shortfalls(loop, processor)
     assert not problems, described(problems, loop)
+
+
+@pytest.mark.parametrize("processor", [SKYLAKE_X, SAPPHIRE_RAPIDS_AS_SKYLAKE_X], ids=str)
+@pytest.mark.parametrize("case", NARROW)
+def test_narrow_panels_fill_vectors(compiled, case, processor):
+    """Each multiply-add has a load of its factors, and a step of the tile one more: 15 for 14."""
+    loop = microkernel(loops(compiled(case, processor)))
+    vectors = [text for text in loop.instructions if MULTIPLY_ADD.match(text) and "zmm" in text]
+    assert not loop.stack_accesses() and len(vectors) == multiply_adds(loop), described([], loop)
+    assert analyse(loop, processor).bound <= 1.08 * multiply_adds(loop) / len(processor.pipes), described([], loop)
 
 
 @pytest.mark.parametrize("processor", PROCESSORS, ids=str)

@@ -1,5 +1,6 @@
 // RUN: tenon-opt %s --tenon-pack-weights=runtime-bytes=1024 | FileCheck %s
 // RUN: tenon-opt %s --tenon-pack-weights="runtime-bytes=1024 winograd=false" | FileCheck %s --check-prefix=DIRECT
+// RUN: tenon-opt %s --tenon-pack-weights="runtime-bytes=1024 vector-bytes=32 winograd=false" | FileCheck %s --check-prefix=GROUP
 
 // A constant right-hand side becomes panels, K-major inside, the last one filled with zeros.
 // CHECK-LABEL: func @matmul
@@ -148,4 +149,43 @@ func.func @recurrence(%x: tensor<?x1x6xf32>, %h: tensor<1x1x2xf32>) -> tensor<?x
   %r = nn.constant dense<[[[0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [6.0, 7.0, 8.0, 9.0, 10.0, 11.0]]]> : tensor<1x2x6xf32>
   %0, %1 = nn.gru forward, %x, %r, %h {activations = array<i32: 0, 1>, alpha = array<f32: 0.0, 0.0>, beta = array<f32: 0.0, 0.0>} : (tensor<?x1x6xf32>, tensor<1x2x6xf32>, tensor<1x1x2xf32>) -> (tensor<?x1x1x2xf32>, tensor<1x1x2xf32>)
   return %0 : tensor<?x1x1x2xf32>
+}
+
+// Panels narrower than a vector (here of 32 bytes) hold steps of k side by side: k = 0 and 1 of the first column, then of the second.
+// CHECK-LABEL: func @grouped
+// CHECK: #nn.packing<nr = 4, columns = 3>
+// GROUP-LABEL: func @grouped
+// GROUP: nn.constant dense<{{\[}}{{\[}}[1.000000e+00, 1.100000e+01, 2.000000e+00, 1.200000e+01], [3.000000e+00, 1.300000e+01, 0.000000e+00, 0.000000e+00], [2.100000e+01, 3.100000e+01, 2.200000e+01, 3.200000e+01], [2.300000e+01, 3.300000e+01, 0.000000e+00, 0.000000e+00], [4.100000e+01, 5.100000e+01, 4.200000e+01, 5.200000e+01], [4.300000e+01, 5.300000e+01, 0.000000e+00, 0.000000e+00], [6.100000e+01, 7.100000e+01, 6.200000e+01, 7.200000e+01], [6.300000e+01, 7.300000e+01, 0.000000e+00, 0.000000e+00]]]> : tensor<1x8x4xf32>
+// GROUP: nn.matmul %arg0, %{{.*}} {packing = #nn.packing<nr = 4, columns = 3, group = 2>}
+func.func @grouped(%x: tensor<?x8xf32>) -> tensor<?x3xf32> {
+  %w = nn.constant dense<[[1.0, 2.0, 3.0], [11.0, 12.0, 13.0], [21.0, 22.0, 23.0], [31.0, 32.0, 33.0], [41.0, 42.0, 43.0], [51.0, 52.0, 53.0], [61.0, 62.0, 63.0], [71.0, 72.0, 73.0]]> : tensor<8x3xf32>
+  %0 = nn.matmul %x, %w : (tensor<?x8xf32>, tensor<8x3xf32>) -> tensor<?x3xf32>
+  return %0 : tensor<?x3xf32>
+}
+
+// Not where the left-hand side is transposed, where K is odd or short, with integers, nor where the right-hand side is packed at run time.
+// GROUP-LABEL: func @ungrouped
+// GROUP-COUNT-5: #nn.packing<nr = 4, columns = 3>
+func.func @ungrouped(%x: tensor<8x9xf32>, %y: tensor<9x11xf32>, %z: tensor<9x4xf32>, %i: tensor<9x8xi32>, %r: tensor<100x4096xf32>, %w: tensor<4096x3xf32>)
+    -> (tensor<9x3xf32>, tensor<9x3xf32>, tensor<9x3xf32>, tensor<9x3xi32>, tensor<100x3xf32>) {
+  %w8 = nn.constant dense<1.0> : tensor<8x3xf32>
+  %w11 = nn.constant dense<1.0> : tensor<11x3xf32>
+  %w4 = nn.constant dense<1.0> : tensor<4x3xf32>
+  %i8 = nn.constant dense<1> : tensor<8x3xi32>
+  %0 = nn.matmul %x, %w8 {transpose_lhs} : (tensor<8x9xf32>, tensor<8x3xf32>) -> tensor<9x3xf32>
+  %1 = nn.matmul %y, %w11 : (tensor<9x11xf32>, tensor<11x3xf32>) -> tensor<9x3xf32>
+  %2 = nn.matmul %z, %w4 : (tensor<9x4xf32>, tensor<4x3xf32>) -> tensor<9x3xf32>
+  %3 = nn.matmul %i, %i8 : (tensor<9x8xi32>, tensor<8x3xi32>) -> tensor<9x3xi32>
+  %4 = nn.matmul %r, %w : (tensor<100x4096xf32>, tensor<4096x3xf32>) -> tensor<100x3xf32>
+  return %0, %1, %2, %3, %4 : tensor<9x3xf32>, tensor<9x3xf32>, tensor<9x3xf32>, tensor<9x3xi32>, tensor<100x3xf32>
+}
+
+// Of a filter, channels are grouped: filter 0 is 1 2 | 3 4 | 5 6 | 7 8 (channel | position).
+// GROUP-LABEL: func @grouped_channels
+// GROUP: nn.constant dense<{{\[}}{{\[}}{{\[}}[1.000000e+00, 3.000000e+00, 9.000000e+00, 1.100000e+01], [0.000000e+00, 0.000000e+00, 0.000000e+00, 0.000000e+00], [5.000000e+00, 7.000000e+00, 1.300000e+01, 1.500000e+01], [0.000000e+00, 0.000000e+00, 0.000000e+00, 0.000000e+00], [2.000000e+00, 4.000000e+00, 1.000000e+01, 1.200000e+01], [0.000000e+00, 0.000000e+00, 0.000000e+00, 0.000000e+00], [6.000000e+00, 8.000000e+00, 1.400000e+01, 1.600000e+01], [0.000000e+00, 0.000000e+00, 0.000000e+00, 0.000000e+00]]]]> : tensor<1x1x8x4xf32>
+// GROUP: nn.conv {{.*}} packing = #nn.packing<nr = 4, columns = 2, group = 2>
+func.func @grouped_channels(%x: tensor<?x9x4xf32>) -> tensor<?x4x2xf32> {
+  %w = nn.constant dense<[[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]], [[9.0, 10.0], [11.0, 12.0], [13.0, 14.0], [15.0, 16.0]]]> : tensor<2x4x2xf32>
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 2>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>} : (tensor<?x9x4xf32>, tensor<2x4x2xf32>) -> tensor<?x4x2xf32>
+  return %0 : tensor<?x4x2xf32>
 }

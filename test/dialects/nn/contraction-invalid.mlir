@@ -264,3 +264,44 @@ func.func @conv_winograd_positions(%x: tensor<1x8x2xf32>, %w: tensor<1x5x2x4xf32
 func.func @winograd_tile(%x: tensor<2x3xf32>) attributes {format = #nn.packing<nr = 4, columns = 9, winograd = 7>} {
   return
 }
+
+// -----
+
+// expected-error @below {{expected a group of a power of two, got 3}}
+func.func @packing_group(%x: tensor<2x3xf32>) attributes {format = #nn.packing<nr = 4, columns = 9, group = 3>} {
+  return
+}
+
+// -----
+
+// expected-error @below {{expected no group with Winograd tiles, got 2}}
+func.func @packing_group_winograd(%x: tensor<2x3xf32>) attributes {format = #nn.packing<nr = 4, columns = 9, winograd = 2, group = 2>} {
+  return
+}
+
+// -----
+
+func.func @matmul_group(%x: tensor<2x3xf32>, %y: tensor<1x3x8xf32>) {
+  // expected-error @below {{C4: rhs has K = 3 but the group of #nn.packing<nr = 8, columns = 7, group = 2> must divide it}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.matmul %x, %y {packing = #nn.packing<nr = 8, columns = 7, group = 2>} : (tensor<2x3xf32>, tensor<1x3x8xf32>) -> tensor<2x7xf32>
+  return
+}
+
+// -----
+
+func.func @conv_group(%x: tensor<1x8x6xf32>, %w: tensor<2x1x6x8xf32>) {
+  // expected-error @below {{C4: the group of #nn.packing<nr = 8, columns = 4, group = 2> must divide the channels of each of 2 groups}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.conv %x, %w {kernel = array<i64: 2>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, groups = 2 : i64, channels_last, packing = #nn.packing<nr = 8, columns = 4, group = 2>} : (tensor<1x8x6xf32>, tensor<2x1x6x8xf32>) -> tensor<1x7x8xf32>
+  return
+}
+
+// -----
+
+func.func @depthwise_group(%x: tensor<1x8x4xf32>, %w: tensor<1x1x2x4xf32>) {
+  // expected-error @below {{C4: the group of #nn.packing<nr = 4, columns = 4, group = 2> must divide the channels of each of 4 groups}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.conv %x, %w {kernel = array<i64: 2>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, groups = 4 : i64, channels_last, packing = #nn.packing<nr = 4, columns = 4, group = 2>} : (tensor<1x8x4xf32>, tensor<1x1x2x4xf32>) -> tensor<1x7x4xf32>
+  return
+}

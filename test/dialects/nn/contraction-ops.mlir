@@ -2,13 +2,16 @@
 // RUN: tenon-opt %s | tenon-opt | FileCheck %s
 
 // CHECK-LABEL: @matmul
-func.func @matmul(%x: tensor<?x5x7xf32>, %w: tensor<7x9xf32>, %t: tensor<9x7xf32>, %p: tensor<1x7x16xf32>) {
+func.func @matmul(%x: tensor<?x5x7xf32>, %w: tensor<7x9xf32>, %t: tensor<9x7xf32>, %p: tensor<1x7x16xf32>,
+                  %g: tensor<?x8xf32>, %q: tensor<1x8x4xf32>) {
   // CHECK: nn.matmul %{{.*}}, %{{.*}} : (tensor<?x5x7xf32>, tensor<7x9xf32>) -> tensor<?x5x9xf32>
   %0 = nn.matmul %x, %w : (tensor<?x5x7xf32>, tensor<7x9xf32>) -> tensor<?x5x9xf32>
   // CHECK: nn.matmul %{{.*}}, %{{.*}} {transpose_rhs} : (tensor<?x5x7xf32>, tensor<9x7xf32>) -> tensor<?x5x9xf32>
   %1 = nn.matmul %x, %t {transpose_rhs} : (tensor<?x5x7xf32>, tensor<9x7xf32>) -> tensor<?x5x9xf32>
   // CHECK: nn.matmul %{{.*}}, %{{.*}} {packing = #nn.packing<nr = 16, columns = 9>} : (tensor<?x5x7xf32>, tensor<1x7x16xf32>) -> tensor<?x5x9xf32>
   %2 = nn.matmul %x, %p {packing = #nn.packing<nr = 16, columns = 9>} : (tensor<?x5x7xf32>, tensor<1x7x16xf32>) -> tensor<?x5x9xf32>
+  // CHECK: nn.matmul %{{.*}}, %{{.*}} {packing = #nn.packing<nr = 4, columns = 3, group = 2>} : (tensor<?x8xf32>, tensor<1x8x4xf32>) -> tensor<?x3xf32>
+  %3 = nn.matmul %g, %q {packing = #nn.packing<nr = 4, columns = 3, group = 2>} : (tensor<?x8xf32>, tensor<1x8x4xf32>) -> tensor<?x3xf32>
   return
 }
 

@@ -248,6 +248,15 @@ func.func @pack_columns(%x: tensor<4x3xf32>) {
 
 // -----
 
+func.func @pack_group(%x: tensor<4x3xf32>) {
+  // expected-error @below {{C3: group is 2 but must be 1}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.pack %x {packing = #nn.packing<nr = 4, columns = 3, group = 2>} : (tensor<4x3xf32>) -> tensor<1x4x4xf32>
+  return
+}
+
+// -----
+
 func.func @resize_strings(%x: tensor<3xsi64>, %s: f32) {
   %c3 = arith.constant 3 : index
   // expected-error @below {{C3: elements of type 'si64' are not interpolated}}

@@ -127,3 +127,82 @@ func.func @terminator(%a: memref<?xf32>, %i: index) {
   }) : (memref<?xf32>, index, index, index, memref<?xf32>, index, index, index, index) -> ()
   return
 }
+
+// -----
+
+// C6
+func.func @group(%a: memref<?xf32>, %i: index) {
+  %one = arith.constant 1 : index
+  // expected-error @+1 {{k_group is 3 but must be a power of two}}
+  ukernel.brgemm %a[%i] rows(%i) step(%one), %a[%i] steps(%i, %i) k(%i) {nr = 8 : i64, vectors = 1 : i64, k_group = 3 : i64} : memref<?xf32>, memref<?xf32> {
+  ^bb0(%v: vector<8xf32>, %m: index, %n: index):
+    ukernel.yield
+  }
+  return
+}
+
+// -----
+
+// C6
+func.func @group_step(%a: memref<?xf32>, %i: index) {
+  %one = arith.constant 1 : index
+  // expected-error @+1 {{k_group is 2 but the step of k in a is not 1}}
+  ukernel.brgemm %a[%i] rows(%i) step(%i), %a[%i] steps(%i, %i) k(%i) {nr = 8 : i64, vectors = 1 : i64, k_group = 2 : i64} : memref<?xf32>, memref<?xf32> {
+  ^bb0(%v: vector<8xf32>, %m: index, %n: index):
+    ukernel.yield
+  }
+  return
+}
+
+// -----
+
+// C6
+func.func @group_k(%a: memref<?xf32>, %i: index) {
+  %one = arith.constant 1 : index
+  %k = arith.constant 7 : index
+  // expected-error @+1 {{k is 7 but must be a multiple of k_group 2}}
+  ukernel.brgemm %a[%i] rows(%i) step(%one), %a[%i] steps(%i, %i) k(%k) {nr = 8 : i64, vectors = 1 : i64, k_group = 2 : i64} : memref<?xf32>, memref<?xf32> {
+  ^bb0(%v: vector<8xf32>, %m: index, %n: index):
+    ukernel.yield
+  }
+  return
+}
+
+// -----
+
+// C6
+func.func @group_types(%a: memref<?xf16>, %i: index) {
+  %one = arith.constant 1 : index
+  // expected-error @+1 {{k_group needs operands and accumulators of one type of floats}}
+  ukernel.brgemm %a[%i] rows(%i) step(%one), %a[%i] steps(%i, %i) k(%i) {nr = 8 : i64, vectors = 1 : i64, k_group = 2 : i64} : memref<?xf16>, memref<?xf16> {
+  ^bb0(%v: vector<8xf32>, %m: index, %n: index):
+    ukernel.yield
+  }
+  return
+}
+
+// -----
+
+// C6
+func.func @group_integers(%a: memref<?xi32>, %i: index) {
+  %one = arith.constant 1 : index
+  // expected-error @+1 {{k_group needs operands and accumulators of one type of floats}}
+  ukernel.brgemm %a[%i] rows(%i) step(%one), %a[%i] steps(%i, %i) k(%i) {nr = 8 : i64, vectors = 1 : i64, k_group = 2 : i64} : memref<?xi32>, memref<?xi32> {
+  ^bb0(%v: vector<8xi32>, %m: index, %n: index):
+    ukernel.yield
+  }
+  return
+}
+
+// -----
+
+// C6
+func.func @group_mask(%a: memref<?xf32>, %i: index) {
+  %one = arith.constant 1 : index
+  // expected-error @+1 {{k_group excludes mask_b}}
+  ukernel.brgemm %a[%i] rows(%i) step(%one), %a[%i] steps(%i, %i) k(%i) columns(%i) {nr = 8 : i64, vectors = 1 : i64, k_group = 2 : i64, mask_b} : memref<?xf32>, memref<?xf32> {
+  ^bb0(%v: vector<8xf32>, %m: index, %n: index, %mask: vector<8xi1>):
+    ukernel.yield
+  }
+  return
+}

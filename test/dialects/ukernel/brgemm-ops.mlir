@@ -30,3 +30,18 @@ func.func @batch(%a: memref<?xf16>, %b: memref<?xf32>, %c: memref<?xf32>, %i: in
   }
   return
 }
+
+// Two steps of k side by side, for columns of half a vector.
+// CHECK-LABEL: func @group
+// CHECK: {k_group = 2 : i64, nr = 8 : i64, vectors = 1 : i64}
+func.func @group(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>, %k: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c8 = arith.constant 8 : index
+  ukernel.brgemm %a[%c0] rows(%c0) step(%c1), %b[%c0] steps(%c8, %c0) k(%k) {nr = 8 : i64, vectors = 1 : i64, k_group = 2 : i64} : memref<?xf32>, memref<?xf32> {
+  ^bb0(%v: vector<8xf32>, %m: index, %n: index):
+    vector.store %v, %c[%n] : memref<?xf32>, vector<8xf32>
+    ukernel.yield
+  }
+  return
+}
