@@ -32,7 +32,7 @@ constexpr int64_t mostFewRows = 2;
 /// Columns that a copy of A serves at least, where B is packed.
 constexpr int64_t columnsPerCopy = 1024;
 
-/// With more rows B is in the cache for most of them.
+/// With more rows B is in the cache for most of them; those of one tile read it as a stream, which processors fetch.
 constexpr int64_t mostRowsThatWait = 256;
 /// Tiles that divide what is fetched ahead among them; there may be more.
 constexpr int64_t mostShares = 8;
@@ -428,7 +428,7 @@ private:
       if (bSource == Source::packed) {
         Value panel = e.div(column, e.constant(nr));
         inside = e.add(e.mul(panel, shape.panelStep), e.mul(e.rem(column, e.constant(nr)), e.constant(kGroup)));
-        if (leastRows <= mostRowsThatWait)
+        if (waitsForB(count))
           prefetchNextGroup(shape, row);
       } else {
         shape.bStep = N;
@@ -439,6 +439,12 @@ private:
     }
     shape.bOffset = e.add(shape.bOffset, e.mul(k, shape.bStep));
     return shape;
+  }
+
+  /// Whether a tile of `count` rows asks for B ahead. Of unknown rows, full tiles do: there may be several.
+  bool waitsForB(int64_t count) const {
+    bool several = known(M) ? *known(M) > rows->height() : count == rows->height();
+    return several && leastRows <= mostRowsThatWait;
   }
 
   /// B of the next group of columns, each tile of rows its part.
