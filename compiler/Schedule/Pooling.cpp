@@ -8,6 +8,8 @@
 
 #include "compiler/Schedule/Convolution.h"
 
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
 using namespace mlir;
 
 namespace tenon::schedule {
@@ -55,6 +57,7 @@ private:
   int64_t C = 0, lanes = 1, most = 8; ///< `most` pixels at a time
   InnerPixels inner;
   int64_t blockLines = 1;
+  bool isFar = false; ///< the input is asked for ahead: it is larger than the second level
   Value status;
 
   /// A line of the output.
@@ -75,6 +78,10 @@ private:
     // A maximum takes two registers beside its operands.
     most = std::clamp<int64_t>(machine.vectorRegisters / 4, 2, 8);
     inner = innerPixels(e, shape);
+    int64_t inputBytes = C * llvm::divideCeil(storageType(element).getIntOrFloatBitWidth(), 8);
+    for (Value extent : shape.input)
+      inputBytes *= known(extent).value_or(1);
+    isFar = isa<BlockArgument>(op.getInput()) && inputBytes > machine.l2Bytes;
     int64_t width = known(shape.output[2]).value_or(32);
     blockLines = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(width * C, 1)), 1);
   }
@@ -148,7 +155,11 @@ private:
             return widenTo(b, at.emit(op.getInput(), indices(line, channels, plane, row, column)), sum);
           };
           if (whole && shape.window[2] <= unrolledColumns)
-            return addColumns(at, kind, origin, carried, input);
+            return addColumns(at, kind, origin, carried, [&](Value column) {
+              if (isFar && count == most)
+                prefetch(indices(line, channels, plane, row, e.add(column, e.constant(most * shape.stride[2]))));
+              return input(column);
+            });
           return carriedLoops(b, {columns.first}, {columns.last}, carried, [&](ArrayRef<Value> s, ArrayRef<Value> acc) {
             Value column = e.add(origin, e.mul(s[0], e.constant(shape.dilation[2])));
             SmallVector<Value> next;
@@ -162,6 +173,14 @@ private:
       Value result = average(at, line, results[i], columns.count, place);
       epilogue.emit(result, indices(line, channels, line.depth, line.line, place), mask);
     }
+  }
+
+  /// Asks for what the next pixels will read: pieces of a few lines are no stream that a processor fetches on its own.
+  void prefetch(ArrayRef<LaneIndex> at) {
+    constexpr int64_t firstLevel = 3;
+    Value offset = linearIndex(e, kernel.extents(op.getInput()), at).base;
+    memref::PrefetchOp::create(b, kernel.argumentBuffer(cast<BlockArgument>(op.getInput())).memref, offset,
+                               /*isWrite=*/false, firstLevel, /*isDataCache=*/true);
   }
 
   /// One kernel line for pixels inside: each input pixel is loaded once.
