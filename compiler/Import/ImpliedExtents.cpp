@@ -192,8 +192,9 @@ void upsample(Reader &r) { countForEachDimension(r); }
 /// out[q - 1 + r - k - b] of data[r], indices[q] and b batch dimensions, k being the last extent of the indices.
 void gatherNd(Reader &r) {
   std::optional<int64_t> kept = difference(r.outputRank(), r.inputRank(1));
-  if (std::optional<int64_t> extent = difference(r.inputRank(0), kept))
-    r.imply(1, -1, *extent - 1 - r.integer("batch_dims", 0));
+  std::optional<int64_t> rank = r.inputRank(0), extent = difference(rank, kept);
+  if (int64_t batch = r.integer("batch_dims", 0); extent && batch >= 0 && batch <= *rank)
+    r.imply(1, -1, *extent - 1 - batch);
 }
 
 /// updates[q - 1 + r - k].

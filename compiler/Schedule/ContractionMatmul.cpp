@@ -444,7 +444,7 @@ private:
   /// Whether a tile of `count` rows asks for B ahead. Of unknown rows, full tiles do: there may be several.
   bool waitsForB(int64_t count) const {
     bool several = known(M) ? *known(M) > rows->height() : count == rows->height();
-    return several && leastRows <= mostRowsThatWait;
+    return several && leastRows <= mostRowsThatWait && known(groups->count()) != 1;
   }
 
   /// B of the next group of columns, each tile of rows its part.

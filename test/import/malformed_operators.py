@@ -179,3 +179,10 @@ def recurrence_with_weights_declared_twice(folder):
     model.graph.value_info.append(value("w", (1, 20, 3)))
     model.graph.input[1].type.tensor_type.shape.dim.pop()
     return write(folder, model)
+
+
+@case
+def gathered_behind_the_least_number_of_batches(folder):
+    """The extent of the indices that follows from the ranks is beyond 64 bits."""
+    node = helper.make_node("GatherND", ["x", "i"], ["y"], batch_dims=-(2**63))
+    return write(folder, model_of([node], [value("x", (2, 3)), value("i", (2, None), INT)], [value("y", (2, 3))]))
