@@ -104,6 +104,38 @@ InnerPixels innerPixels(ElementEmitter &e, const ConvolutionShape &shape) {
   return inner;
 }
 
+void forEachPixel(ElementEmitter &e, const ConvolutionShape &shape, const InnerPixels &inner, int64_t most,
+                  function_ref<void(Value, int64_t, bool)> body) {
+  Value zero = e.constant(0);
+  auto border = [&](Value from, Value to) {
+    if (!sameExtent(from, to))
+      countedLoop(e.builder(), from, to, e.constant(1), [&](Value pixel) { body(pixel, 1, /*whole=*/false); });
+  };
+  border(zero, inner.first);
+  Value count = e.sub(inner.last, inner.first);
+  if (known(count) != 0) {
+    RowTiles tiles(e, count, most);
+    tiles.forEach(zero, tiles.count(),
+                  [&](Value pixel, int64_t pixels) { body(e.add(inner.first, pixel), pixels, /*whole=*/true); });
+  }
+  border(inner.last, shape.output[2]);
+}
+
+bool isFar(Kernel &kernel, const ConvolutionShape &shape, Value input) {
+  Type element = storageType(cast<RankedTensorType>(input.getType()).getElementType());
+  int64_t imageBytes = known(shape.channels).value_or(1) * llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+  for (Value extent : shape.input)
+    imageBytes *= known(extent).value_or(1);
+  return isa<BlockArgument>(input) && imageBytes > kernel.machine.l2Bytes;
+}
+
+void askAhead(Kernel &kernel, ElementEmitter &e, Value input, ArrayRef<LaneIndex> indices) {
+  constexpr int64_t firstLevel = 3;
+  Value at = linearIndex(e, kernel.extents(input), indices).base;
+  memref::PrefetchOp::create(e.builder(), kernel.argumentBuffer(cast<BlockArgument>(input)).memref, at,
+                             /*isWrite=*/false, firstLevel, /*isDataCache=*/true);
+}
+
 namespace {
 
 /// Units below which the filters are split too: enough for the static partition of a dozen threads.

@@ -49,6 +49,17 @@ struct InnerPixels {
 };
 InnerPixels innerPixels(ElementEmitter &e, const ConvolutionShape &shape);
 
+/// Calls `body` for all pixels of a line of the output: `most` at a time, or as many as are left, where windows lie
+/// inside (`whole`), else one by one.
+void forEachPixel(ElementEmitter &e, const ConvolutionShape &shape, const InnerPixels &inner, int64_t most,
+                  llvm::function_ref<void(Value pixel, int64_t count, bool whole)> body);
+
+/// Whether an image of `input` is known to be larger than the second level of cache: asking for pixels ahead pays, for
+/// pieces of a few lines are no stream that a processor fetches on its own.
+bool isFar(Kernel &kernel, const ConvolutionShape &shape, Value input);
+/// Asks for the element of `input`, an argument, at `indices`.
+void askAhead(Kernel &kernel, ElementEmitter &e, Value input, llvm::ArrayRef<LaneIndex> indices);
+
 /// The tile of a convolution with one filter, whose weights are contiguous (nr = 1): up to as many pixels as `sums` has
 /// lanes. `place` are the indices of the results, with lanes along the line.
 void emitDotTile(Kernel &kernel, const ukernel::BrgemmShape &shape, mlir::VectorType sums, Epilogue &epilogue,

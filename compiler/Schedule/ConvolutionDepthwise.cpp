@@ -108,20 +108,8 @@ private:
   }
 
   void emitLine(const Line &line) {
-    Value zero = e.constant(0), one = e.constant(1);
-    auto border = [&](Value from, Value to) {
-      if (!sameExtent(from, to))
-        countedLoop(b, from, to, one, [&](Value pixel) { emitPixels(line, pixel, 1, /*whole=*/false); });
-    };
-    border(zero, inner.first);
-    Value count = e.sub(inner.last, inner.first);
-    if (known(count) != 0) {
-      RowTiles tiles(e, count, most);
-      tiles.forEach(zero, tiles.count(), [&](Value pixel, int64_t pixels) {
-        emitPixels(line, e.add(inner.first, pixel), pixels, /*whole=*/true);
-      });
-    }
-    border(inner.last, shape.output[2]);
+    forEachPixel(e, shape, inner, most,
+                 [&](Value pixel, int64_t count, bool whole) { emitPixels(line, pixel, count, whole); });
   }
 
   SmallVector<LaneIndex> indices(Value image, Value depth, Value line, Value pixel, const Line &at) {

@@ -183,7 +183,7 @@ private:
   Value tilesDown, tilesAlong, tiles, blocks, chunks;
   Value scratchV, scratchM, scratchTile;
 
-  bool isFar = false; ///< the input is asked for ahead: it is larger than the second level
+  bool far = false; ///< the input is asked for ahead
 
   int64_t positions() const { return down.size() * along.size(); }
   int64_t outputsOf(int64_t d) { return shape.window[d] == 1 ? 1 : op.getPacking()->getWinograd(); }
@@ -205,10 +205,7 @@ private:
     tilesDown = tilesOf(1, down);
     tilesAlong = tilesOf(2, along);
     tiles = product(e, {shape.images, shape.output[0], tilesDown, tilesAlong});
-    int64_t inputBytes = C * static_cast<int64_t>(sizeof(float));
-    for (Value extent : shape.input)
-      inputBytes *= known(extent).value_or(1);
-    isFar = isa<BlockArgument>(op.getInput()) && shape.dilation[2] == 1 && inputBytes > kernel.machine.l2Bytes;
+    far = shape.dilation[2] == 1 && isFar(kernel, shape, op.getInput());
     chooseBlock();
     TileProblem problem{sizeof(float), lanes, nr, mostInBlock, F, false, 1};
     tile = chooseTile(kernel.machine, problem);
@@ -388,8 +385,8 @@ private:
           if (border)
             value = arith::SelectOp::create(b, both(lines.exists[i], pixels.exists[j]), value,
                                             at.splatConstant(element, 0));
-          else if (isFar && j >= along.size() - along.outputs())
-            prefetchInput(place, lines.at[i], e.add(pixels.at[j], e.constant(along.outputs())), lane);
+          else if (far && j >= along.size() - along.outputs())
+            askForNextTile(place, lines.at[i], pixels.at[j], lane);
           column.push_back(value);
         }
         for (auto [i, value] : llvm::enumerate(LinearMap(b, down.input()).apply(column)))
@@ -404,14 +401,10 @@ private:
     });
   }
 
-  /// Asks for what the next tile of a line will read and this one has not: six short pieces of lines far apart are no
-  /// stream that a processor fetches on its own.
-  void prefetchInput(const Place &place, Value line, Value pixel, LaneIndex channel) {
-    constexpr int64_t firstLevel = 3;
-    SmallVector<LaneIndex> indices = shape.indices(e, {place.image}, {{place.depth}, {line}, {pixel}}, channel);
-    Value at = linearIndex(e, kernel.extents(op.getInput()), indices).base;
-    memref::PrefetchOp::create(b, kernel.argumentBuffer(cast<BlockArgument>(op.getInput())).memref, at,
-                               /*isWrite=*/false, firstLevel, /*isDataCache=*/true);
+  /// A pixel that the next tile of the line will read and this one has not.
+  void askForNextTile(const Place &place, Value line, Value pixel, LaneIndex channel) {
+    Value next = e.add(pixel, e.constant(along.outputs()));
+    askAhead(kernel, e, op.getInput(), shape.indices(e, {place.image}, {{place.depth}, {line}, {next}}, channel));
   }
 
   //===--- Products ---===//

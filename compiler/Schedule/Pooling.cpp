@@ -8,8 +8,6 @@
 
 #include "compiler/Schedule/Convolution.h"
 
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-
 using namespace mlir;
 
 namespace tenon::schedule {
@@ -57,7 +55,7 @@ private:
   int64_t C = 0, lanes = 1, most = 8; ///< `most` pixels at a time
   InnerPixels inner;
   int64_t blockLines = 1;
-  bool isFar = false; ///< the input is asked for ahead: it is larger than the second level
+  bool far = false; ///< the input is asked for ahead
   Value status;
 
   /// A line of the output.
@@ -78,10 +76,7 @@ private:
     // A maximum takes two registers beside its operands.
     most = std::clamp<int64_t>(machine.vectorRegisters / 4, 2, 8);
     inner = innerPixels(e, shape);
-    int64_t inputBytes = C * llvm::divideCeil(storageType(element).getIntOrFloatBitWidth(), 8);
-    for (Value extent : shape.input)
-      inputBytes *= known(extent).value_or(1);
-    isFar = isa<BlockArgument>(op.getInput()) && inputBytes > machine.l2Bytes;
+    far = isFar(kernel, shape, op.getInput());
     int64_t width = known(shape.output[2]).value_or(32);
     blockLines = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(width * C, 1)), 1);
   }
@@ -108,20 +103,8 @@ private:
   }
 
   void emitLine(const Line &line) {
-    Value zero = e.constant(0), one = e.constant(1);
-    auto border = [&](Value from, Value to) {
-      if (!sameExtent(from, to))
-        countedLoop(b, from, to, one, [&](Value pixel) { emitPixels(line, pixel, 1, /*whole=*/false); });
-    };
-    border(zero, inner.first);
-    Value count = e.sub(inner.last, inner.first);
-    if (known(count) != 0) {
-      RowTiles tiles(e, count, most);
-      tiles.forEach(zero, tiles.count(), [&](Value pixel, int64_t pixels) {
-        emitPixels(line, e.add(inner.first, pixel), pixels, /*whole=*/true);
-      });
-    }
-    border(inner.last, shape.output[2]);
+    forEachPixel(e, shape, inner, most,
+                 [&](Value pixel, int64_t count, bool whole) { emitPixels(line, pixel, count, whole); });
   }
 
   SmallVector<LaneIndex> indices(const Line &line, const Channels &channels, Value depth, Value row, Value pixel) {
@@ -156,8 +139,10 @@ private:
           };
           if (whole && shape.window[2] <= unrolledColumns)
             return addColumns(at, kind, origin, carried, [&](Value column) {
-              if (isFar && count == most)
-                prefetch(indices(line, channels, plane, row, e.add(column, e.constant(most * shape.stride[2]))));
+              if (far && count == most) {
+                Value next = e.add(column, e.constant(most * shape.stride[2]));
+                askAhead(kernel, e, op.getInput(), indices(line, channels, plane, row, next));
+              }
               return input(column);
             });
           return carriedLoops(b, {columns.first}, {columns.last}, carried, [&](ArrayRef<Value> s, ArrayRef<Value> acc) {
@@ -173,14 +158,6 @@ private:
       Value result = average(at, line, results[i], columns.count, place);
       epilogue.emit(result, indices(line, channels, line.depth, line.line, place), mask);
     }
-  }
-
-  /// Asks for what the next pixels will read: pieces of a few lines are no stream that a processor fetches on its own.
-  void prefetch(ArrayRef<LaneIndex> at) {
-    constexpr int64_t firstLevel = 3;
-    Value offset = linearIndex(e, kernel.extents(op.getInput()), at).base;
-    memref::PrefetchOp::create(b, kernel.argumentBuffer(cast<BlockArgument>(op.getInput())).memref, offset,
-                               /*isWrite=*/false, firstLevel, /*isDataCache=*/true);
   }
 
   /// One kernel line for pixels inside: each input pixel is loaded once.
