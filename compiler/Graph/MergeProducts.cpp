@@ -48,6 +48,16 @@ bool isCandidate(nn::MatmulOp op) {
          rhs.getNumElements() * rhs.getElementTypeBitWidth() / 8 >= leastBytes && rowsOf(op).value_or(1) <= mostRows;
 }
 
+/// Whether the weights that are not read again are more than the rows and results that are moved, as far as it is
+/// known.
+bool pays(nn::MatmulOp op, size_t count) {
+  RankedTensorType rhs = tensorType(op.getRhs());
+  double weights = static_cast<double>(rhs.getNumElements()), rows = static_cast<double>(rowsOf(op).value_or(1));
+  double moved = rows * static_cast<double>(rhs.getDimSize(0) + rhs.getDimSize(1)), all = static_cast<double>(count);
+  // What is moved is read and written.
+  return count >= (rowsOf(op) ? 2 : leastUnknown) && (all - 1) * weights > 2 * all * moved;
+}
+
 /// Products of one block, in its order, none of which needs the result of another; ops that need one of theirs.
 struct Independent {
   SmallVector<nn::MatmulOp> products;
@@ -275,7 +285,7 @@ void mergeAlike(ArrayRef<nn::MatmulOp> candidates) {
     if (extents.sameShape(op.getLhs(), first.getLhs()))
       sameShape.push_back(op);
   Independent group(sameShape);
-  if (group.products.size() >= (rowsOf(first) ? 2 : leastUnknown))
+  if (pays(first, group.products.size()))
     Merge(group).run();
 }
 

@@ -32,8 +32,6 @@ constexpr int64_t blockTiles = 2;
 /// Sums that run side by side along a row.
 constexpr int64_t accumulators = 4;
 
-std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
-
 class AttentionSchedule {
 public:
   AttentionSchedule(Kernel &kernel, const nn::AttentionParts &parts)

@@ -16,8 +16,6 @@ namespace tenon::schedule {
 /// Up to this height tiles come in every lower height too.
 static constexpr int64_t mostRestHeights = 9;
 
-static std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
-
 Type accumulatorType(Type element) {
   Type type = registerType(element);
   if (type.isF16() || type.isBF16())

@@ -13,8 +13,6 @@ using namespace mlir;
 
 namespace tenon::schedule {
 
-static std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
-
 namespace {
 
 /// Groups of columns per task, so that a task is worth handing over.

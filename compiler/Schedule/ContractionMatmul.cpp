@@ -37,8 +37,6 @@ constexpr int64_t mostRowsThatWait = 256;
 /// Tiles that divide what is fetched ahead among them; there may be more.
 constexpr int64_t mostShares = 8;
 
-std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
-
 class MatmulSchedule {
 public:
   MatmulSchedule(Kernel &kernel, nn::MatmulOp op)

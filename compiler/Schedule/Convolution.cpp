@@ -24,8 +24,6 @@ using namespace mlir;
 
 namespace tenon::schedule {
 
-static std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
-
 template <typename Op> void ConvolutionShape::read(Kernel &kernel, Op op, ElementEmitter &e) {
   spatial = op.getKernel().size();
   ArrayRef<Value> in = kernel.extents(op.getInput()), out = kernel.extents(op.getResult());

@@ -9,6 +9,9 @@
 
 namespace tenon::schedule {
 
+/// Kernel columns up to which their loop is unrolled.
+inline constexpr int64_t unrolledColumns = 9;
+
 /// Extents and attributes in three spatial dimensions: depth, height, width. Leading ones of extent 1 are made up where
 /// the op has fewer; dimensions in which input and kernel have extent 1 are left out, so that the width is the longest
 /// run there is.

@@ -23,8 +23,6 @@ using namespace mlir;
 
 namespace tenon::schedule {
 
-static std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
-
 //===----------------------------------------------------------------------===//
 // Small linear maps on registers
 //===----------------------------------------------------------------------===//

@@ -7,9 +7,17 @@
 #include "dialects/nn/NnExtentMap.h"
 #include "dialects/ukernel/Ukernel.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "targets/Target.h"
 
 namespace tenon::schedule {
+
+/// Elements that a task should at least produce: about a microsecond of simple work, well above the cost of handing a
+/// task over.
+inline constexpr int64_t elementsPerTask = 4096;
+
+/// The number that an index value is, if it is a constant.
+inline std::optional<int64_t> known(Value value) { return mlir::getConstantIntValue(mlir::OpFoldResult(value)); }
 
 /// A kernel function whose tensor body is being replaced by phases. Construction adds the buffer arguments and computes
 /// all extents at the end of the entry block; schedules then append phases; `finish` removes the tensors.
@@ -97,8 +105,8 @@ void vectorLoop(ElementEmitter &emitter, const Machine &machine, Value from, Val
 /// How a phase over rows is shared out.
 struct RowWork {
   int64_t lanes = 1;
-  int64_t perTask = 4096; ///< elements: about a microsecond of simple work, well above the cost of handing a task over
-  Value perElement = {};  ///< operations that an element stands for; null: one
+  int64_t perTask = elementsPerTask; ///< elements
+  Value perElement = {};             ///< operations that an element stands for; null: one
 };
 
 /// A phase over a space of `extents`, row by row along the last dimension. Tasks are runs of rows, or of elements where

@@ -12,14 +12,7 @@ using namespace mlir;
 
 namespace tenon::schedule {
 
-static std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
-
 namespace {
-
-/// Elements that a task should at least produce; see ScheduleMap.
-constexpr int64_t elementsPerTask = 4096;
-/// Kernel columns up to which their loop is unrolled.
-constexpr int64_t unrolledColumns = 9;
 
 class PoolingSchedule {
 public:

@@ -12,9 +12,6 @@ using namespace mlir;
 
 namespace tenon::schedule {
 
-/// Elements a task covers at least; see ScheduleMap.
-static constexpr int64_t elementsPerTask = 4096;
-
 /// Vectors whose lane l is element place(v * lanes + l) of the given vectors taken as one run.
 static SmallVector<Value> rearrange(ImplicitLocOpBuilder &b, ArrayRef<Value> from, int64_t lanes,
                                     function_ref<int64_t(int64_t)> place) {

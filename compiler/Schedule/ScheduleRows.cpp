@@ -19,7 +19,6 @@ using namespace mlir;
 
 namespace tenon::schedule {
 
-static constexpr int64_t elementsPerTask = 4096;
 /// Accumulators in flight in a pass along the row: addition has a latency of 3 to 4 cycles at two per cycle.
 static constexpr int64_t accumulators = 4;
 

@@ -13,13 +13,8 @@ using namespace mlir;
 
 namespace tenon::schedule {
 
-/// Elements a task covers at least, where the result's dimensions allow; see ScheduleMap.
-static constexpr int64_t elementsPerTask = 4096;
-
 /// Vectors of a run that are copied without a loop.
 static constexpr int64_t mostInRow = 8;
-
-static std::optional<int64_t> known(Value value) { return getConstantIntValue(OpFoldResult(value)); }
 
 /// The permutation with dimensions that stay neighbours as one.
 static Permutation mergeNeighbours(ElementEmitter &e, const Permutation &moves) {

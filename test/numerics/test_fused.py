@@ -100,6 +100,7 @@ def unrolled(reverse: bool, batch: int, steps: int = 5, inputs: int = 96, units:
 
 def test_unrolled_recurrences(mode, tmp_path):
     """The input's products are one; those of the state need each other."""
+    # Each step adds 288 products of up to 0.2, off by up to 4e-6; tanh and the weights pass on less than five steps of that.
     for reverse in (False, True):
         for batch in (1, 3):
             nodes, feeds, constants, outputs = unrolled(reverse, batch)

@@ -203,3 +203,18 @@ def test_saturation(mode, approximate):
     batch.add("Gelu", "Gelu", [x], numpy.maximum(x, 0), approximate=approximate)
     batch.add("Gelu of -inf", "Gelu", [-x[8:9]], numpy.array([numpy.nan], numpy.float32), approximate=approximate)
     batch.check(mode)
+
+
+@pytest.mark.parametrize("dtype", (numpy.float32, numpy.float64))
+def test_exponentials_of_softmax(tmp_path, dtype):
+    """exp(x - max(x)): of no positive number. The bounds of exponentialOfNotPositive; denormals may be zero, and what is far below the maximum is."""
+    nodes = [helper.make_node("ReduceMax", ["x"], ["most"], axes=[1]), helper.make_node("Sub", ["x", "most"], ["below"]), helper.make_node("Exp", ["below"], ["y"])]
+    element = helper.np_dtype_to_tensor_dtype(numpy.dtype(dtype))
+    graph = helper.make_graph(nodes, "graph", [helper.make_tensor_value_info("x", element, [1, "n"])], [helper.make_tensor_value_info("y", element, [1, "n"])])
+    model = tenon.load(tenon.compile(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), tmp_path / "model.so", cpu=CPU))
+    x = numpy.concatenate([[0, -numpy.inf, -1e30], rng().uniform(-20, 0, 20000), rng().uniform(-800 if dtype == numpy.float64 else -110, -20, 20000)]).astype(dtype)
+    y, exact = model.run({"x": x[None]})["y"][0], numpy.exp(x.astype(numpy.longdouble))
+    bound = numpy.where((x > -20) | (dtype == numpy.float64), ulps(exact, 2, dtype), ulps(exact, 4, dtype)) + numpy.finfo(dtype).smallest_normal
+    assert not (y[1:3] != 0).any() and (numpy.abs(y - exact) <= bound).all()
+    x[7] = numpy.nan
+    assert numpy.isnan(model.run({"x": x[None]})["y"]).all()

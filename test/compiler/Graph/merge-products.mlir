@@ -80,6 +80,18 @@ func.func @chain(%x: tensor<1x128xf32>, %y: tensor<1x128xf32>, %c: i1) -> (tenso
 
 // -----
 
+// Weights of few columns are less than the rows that would have to be moved.
+// CHECK-LABEL: @long_rows
+//   CHECK-NOT:   nn.concat
+func.func @long_rows(%x: tensor<32x4096xf32>, %y: tensor<32x4096xf32>) -> (tensor<32x16xf32>, tensor<32x16xf32>) {
+  %w = nn.constant dense<2.0> : tensor<4096x16xf32>
+  %0 = nn.matmul %x, %w : (tensor<32x4096xf32>, tensor<4096x16xf32>) -> tensor<32x16xf32>
+  %1 = nn.matmul %y, %w : (tensor<32x4096xf32>, tensor<4096x16xf32>) -> tensor<32x16xf32>
+  return %0, %1 : tensor<32x16xf32>, tensor<32x16xf32>
+}
+
+// -----
+
 // Not: small weights, many rows, few of unknown rows, other shapes.
 // CHECK-LABEL: @others
 //   CHECK-NOT:   nn.concat
