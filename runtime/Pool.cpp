@@ -11,6 +11,9 @@
 // wait in two steps: they spin for as long as a wake-up would cost, then sleep in the kernel (futex). Sleeping needs a
 // handshake: the waiter says that it sleeps and then looks at the value once more; the other side changes the value and
 // then looks whether anyone sleeps. All four are sequentially consistent, so at least one side sees the other.
+//
+// Workers that all sleep are woken only when the time that they could have saved lately is worth it: a wake-up costs
+// the caller as much as a small phase takes.
 #include "runtime/Pool.h"
 
 #include "runtime/Atomic.h"
@@ -37,6 +40,11 @@ constexpr int64_t kWake_ns = 30'000;
 // algorithms for non-uniform problems, 1990). Twice as long, so that a caller is still there when a worker it has woken
 // comes.
 constexpr int64_t kSpin_ns = 2 * kWake_ns;
+
+// Waking takes some 10 us of the caller's time, and the worker comes 20 us later. Whoever wakes when as much has been
+// missed as that costs loses at most twice what the best choice would (Karlin et al.). Measured: docs/embedding.md,
+// "Threads".
+constexpr int64_t kWorthWaking_ns = 20'000;
 
 // Spinning threads let others run after this time: a phase of balanced parts is over by then.
 constexpr int64_t kYield_ns = 10'000;
@@ -93,6 +101,8 @@ struct Pool {
   uint32_t workers = 0;
   Atomic<int64_t> spin_ns;
   Atomic<uint32_t> parts; // of the phase under way, for those who look for pieces
+  // What workers that slept have not saved, and when that was last added to: by whoever has the pool.
+  int64_t missed_ns = 0, missedAt_ns = 0;
   Job job;
   alignas(128) Atomic<uint32_t> pending;
   Atomic<uint32_t> callerSleeping;
@@ -314,6 +324,23 @@ uint32_t poolWorkers() {
   return workers;
 }
 
+/// Whether one of the workers that a phase of `parts` parts would call is awake, or it is worth waking them.
+static bool isWorthCalling(const Phase &phase, int64_t parts) {
+  for (int64_t i = 0; i + 1 < parts; ++i)
+    if (!pool.worker[i].sleeping.loadRelaxed())
+      return true;
+  int64_t now = now_ns();
+  // Longer ago than workers would have stayed awake: waking them then would have been of no use now.
+  if (now - pool.missedAt_ns > kSpin_ns)
+    pool.missed_ns = 0;
+  pool.missedAt_ns = now;
+  pool.missed_ns += phase.work_ns - phase.work_ns / parts;
+  if (pool.missed_ns < kWorthWaking_ns)
+    return false;
+  pool.missed_ns = 0;
+  return true;
+}
+
 /// Runs the phase on this thread and parts - 1 workers. The caller has taken the pool.
 static int32_t runParts(const Phase &phase, uint32_t parts) {
   int64_t pieces = phase.work_ns / (parts * kMinPart_ns);
@@ -347,7 +374,7 @@ int32_t runPhase(const Phase &phase, uint32_t threads, uint32_t &threadsUsed) {
     // Workers are missing only in a child after fork().
     if (pool.workers + 1 < parts && !grow(static_cast<uint32_t>(parts) - 1))
       parts = pool.workers + 1;
-    if (parts > 1) {
+    if (parts > 1 && isWorthCalling(phase, parts)) {
       threadsUsed = static_cast<uint32_t>(parts);
       int32_t status = runParts(phase, threadsUsed);
       giveBack();

@@ -189,6 +189,31 @@ TEST_F(Pool, ManyPhasesInARow) {
   poolLeave();
 }
 
+TEST_F(Pool, SleepingWorkersAreWokenWhenEnoughWasMissed) {
+  ASSERT_TRUE(poolJoin(2));
+  constexpr int64_t sleep_us = 20'000, small_ns = 10'000;
+  Seen seen;
+  // On a busy machine a worker may take longer to fall asleep.
+  for (int tries = 0; threadsUsed != 1; ++tries) {
+    ASSERT_LT(tries, 100) << "a small phase is done before anyone comes";
+    run(seen, 8, kPlenty_ns, 2);
+    usleep(sleep_us);
+    run(seen, 8, small_ns, 2);
+  }
+  usleep(sleep_us);
+  run(seen, 8, kPlenty_ns, 2);
+  EXPECT_EQ(threadsUsed, 2u) << "a large one is worth waking for";
+  // Small ones close to each other add up; on a busy machine pauses may come between them.
+  for (int tries = 0, phases = 0; phases < 4 || threadsUsed < 2; ++phases) {
+    if (phases % 8 == 0) {
+      ASSERT_LT(tries++, 100);
+      usleep(sleep_us);
+    }
+    run(seen, 8, small_ns, 2);
+  }
+  poolLeave();
+}
+
 TEST_F(Pool, LateWorkersKeepOutOfPhasesOfFewerThreads) {
   ASSERT_TRUE(poolJoin(8));
   Seen wide, narrow;
