@@ -53,6 +53,18 @@ constexpr int64_t kYield_ns = 10'000;
 // part, or a piece, of this size. Measured: docs/embedding.md, "Threads".
 constexpr int64_t kMinPart_ns = 3'000;
 
+// Processors that share no cache take five times as long to hand over a line, and data with it. A virtual machine's
+// processors may be such at one moment and not at the next, so that is measured: by the time it takes to write a ticket
+// that the worker reads (30 ns with a shared cache, 100 and more without).
+constexpr int64_t kFar_ns = 70;
+constexpr int64_t kMinFarPart_ns = 15'000;
+
+// One phase of four is measured, as the clock takes as long. Times are averaged over about so many; what takes longer
+// than the most was an interruption. Phases that are too small for far processors are not measured: after some hundreds
+// of them it is tried again.
+constexpr uint32_t kMeasured = 4;
+constexpr int64_t kAveraged = 8, kMostReach_ns = 200, kForgotten = 256;
+
 // With this many pieces a thread that falls out costs the others at most a quarter of its part in waiting.
 constexpr int64_t kMaxPieces = 4;
 
@@ -104,6 +116,8 @@ struct Pool {
   // What workers that slept have not saved, and when that was last added to: by whoever has the pool.
   int64_t missed_ns = 0, missedAt_ns = 0;
   Job job;
+  Atomic<int64_t> reach_ps; // average time to reach a worker that is awake
+  uint32_t phases = 0;      // counted by whoever has the pool
   alignas(128) Atomic<uint32_t> pending;
   Atomic<uint32_t> callerSleeping;
   Part part[TENON_MAX_THREADS];
@@ -218,6 +232,18 @@ void post(Worker &worker) {
   worker.ticket.fetchAdd(1);
   wake(worker.ticket, worker.sleeping);
 }
+
+void noteReach(int64_t ns) {
+  int64_t known = pool.reach_ps.loadRelaxed(), most = kMostReach_ns * 1000, now = ns * 1000;
+  pool.reach_ps.storeRelaxed(known + ((now < most ? now : most) - known) / kAveraged);
+}
+
+void forgetReach() {
+  int64_t known = pool.reach_ps.loadRelaxed();
+  pool.reach_ps.storeRelaxed(known - known / kForgotten);
+}
+
+int64_t minPart_ns() { return pool.reach_ps.loadRelaxed() > kFar_ns * 1000 ? kMinFarPart_ns : kMinPart_ns; }
 
 bool tryTake() { return pool.taken.loadRelaxed() == 0 && pool.taken.compareExchange(0, 1); }
 void giveBack() { pool.taken.storeRelease(0); }
@@ -343,7 +369,9 @@ static bool isWorthCalling(const Phase &phase, int64_t parts) {
 
 /// Runs the phase on this thread and parts - 1 workers. The caller has taken the pool.
 static int32_t runParts(const Phase &phase, uint32_t parts) {
-  int64_t pieces = phase.work_ns / (parts * kMinPart_ns);
+  int64_t pieces = phase.work_ns / (parts * minPart_ns());
+  if (pieces < 1)
+    pieces = 1;
   if (pieces > kMaxPieces)
     pieces = kMaxPieces;
   pool.job = {phase, parts, pieces};
@@ -353,7 +381,12 @@ static int32_t runParts(const Phase &phase, uint32_t parts) {
     pool.failure[i] = {0, TENON_OK};
   for (uint32_t i = 0; i < parts; ++i)
     pool.part[i].claims.storeRelease(Claims::of(parts, static_cast<uint32_t>(pieces)).word);
-  for (uint32_t i = 0; i + 1 < parts; ++i)
+  bool measured = pool.phases++ % kMeasured == 0 && !pool.worker[0].sleeping.loadRelaxed();
+  int64_t before = measured ? now_ns() : 0;
+  post(pool.worker[0]);
+  if (measured)
+    noteReach(now_ns() - before);
+  for (uint32_t i = 1; i + 1 < parts; ++i)
     post(pool.worker[i]);
   takePart(0);
   waitFor(pool.pending, pool.callerSleeping, pool.spin_ns.loadRelaxed(), [](uint32_t pending) { return pending == 0; });
@@ -364,7 +397,9 @@ static int32_t runParts(const Phase &phase, uint32_t parts) {
 }
 
 int32_t runPhase(const Phase &phase, uint32_t threads, uint32_t &threadsUsed) {
-  int64_t parts = phase.work_ns / kMinPart_ns;
+  int64_t minimum = minPart_ns(), parts = phase.work_ns / minimum;
+  if (parts < 2 && phase.work_ns >= 2 * kMinPart_ns)
+    forgetReach();
   if (parts > phase.tasks)
     parts = phase.tasks;
   if (parts > threads)

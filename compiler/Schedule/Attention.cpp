@@ -43,8 +43,11 @@ public:
     Value batches = product(e, outer);
     Value blocks = b.createOrFold<arith::CeilDivUIOp>(rows->count(), e.constant(blockTiles));
     Value scores = e.mul(e.mul(batches, M), N);
-    // An exponential and what goes with it are worth about 16 multiply-adds.
+    // An exponential and what goes with it are worth about 16 multiply-adds; packing an element, 32; the horizontal
+    // maximum and sum of a row and what waits for them, 40 cycles of them.
     Value products = e.mul(scores, e.add(e.add(D, Dv), e.constant(16)));
+    products = e.add(products, e.mul(e.mul(batches, N), e.mul(e.add(D, Dv), e.constant(32))));
+    products = e.add(products, e.mul(e.mul(batches, M), e.constant(40 * lanes * kernel.machine.fmaPipes)));
     kernel.phase(e.mul(batches, blocks), contractionWork(kernel, e, products, 4), plan.bytes(), kernel.canFail(),
                  [&](Value begin, Value end, Value scratch, Value status) {
                    this->status = status;

@@ -356,7 +356,9 @@ void emitMicrokernel(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilogue
 Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t bytes) {
   const Machine &machine = kernel.machine;
   double perNanosecond = machine.gigahertz * machine.lanes(bytes) * machine.fmaPipes;
-  return e.div(products, e.constant(std::max<int64_t>(1, static_cast<int64_t>(perNanosecond))));
+  Value multiplying = e.div(products, e.constant(std::max<int64_t>(1, static_cast<int64_t>(perNanosecond))));
+  // Where few are added up, what is done to the sums takes longer.
+  return e.add(multiplying, kernel.workOf(product(e, kernel.extents(kernel.results().front()))));
 }
 
 bool scheduleContraction(Kernel &kernel) {

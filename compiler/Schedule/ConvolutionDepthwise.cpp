@@ -3,10 +3,10 @@
 // Expects channels-last data and a filter packed as [1, ceil(C / nr), K, nr]: for a vector of channels, the weights of
 // all kernel positions lie one after the other.
 //
-// A task is a block of lines of an image. For a vector of channels it walks the lines, and along a line several pixels
-// at a time: their sums stay in registers, an input pixel is loaded once for all sums it belongs to, a weight once for
-// all pixels. Kernel lines outside the image are left out by the range of the loop; the few pixels whose window leaves
-// the image sideways are done one by one with a range of kernel columns.
+// A task is a block of lines of an image, and where those are few, of channels. For a vector of channels it walks the
+// lines, and along a line several pixels at a time: their sums stay in registers, an input pixel is loaded once for all
+// sums it belongs to, a weight once for all pixels. Kernel lines outside the image are left out by the range of the
+// loop; the few pixels whose window leaves the image sideways are done one by one with a range of kernel columns.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -49,6 +49,7 @@ private:
   int64_t C = 0, nr = 16, lanes = 1, most = 8; ///< `most` pixels at a time
   InnerPixels inner;
   int64_t blockLines = 1;
+  Value blockChannels, lineBlocks, channelBlocks;
 
   /// A line of the output for a vector of channels.
   struct Line {
@@ -70,11 +71,25 @@ private:
     inner = innerPixels(e, shape);
     int64_t width = known(shape.output[2]).value_or(32);
     blockLines = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(width * C, 1)), 1);
+    lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(blockLines));
+    chooseChannels(width);
+  }
+
+  /// All channels, unless there are so few blocks of lines that threads would get unequal shares.
+  void chooseChannels(int64_t width) {
+    constexpr int64_t wantedTasks = 16;
+    Value one = e.constant(1), all = e.constant(C);
+    Value tasks = b.createOrFold<arith::MaxUIOp>(e.mul(e.mul(shape.images, shape.output[0]), lineBlocks), one);
+    int64_t fewest = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(blockLines * width, 1)), nr);
+    Value parts = b.createOrFold<arith::CeilDivUIOp>(e.constant(wantedTasks), tasks);
+    parts = b.createOrFold<arith::MinUIOp>(parts, e.constant(std::max<int64_t>(C / fewest, 1)));
+    Value panels = b.createOrFold<arith::CeilDivUIOp>(e.constant(llvm::divideCeil(C, nr)), parts);
+    blockChannels = b.createOrFold<arith::MinUIOp>(e.mul(panels, e.constant(nr)), all);
+    channelBlocks = known(blockChannels) == C ? one : b.createOrFold<arith::CeilDivUIOp>(all, blockChannels);
   }
 
   void emitPhase() {
-    Value lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(blockLines));
-    SmallVector<Value> places = {shape.images, shape.output[0], lineBlocks};
+    SmallVector<Value> places = {shape.images, shape.output[0], lineBlocks, channelBlocks};
     Value positions = e.constant(shape.window[0] * shape.window[1] * shape.window[2] * C);
     Value products = e.mul(e.mul(shape.images, product(e, shape.output)), positions);
     // A weight and a pixel are loaded for fewer multiply-adds than in a matrix product: about half of its speed.
@@ -87,8 +102,7 @@ private:
             SmallVector<LaneIndex> place = delinearize(e, places, {unit});
             Value firstLine = e.mul(place[2].base, e.constant(blockLines));
             Value lastLine = b.createOrFold<arith::MinUIOp>(e.add(firstLine, e.constant(blockLines)), shape.output[1]);
-            ElementEmitter channels = kernel.emitter(lanes);
-            vectorLoop(channels, kernel.machine, e.constant(0), e.constant(C), [&](ElementEmitter &at, Value channel) {
+            forEachChannels(place[3].base, [&](ElementEmitter &at, Value channel) {
               Line line{place[0].base, place[1].base, Value(), channel, cutWindow(e, shape, 0, place[1].base), {}, &at};
               countedLoop(b, firstLine, lastLine, e.constant(1), [&](Value number) {
                 line.line = number;
@@ -98,6 +112,21 @@ private:
             });
           });
         });
+  }
+
+  /// The vectors of a block of channels.
+  void forEachChannels(Value block, function_ref<void(ElementEmitter &, Value)> body) {
+    ElementEmitter channels = kernel.emitter(lanes);
+    Value first = e.constant(0), last = e.constant(C);
+    bool isWhole = known(channelBlocks) == 1;
+    if (!isWhole) {
+      first = e.mul(block, blockChannels);
+      last = b.createOrFold<arith::MinUIOp>(e.add(first, blockChannels), last);
+    }
+    if (!isWhole && C % lanes == 0) // no vector is cut
+      countedLoop(b, first, last, e.constant(lanes), [&](Value channel) { body(channels, channel); });
+    else
+      vectorLoop(channels, kernel.machine, first, last, body);
   }
 
   void emitLine(const Line &line) {

@@ -207,6 +207,11 @@ private:
     chooseBlock();
     TileProblem problem{sizeof(float), lanes, nr, mostInBlock, F, false, 1};
     tile = chooseTile(kernel.machine, problem);
+    if (affordableChunks() > 1 && known(blocks).value_or(1) == 1 && F > lanes && F <= tile.vectors * lanes) {
+      // Narrower tiles, so that there is something to divide.
+      problem.columns = llvm::alignTo(llvm::divideCeil(F, 2), lanes);
+      tile = chooseTile(kernel.machine, problem);
+    }
     rows = llvm::alignTo(mostInBlock, tile.rows);
     columns.emplace(e, e.constant(F), tile.vectors, lanes);
     auto spread = [&](int64_t elements) { return (llvm::divideCeil(elements, line) | 1) * line; };
@@ -245,14 +250,30 @@ private:
     mostInBlock = known(blockTiles).value_or(mostInBlock);
   }
 
-  /// Few blocks are divided by filters, as long as transforming the input again for each part costs little: it takes
-  /// about as many vector instructions as the product has multiply-adds for six vectors of filters.
+  /// Vector instructions that transform a vector of channels of a tile: loads, multiply-adds, stores.
+  int64_t transformInstructions() {
+    auto terms = [](const WinogradTransform::Matrix &matrix) {
+      int64_t count = 0;
+      for (ArrayRef<double> row : matrix)
+        count += llvm::count_if(row, [](double factor) { return factor != 0; });
+      return count;
+    };
+    return 2 * positions() + along.size() * terms(down.input()) + down.size() * terms(along.input());
+  }
+
+  /// How many parts of the filters may each transform the input again: that has to cost little beside the product, a
+  /// twelfth for the second part.
+  int64_t affordableChunks() {
+    int64_t multiplyAdds = positions() * lanes * llvm::divideCeil(F, lanes);
+    int64_t affordable = std::max<int64_t>(F / lanes / 60, multiplyAdds >= 12 * transformInstructions() ? 2 : 1);
+    return std::min(affordable, wantedBlocks);
+  }
+
+  /// Few blocks are divided by filters.
   void chooseChunks() {
-    int64_t affordable = std::max<int64_t>(F / lanes / 60, 1);
-    affordable = std::min<int64_t>(std::max<int64_t>(affordable, F >= 8 * lanes ? 2 : 1), wantedBlocks);
     Value wanted = b.createOrFold<arith::CeilDivUIOp>(e.constant(wantedBlocks),
                                                       b.createOrFold<arith::MaxUIOp>(blocks, e.constant(1)));
-    chunks = b.createOrFold<arith::MinUIOp>(wanted, e.constant(affordable));
+    chunks = b.createOrFold<arith::MinUIOp>(wanted, e.constant(affordableChunks()));
     chunks = b.createOrFold<arith::MinUIOp>(chunks, columns->count());
   }
 
