@@ -30,13 +30,6 @@ Value widenTo(ImplicitLocOpBuilder &b, Value value, Type elementType) {
   return value.getType() == type ? value : Value(arith::ExtFOp::create(b, type, value));
 }
 
-void countedLoop(ImplicitLocOpBuilder &b, Value from, Value to, Value step, function_ref<void(Value)> body) {
-  auto loop = scf::ForOp::create(b, from, to, step);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  body(loop.getInductionVar());
-}
-
 //===----------------------------------------------------------------------===//
 // Epilogue
 //===----------------------------------------------------------------------===//

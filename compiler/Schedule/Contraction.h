@@ -4,6 +4,7 @@
 #define TENON_COMPILER_SCHEDULE_CONTRACTION_H
 
 #include "compiler/Schedule/ContractionTiles.h"
+#include "compiler/Schedule/IndexMath.h"
 #include "compiler/Schedule/Kernel.h"
 #include "llvm/ADT/SetVector.h"
 #include <map>
@@ -87,9 +88,6 @@ private:
   Value total, full, groups;
   int64_t vectors, lanes;
 };
-
-/// `for (i = from; i < to; i += step) body(i)`.
-void countedLoop(ImplicitLocOpBuilder &b, Value from, Value to, Value step, llvm::function_ref<void(Value)> body);
 
 /// A part of a phase's scratch memory as elements of `type`. Advances `bytes` past it, to a multiple of 64.
 class ScratchPlan {

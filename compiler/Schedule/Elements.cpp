@@ -246,6 +246,30 @@ static Address linearize(ElementEmitter &emitter, Buffer buffer, ArrayRef<Value>
   return {emitter.constant(0), 0, lanes};
 }
 
+/// Elements so far apart are loaded as whole vectors, from which lanes are picked. Farther ones are gathered.
+static constexpr int64_t mostShuffledStride = 4;
+
+Value ElementEmitter::loadStrided(VectorType type, Value memref, Value base, int64_t stride) {
+  // Vectors from the first lane's element on; the last one ends with the last lane's, so that nothing behind is read.
+  SmallVector<Value> vectors;
+  int64_t lastStart = (stride - 1) * (laneCount - 1);
+  for (int64_t v = 0; v < stride; ++v)
+    vectors.push_back(
+        vector::LoadOp::create(b, type, memref, add(base, constant(v + 1 < stride ? v * laneCount : lastStart))));
+  Value merged = vectors[0];
+  for (int64_t v = 1; v < stride; ++v) {
+    SmallVector<int64_t> pick;
+    for (int64_t lane = 0; lane < laneCount; ++lane) {
+      int64_t at = lane * stride, owner = std::min(at / laneCount, stride - 1);
+      int64_t there = owner + 1 < stride ? at % laneCount : at - lastStart;
+      // What is merged already lies at its lane, except the first time.
+      pick.push_back(owner == v ? laneCount + there : v == 1 ? at % laneCount : lane);
+    }
+    merged = vector::ShuffleOp::create(b, merged, vectors[v], pick);
+  }
+  return merged;
+}
+
 Value ElementEmitter::load(Type elementType, Buffer buffer, ArrayRef<Value> extents, ArrayRef<LaneIndex> indices) {
   Type stored = storageType(elementType);
   Address address = linearize(*this, buffer, extents, indices);
@@ -280,13 +304,16 @@ Value ElementEmitter::load(Type elementType, Buffer buffer, ArrayRef<Value> exte
     } else if (!address.lanes && address.stride == 1) {
       loaded = mask ? Value(vector::MaskedLoadOp::create(b, type, buffer.memref, address.base, mask, zero()))
                     : Value(vector::LoadOp::create(b, type, buffer.memref, address.base));
+    } else if (!address.lanes && !mask && address.stride > 1 && address.stride <= mostShuffledStride) {
+      loaded = loadStrided(type, buffer.memref, address.base, address.stride);
     } else {
       Value offsets = laneVector({address.base, address.stride, address.lanes});
       Value wanted = mask;
       if (!wanted)
         wanted = splatConstant(b.getI1Type(), 1);
       loaded = vector::GatherOp::create(b, type, buffer.memref, constant(0), offsets, wanted, zero());
-      *scalarPath = true;
+      // Behind the last whole vector of a row it does not matter.
+      *scalarPath |= address.lanes || address.stride > mostShuffledStride;
     }
   }
   if (elementType.isInteger(1)) {

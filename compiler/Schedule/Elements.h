@@ -159,6 +159,8 @@ public:
 
 private:
   friend class Scope;
+  /// Elements `stride` apart, without a mask.
+  Value loadStrided(mlir::VectorType type, Value memref, Value base, int64_t stride);
   Value emitOp(mlir::Operation *op, unsigned result, llvm::ArrayRef<LaneIndex> indices);
   Value emitMovement(mlir::Operation *op, llvm::ArrayRef<LaneIndex> indices);
   Value emitReshape(nn::ReshapeOp op, llvm::ArrayRef<LaneIndex> indices);
@@ -199,6 +201,9 @@ private:
 
 /// The element(s) of an nn.resample at `indices`.
 Value emitResample(ElementEmitter &emitter, nn::ResampleOp op, llvm::ArrayRef<LaneIndex> indices);
+
+/// How many elements are reduced, if those are so few that lanes may run over the results.
+std::optional<int64_t> shortReduction(ElementEmitter &emitter, nn::ReduceOp op);
 
 /// Whether an elementwise op is a function that is approximated: some thirty operations, and an error of more than half
 /// a unit in the last place.

@@ -35,14 +35,36 @@ Value ElementEmitter::emitReduce(nn::ReduceOp op, ArrayRef<LaneIndex> indices) {
       mapped[d] = indices[next++];
     }
   }
+  auto step = [&](ArrayRef<Value> at, Value acc) {
+    for (auto [axis, position] : llvm::zip(op.getAxes(), at))
+      mapped[axis] = {position};
+    return combine(op.getKind(), accType, acc, widen(emit(input, mapped)));
+  };
+  if (std::optional<int64_t> count = shortReduction(*this, op); count && !reference) {
+    Value acc = neutral(op.getKind(), accType);
+    for (int64_t i = 0; i < *count; ++i)
+      acc = step(llvm::map_to_vector(delinearize(*this, upper, {constant(i)}), [](LaneIndex at) { return at.base; }),
+                 acc);
+    return narrow(acc, elementType);
+  }
   SmallVector<Value> result =
       carriedLoops(b, lower, upper, {neutral(op.getKind(), accType)}, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
         Scope scope(*this);
-        for (auto [axis, position] : llvm::zip(op.getAxes(), at))
-          mapped[axis] = {position};
-        return SmallVector<Value>{combine(op.getKind(), accType, acc[0], widen(emit(input, mapped)))};
+        return SmallVector<Value>{step(at, acc[0])};
       });
   return narrow(result[0], elementType);
+}
+
+std::optional<int64_t> shortReduction(ElementEmitter &emitter, nn::ReduceOp op) {
+  constexpr int64_t mostElements = 4; // what ElementEmitter::load picks out of whole vectors
+  int64_t count = 1;
+  for (int64_t axis : op.getAxes()) {
+    std::optional<int64_t> extent = getConstantIntValue(OpFoldResult(emitter.extents(op.getInput())[axis]));
+    if (!extent || *extent > mostElements)
+      return std::nullopt;
+    count *= *extent;
+  }
+  return count <= mostElements ? std::optional(count) : std::nullopt;
 }
 
 namespace {

@@ -27,6 +27,13 @@ static SmallVector<Value> nest(ImplicitLocOpBuilder &b, ArrayRef<Value> lower, A
   return SmallVector<Value>(loop.getResults());
 }
 
+void countedLoop(ImplicitLocOpBuilder &b, Value from, Value to, Value step, function_ref<void(Value)> body) {
+  auto loop = scf::ForOp::create(b, from, to, step);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+}
+
 SmallVector<Value> carriedLoops(ImplicitLocOpBuilder &b, ArrayRef<Value> lower, ArrayRef<Value> upper,
                                 ArrayRef<Value> initial, LoopBody body) {
   SmallVector<Value> inductions;
@@ -91,6 +98,26 @@ SmallVector<LaneIndex> delinearize(ElementEmitter &emitter, ArrayRef<Value> exte
     rest = math.div(rest, extents[d]);
   }
   return indices;
+}
+
+SmallVector<Value> rearrangeLanes(ImplicitLocOpBuilder &b, ArrayRef<Value> from, int64_t lanes,
+                                  function_ref<int64_t(int64_t)> place) {
+  int64_t count = from.size();
+  SmallVector<Value> result;
+  for (int64_t v = 0; v < count; ++v) {
+    Value merged = from[0];
+    for (int64_t source = 1; source < count; ++source) {
+      // Lanes of the sources before this one are in place already, except the first time.
+      SmallVector<int64_t> pick;
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        int64_t at = place(v * lanes + lane), owner = at / lanes;
+        pick.push_back(owner == source ? lanes + at % lanes : source == 1 ? at % lanes : lane);
+      }
+      merged = vector::ShuffleOp::create(b, merged, from[source], pick);
+    }
+    result.push_back(merged);
+  }
+  return result;
 }
 
 Value permuteLanes(ImplicitLocOpBuilder &b, Value vector, Value places) {

@@ -60,6 +60,9 @@ private:
   ImplicitLocOpBuilder &b;
 };
 
+/// `for (i = from; i < to; i += step) body(i)`.
+void countedLoop(ImplicitLocOpBuilder &b, Value from, Value to, Value step, llvm::function_ref<void(Value)> body);
+
 /// Nested loops over [lower, upper) in each dimension that carry values. `body` gets the induction variables and the
 /// carried values and returns the next ones.
 SmallVector<Value>
@@ -88,6 +91,10 @@ bool isUnpadded(nn::PadOp op, size_t dim);
 /// The index in the input's dimension `dim` of the element that `index` of the padded one shows; in the borders of mode
 /// constant it is outside.
 LaneIndex unpaddedIndex(ElementEmitter &emitter, nn::PadOp op, size_t dim, const LaneIndex &index);
+
+/// Vectors whose lane l is element place(v * lanes + l) of the given vectors taken as one run.
+SmallVector<Value> rearrangeLanes(ImplicitLocOpBuilder &b, llvm::ArrayRef<Value> from, int64_t lanes,
+                                  llvm::function_ref<int64_t(int64_t)> place);
 
 /// A vector whose lane i is lane `places[i]` of `vector`. Lanes whose place lies outside have no value. Fast if places
 /// are as wide as elements of at most 32 bits, and come from arithmetic on such numbers.

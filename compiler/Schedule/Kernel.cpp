@@ -229,6 +229,12 @@ Value product(ElementEmitter &emitter, ArrayRef<Value> extents) {
   return result;
 }
 
+ArrayRef<Value> withoutLastUnits(ArrayRef<Value> extents) {
+  while (extents.size() > 1 && known(extents.back()) == 1)
+    extents = extents.drop_back();
+  return extents;
+}
+
 bool sameExtent(Value lhs, Value rhs) {
   if (lhs == rhs)
     return true;

@@ -85,6 +85,9 @@ private:
 /// The product of `extents`.
 Value product(ElementEmitter &emitter, llvm::ArrayRef<Value> extents);
 
+/// `extents` up to the last one that may be other than 1; at least one, if there are any.
+llvm::ArrayRef<Value> withoutLastUnits(llvm::ArrayRef<Value> extents);
+
 /// Whether two extents are known to be equal.
 bool sameExtent(Value lhs, Value rhs);
 bool sameExtents(llvm::ArrayRef<Value> lhs, llvm::ArrayRef<Value> rhs);

@@ -12,27 +12,6 @@ using namespace mlir;
 
 namespace tenon::schedule {
 
-/// Vectors whose lane l is element place(v * lanes + l) of the given vectors taken as one run.
-static SmallVector<Value> rearrange(ImplicitLocOpBuilder &b, ArrayRef<Value> from, int64_t lanes,
-                                    function_ref<int64_t(int64_t)> place) {
-  int64_t count = from.size();
-  SmallVector<Value> result;
-  for (int64_t v = 0; v < count; ++v) {
-    Value merged = from[0];
-    for (int64_t source = 1; source < count; ++source) {
-      // Lanes of the sources before this one are in place already, except the first time.
-      SmallVector<int64_t> pick;
-      for (int64_t lane = 0; lane < lanes; ++lane) {
-        int64_t at = place(v * lanes + lane), owner = at / lanes;
-        pick.push_back(owner == source ? lanes + at % lanes : source == 1 ? at % lanes : lane);
-      }
-      merged = vector::ShuffleOp::create(b, merged, from[source], pick);
-    }
-    result.push_back(merged);
-  }
-  return result;
-}
-
 namespace {
 
 /// One transposition. `joins`: lines of planes become pixels; else pixels become lines.
@@ -122,7 +101,7 @@ private:
         vectors.push_back(joins ? wide.load(element, source, from, inInput(v, {position, 1}))
                                 : wide.load(element, source, joined(from), run(inInput(0, {position}), position, v)));
       // Element i of the run of pixels is element i / channels of plane i % channels.
-      vectors = rearrange(b, vectors, lanes, [&](int64_t i) {
+      vectors = rearrangeLanes(b, vectors, lanes, [&](int64_t i) {
         return joins ? i % channels * lanes + i / channels : i % lanes * channels + i / lanes;
       });
       for (int64_t v = 0; v < channels; ++v) {

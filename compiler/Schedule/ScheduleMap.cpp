@@ -1,5 +1,6 @@
 //===- ScheduleMap.cpp - results element by element along the last dimension ---------------===//
 //
+// The last dimension is the last one that may have more than one element.
 // Expects: every op of the body has a pointwise definition. Guarantees: each result element is computed and stored
 // once; tasks are runs of rows (or of elements where there is one row). A concatenation is one sweep per operand.
 //
@@ -119,7 +120,8 @@ static int64_t vectorsInRow(Kernel &kernel) {
 }
 
 static void sweepPhase(Kernel &kernel, const Sweep &sweep) {
-  bool scalar = sweep.extents.empty();
+  ArrayRef<Value> rowExtents = withoutLastUnits(sweep.extents);
+  bool scalar = rowExtents.empty();
   RowAxis axis = rowAxisOf(kernel);
   RowWork work;
   if (axis.extent) {
@@ -128,20 +130,20 @@ static void sweepPhase(Kernel &kernel, const Sweep &sweep) {
     work.perTask = std::max<int64_t>(work.perTask / std::max<int64_t>(row, 1), 1);
     work.perElement = axis.extent;
   } else if (!scalar) {
-    work.lanes = kernel.lanes(sweep.extents.back());
+    work.lanes = kernel.lanes(rowExtents.back());
   }
   int64_t mostInRow = work.lanes > 1 ? vectorsInRow(kernel) : 0;
-  rowPhase(kernel, sweep.extents, work,
-           [&](ElementEmitter &emitter, ArrayRef<LaneIndex> outer, Value first, Value last) {
-             auto body = [&](ElementEmitter &e, Value position) {
-               SmallVector<LaneIndex> indices(outer);
-               if (!scalar)
-                 indices.push_back({position, e.lanes() == 1 ? 0 : 1});
-               storeTargets(kernel, sweep, e, indices);
-             };
-             emitter.setRowLanes(axis.lanes);
-             vectorLoop(emitter, kernel.machine, first, last, body, mostInRow);
-           });
+  rowPhase(kernel, rowExtents, work, [&](ElementEmitter &emitter, ArrayRef<LaneIndex> outer, Value first, Value last) {
+    auto body = [&](ElementEmitter &e, Value position) {
+      SmallVector<LaneIndex> indices(outer);
+      if (!scalar)
+        indices.push_back({position, e.lanes() == 1 ? 0 : 1});
+      indices.resize(sweep.extents.size(), {e.constant(0)});
+      storeTargets(kernel, sweep, e, indices);
+    };
+    emitter.setRowLanes(axis.lanes);
+    vectorLoop(emitter, kernel.machine, first, last, body, mostInRow);
+  });
 }
 
 //===----------------------------------------------------------------------===//
@@ -228,10 +230,89 @@ static void markInPlace(Kernel &kernel) {
     kernel.function->setAttr("nn.in_place", kernel.builder.getArrayAttr(pairs));
 }
 
+//===----------------------------------------------------------------------===//
+// Elements side by side
+//===----------------------------------------------------------------------===//
+
+/// A concatenation of a few inputs of one element each along the last dimension, the only result; or null.
+static nn::ConcatOp findInterleaving(Kernel &kernel) {
+  constexpr size_t most = 8; // vectors in registers, and shuffles: one less than inputs for each vector
+  auto concat = kernel.results().front().getDefiningOp<nn::ConcatOp>();
+  if (!concat || kernel.results().size() != 1 || concat.getInputs().size() < 2 || concat.getInputs().size() > most)
+    return {};
+  auto type = cast<RankedTensorType>(concat.getType());
+  bool isLast = static_cast<int64_t>(concat.getAxis()) + 1 == type.getRank() && type.getRank() > 1;
+  bool areSingle =
+      llvm::all_of(concat.getInputs(), [&](Value input) { return known(kernel.extents(input).back()) == 1; });
+  return isLast && areSingle && registerType(type.getElementType()) == storageType(type.getElementType())
+             ? concat
+             : nn::ConcatOp();
+}
+
+/// One row of all elements, where the inputs are read as they lie.
+static void joinRows(Kernel &kernel, nn::ConcatOp concat) {
+  if (!llvm::all_of(concat.getInputs(), [](Value input) { return isa<BlockArgument>(input); }))
+    return;
+  ElementEmitter plain = kernel.emitter(1);
+  ArrayRef<Value> extents = kernel.extents(concat.getResult());
+  Value row = product(plain, extents.drop_back()), last = extents.back();
+  for (Value input : concat.getInputs())
+    kernel.setExtents(input, {row, plain.constant(1)});
+  kernel.setExtents(concat.getResult(), {row, last});
+}
+
+/// A vector of each input becomes as many vectors of the result.
+static void interleavePhase(Kernel &kernel, nn::ConcatOp concat) {
+  ImplicitLocOpBuilder &b = kernel.builder;
+  Type element = cast<RankedTensorType>(concat.getType()).getElementType();
+  ArrayRef<Value> extents = kernel.extents(concat.getResult()), rows = withoutLastUnits(extents.drop_back());
+  int64_t count = concat.getInputs().size();
+  ElementEmitter plain = kernel.emitter(1);
+  // Where results go: the row's dimension and that of the inputs as one.
+  SmallVector<Value> merged(rows);
+  merged.back() = plain.mul(merged.back(), plain.constant(count));
+  RowWork work{kernel.lanes(rows.back()), std::max<int64_t>(elementsPerTask / count, 1), plain.constant(count)};
+  rowPhase(kernel, rows, work, [&](ElementEmitter &e, ArrayRef<LaneIndex> outer, Value first, Value last) {
+    auto at = [&](LaneIndex position) {
+      SmallVector<LaneIndex> indices(outer);
+      indices.push_back(position);
+      return indices;
+    };
+    auto elements = [&](ElementEmitter &from, LaneIndex position) {
+      ElementEmitter::Scope scope(from);
+      SmallVector<LaneIndex> indices = at(position);
+      indices.resize(extents.size(), {from.constant(0)});
+      return llvm::map_to_vector(concat.getInputs(), [&](Value input) { return from.emit(input, indices); });
+    };
+    int64_t lanes = e.lanes();
+    Value step = e.constant(lanes), whole = e.add(first, e.mul(e.div(e.sub(last, first), step), step));
+    if (lanes > 1)
+      countedLoop(b, first, whole, step, [&](Value position) {
+        SmallVector<Value> vectors = rearrangeLanes(b, elements(e, {position, 1}), lanes,
+                                                    [&](int64_t i) { return i % count * lanes + i / count; });
+        for (int64_t v = 0; v < count; ++v) {
+          Value to = e.add(e.mul(position, e.constant(count)), e.constant(v * lanes));
+          e.store(vectors[v], element, kernel.resultBuffer(0), merged, at({to, 1}));
+        }
+      });
+    ElementEmitter scalar(e, 1);
+    countedLoop(b, lanes > 1 ? whole : first, last, e.constant(1), [&](Value position) {
+      for (auto [c, value] : llvm::enumerate(elements(scalar, {position}))) {
+        Value to = e.add(e.mul(position, e.constant(count)), e.constant(c));
+        scalar.store(value, element, kernel.resultBuffer(0), merged, at({to}));
+      }
+    });
+  });
+}
+
 void scheduleMap(Kernel &kernel) {
   if (!kernel.reference) {
     markInPlace(kernel);
     collapseDimensions(kernel);
+    if (nn::ConcatOp concat = findInterleaving(kernel)) {
+      joinRows(kernel, concat);
+      return interleavePhase(kernel, concat);
+    }
   }
   SmallVector<Sweep> sweeps;
   auto sweepOver = [&](ArrayRef<Value> extents) -> Sweep & {

@@ -56,22 +56,26 @@ static Value areShort(ElementEmitter &e, nn::PadOp op, Value low, Value high, Va
 
 bool schedulePad(Kernel &kernel) {
   auto op = kernel.ops().size() == 1 ? dyn_cast<nn::PadOp>(kernel.ops().front()) : nn::PadOp();
-  if (!op || op.getMode() == nn::PadMode::constant || op.getLow().empty() || isUnpadded(op, op.getLow().size() - 1))
+  if (!op || op.getMode() == nn::PadMode::constant || op.getLow().empty())
     return false;
-  size_t dim = op.getLow().size() - 1;
-  ArrayRef<Value> space = kernel.extents(op.getResult());
+  ArrayRef<Value> space = kernel.extents(op.getResult()), rows = withoutLastUnits(space);
+  size_t dim = rows.size() - 1;
+  if (isUnpadded(op, dim))
+    return false;
   Type element = cast<RankedTensorType>(op.getType()).getElementType();
   ImplicitLocOpBuilder &b = kernel.builder;
   Value low = op.getLow()[dim], extent = kernel.extents(op.getInput())[dim];
   ElementEmitter plain = kernel.emitter(1);
   Value isShort = areShort(plain, op, low, op.getHigh()[dim], extent);
   RowWork work;
-  work.lanes = kernel.lanes(space.back());
-  rowPhase(kernel, space, work, [&](ElementEmitter &emitter, ArrayRef<LaneIndex> outer, Value first, Value last) {
+  work.lanes = kernel.lanes(rows.back());
+  rowPhase(kernel, rows, work, [&](ElementEmitter &emitter, ArrayRef<LaneIndex> outer, Value first, Value last) {
     SmallVector<LaneIndex> from;
     for (auto [d, index] : llvm::enumerate(outer))
       from.push_back(unpaddedIndex(emitter, op, d, index));
     from.push_back({});
+    for (size_t d = rows.size(); d < space.size(); ++d)
+      from.push_back(unpaddedIndex(emitter, op, d, {emitter.constant(0)}));
     for (auto [number, run] : llvm::enumerate(runsOf(emitter, op, low, extent, first, last)))
       vectorLoop(emitter, kernel.machine, run.begin, run.end, [&](ElementEmitter &e, Value position) {
         auto direct = [&] {
@@ -79,16 +83,17 @@ bool schedulePad(Kernel &kernel) {
           Value moved = run.stride == 0   ? run.source
                         : run.stride == 1 ? e.add(run.source, position)
                                           : e.sub(run.source, position);
-          from.back() = {moved, e.lanes() == 1 ? 0 : run.stride};
+          from[dim] = {moved, e.lanes() == 1 ? 0 : run.stride};
           return e.emit(op.getInput(), from);
         };
         SmallVector<LaneIndex> to(outer);
         to.push_back({position, e.lanes() == 1 ? 0 : 1});
+        to.resize(space.size(), {e.constant(0)});
         bool isBorder = number != 1;
         Value value = isBorder && isShort ? choose(b, isShort, e.laneType(element), direct,
                                                    [&] {
                                                      ElementEmitter::Scope scope(e);
-                                                     from.back() = unpaddedIndex(e, op, dim, to.back());
+                                                     from[dim] = unpaddedIndex(e, op, dim, to[dim]);
                                                      return e.emit(op.getInput(), from);
                                                    })
                                           : direct();

@@ -68,7 +68,8 @@ std::optional<RowProgram> analyze(Kernel &kernel) {
   }
   if (!found || program.space.empty() || program.axes.empty())
     return std::nullopt;
-  program.lanesInRow = program.isReduced(program.space.size() - 1);
+  int64_t last = program.space.size() - 1, lastLong = withoutLastUnits(program.space).size() - 1;
+  program.lanesInRow = program.isReduced(last) || program.axes.back() == lastLong;
   return program;
 }
 
@@ -342,7 +343,7 @@ private:
     bool scalarRest = e.lanes() > 1 && !kernel.machine.maskedMemory;
     if (scalarRest)
       llvm::append_range(initial, neutrals(scalar, pass));
-    Value length = program.space.back();
+    Value length = program.space[program.axes.back()];
     SmallVector<Value> sums =
         carriedLoops(b, lower, outerExtents, initial, [&](ArrayRef<Value> at, ArrayRef<Value> carried) {
           return reduceInnermost(pass, number, at, carried, length, scalarRest);
@@ -492,7 +493,7 @@ private:
     carriedLoops(b, lower, upper, {}, [&](ArrayRef<Value> at, ArrayRef<Value>) {
       if (program.lanesInRow) {
         ElementEmitter::Scope scope(e);
-        vectorLoop(e, kernel.machine, e.constant(0), program.space.back(),
+        vectorLoop(e, kernel.machine, e.constant(0), program.space[program.axes.back()],
                    [&](ElementEmitter &lane, Value inner) { storeFullAt(lane, roots, at, inner); });
       } else {
         ElementEmitter::Scope scope(rows);
@@ -525,7 +526,7 @@ static void phaseAlongLanes(Kernel &kernel, const RowProgram &program, ArrayRef<
   Value chunk = b.createOrFold<arith::CeilDivUIOp>(plain.constant(elementsPerTask), positive);
   Value tasks = b.createOrFold<arith::CeilDivUIOp>(rows, chunk);
   Value scratchBytes = plain.mul(plain.mul(rowLength, plain.constant(8)), plain.constant(program.cached.size()));
-  int64_t lanes = kernel.lanes(program.space.back());
+  int64_t lanes = kernel.lanes(program.space[program.axes.back()]);
   kernel.phase(tasks, kernel.workOf(plain.mul(rows, rowLength)), scratchBytes, kernel.canFail(),
                [&](Value begin, Value end, Value scratch, Value status) {
                  RowEmitter emitter(kernel, program, lanes, scratch, status);
@@ -581,9 +582,16 @@ static void phaseAcrossLanes(Kernel &kernel, const RowProgram &program, ArrayRef
                });
 }
 
+/// Results of one element per row, each of a few neighbours: lanes over the results do better than lanes in the row.
+static bool isMapOfShortRows(Kernel &kernel, const RowProgram &program) {
+  ElementEmitter plain = kernel.emitter(1);
+  return program.lanesInRow && program.passes.size() == 1 && shortReduction(plain, program.passes[0].front()) &&
+         llvm::all_of(kernel.results(), [&](Value result) { return program.rowValues.contains(result); });
+}
+
 bool scheduleRows(Kernel &kernel) {
   std::optional<RowProgram> program = analyze(kernel);
-  if (!program || !assignLevels(kernel, *program))
+  if (!program || !assignLevels(kernel, *program) || isMapOfShortRows(kernel, *program))
     return false;
   chooseCached(kernel, *program);
   findMaximaWithoutNan(kernel, *program);

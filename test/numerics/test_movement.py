@@ -81,6 +81,48 @@ def test_concatenation(mode):
     batch.check(mode)
 
 
+def test_elements_side_by_side(mode):
+    """Inputs of one element each along the last dimension, in groups of rows and as one row; too many for registers; computed ones."""
+    batch, generator = Batch(), rng()
+    for shape in ((50, 1), (2, 3, 37, 1), (3, 1, 1), (70, 1, 1), (5, 0, 1)):
+        for count in (2, 3, 5, 8, 9):
+            for dtype in ("float32", "float64", "float16", "uint8", "int64", BOOL):
+                arrays = [values(generator, shape, dtype) for _ in range(count)]
+                batch.add(label("Concat", shape, count, arrays[0].dtype), "Concat", arrays, numpy.concatenate(arrays, -1), axis=-1)
+    batch.check(mode)
+
+
+def test_last_dimensions_of_one(mode):
+    """The row is the dimension before them."""
+    batch, generator = Batch(), rng()
+    for shape in ((3, 70, 1), (2, 3, 41, 1, 1), (50, 1)):
+        axis = max(d for d, extent in enumerate(shape) if extent > 1)
+        for dtype in ("float32", "int8", BOOL):
+            x = values(generator, shape, dtype)
+            index = (slice(None),) * axis
+            batch.add(label("Slice", x), "Slice", [x, ints(3), ints(40), ints(axis)], x[index + (slice(3, 40),)], constants=(1, 2, 3))
+            batch.add(label("Slice back", x), "Slice", [x, ints(30), ints(2), ints(axis), ints(-1)], x[index + (slice(30, 2, -1),)], constants=(1, 2, 3, 4))
+            batch.add(label("Concat", x), "Concat", [x, x[index + (slice(0, 5),)]], numpy.concatenate([x, x[index + (slice(0, 5),)]], axis), axis=axis)
+            for way in ("constant", "reflect", "edge", "wrap"):
+                pads = [(0, 0)] * axis + [(5, 9)] + [(0, 0)] * (len(shape) - axis - 1)
+                counts = ints(*(before for before, _ in pads), *(after for _, after in pads))
+                batch.add(label("Pad", way, x), "Pad", [x, counts], numpy.pad(x, pads, way), mode=way, constants=(1,))
+    y = uniform(generator, (6, 30, 3))
+    batch.add("Pad, cut to one", "Pad", [y, ints(0, 4, -1, 0, 2, -1)], numpy.pad(y[:, :, 1:2], [(0, 0), (4, 2), (0, 0)], "reflect"), mode="reflect", constants=(1,))
+    batch.check(mode)
+
+
+def test_steps_through_rows(mode):
+    """Elements that lie apart: picked from vectors, or gathered."""
+    batch, generator = Batch(), rng()
+    for step in (2, 3, 4, 5, 7):
+        for start in (0, 1, 4):
+            for dtype in ("float32", "float64", "float16", "int8", BOOL):
+                x = values(generator, (3, 200), dtype)
+                batch.add(label("Slice", x, start, step), "Slice", [x, ints(start), ints(1000), ints(1), ints(step)], x[:, start::step], constants=(1, 2, 3, 4), known=(0,))
+    batch.check(mode)
+
+
 def test_split(mode):
     batch, generator = Batch(), rng()
     for axis, shape, sizes in ((0, (7, 3), (2, 5)), (1, (3, 33), (1, 16, 16)), (-1, (2, 3, 10), (4, 4, 2)), (0, (4,), (0, 4))):

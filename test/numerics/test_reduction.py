@@ -11,7 +11,9 @@ from harness import Batch, summed, ulps
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 SHAPES = [((1,), [0]), ((17,), [0]), ((3, 33), [1]), ((33, 3), [0]), ((5, 16, 7), [1]), ((5, 16, 7), [0, 2]), ((2, 3, 4, 9), [2, 3]), ((2, 3, 4, 9), [-1, 0]),
-          ((4, 1, 8), [1]), ((6, 100), [-1]), ((100, 6), [0]), ((2, 3, 40), None), ((1, 1, 1), [0, 1, 2])]
+          ((4, 1, 8), [1]), ((6, 100), [-1]), ((100, 6), [0]), ((2, 3, 40), None), ((1, 1, 1), [0, 1, 2]),
+          # Few neighbours each, with lanes over the results; rows before dimensions of one element.
+          ((3, 37, 2), [2]), ((5, 40, 3), [-1]), ((70, 4), [1]), ((3, 21, 2, 2), [2, 3]), ((4, 35, 1), [1]), ((4, 35, 1), [2]), ((40, 2, 1), [1])]
 
 
 def axes_of(axes):
@@ -70,6 +72,9 @@ def test_sums_of_other_types(mode):
                 # Half types are summed in float32; what follows the sum may round again.
                 bound = summed(size, 40, "float32") + summed(size, 3, dtype) if dtype != numpy.float64 else summed(size, 40, dtype)
                 add_reduction(batch, op, x, [axis], False, exact.astype(dtype), bound)
+        pairs = uniform(generator, (45, 2), 0.5, 2, dtype)
+        exact = pairs.astype(float).sum(axis=1)
+        add_reduction(batch, "ReduceSum", pairs, [1], False, exact.astype(dtype), summed(exact, 2, dtype))
     for dtype in ("int32", "int64", "uint32", "uint64"):
         x = integers(generator, (5, 19), dtype)
         for op, function in (("ReduceSum", numpy.sum), ("ReduceProd", numpy.prod)):
@@ -100,6 +105,8 @@ def test_extremes(mode):
             x = values(generator, (5, 23), dtype)
             for axis in (0, 1):
                 add_reduction(batch, op, x, [axis], False, function(x, axis=axis), 0)
+            triples = values(generator, (50, 3), dtype)
+            add_reduction(batch, op, triples, [1], False, function(triples, axis=1), 0)
         special = special_floats("float32")[:-1]
         add_reduction(batch, op, special, None, False, numpy.asarray(function(special)), 0)
         with_nan = numpy.array([[1, 2, numpy.nan, 3, 5], [1, 2, 3, 4, 5]], numpy.float32)
