@@ -11,10 +11,11 @@
 //     conv(x, rearranged filter): [N, s... * F, Q...] -> [N, s..., F, Q...] -> [N, F, Q, s, ...] -> [N, F, Q * s, ...]
 //     -> slice
 //
-// (within each group). Phases come before filters, so that in a channels-last layout one dimension interleaves by
-// itself: [N, Q, s * F] is [N, Q * s, F]. This is the sub-pixel form (Shi et al., "Is the deconvolution layer the same
-// as a convolutional layer?", 2016), with all parameters. Following elementwise ops with constants go before the
-// interleaving, where they can be fused.
+// (within each group; with one channel and filter per group, one convolution for each phase, side by side, as if there
+// were one group: convolutions of several filters per channel are not fast). Phases come before filters, so that in a
+// channels-last layout one dimension interleaves by itself: [N, Q, s * F] is [N, Q * s, F]. This is the sub-pixel form
+// (Shi et al., "Is the deconvolution layer the same as a convolutional layer?", 2016), with all parameters. Following
+// elementwise ops with constants go before the interleaving, where they can be fused.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -79,15 +80,27 @@ struct DecomposeToConv : OpRewritePattern<nn::ConvTransposeOp> {
       pads.push_back(dimension.convLow);
     for (const Dimension &dimension : dimensions)
       pads.push_back(dimension.convHigh);
-    Value result =
-        nn::ConvOp::create(rewriter, op.getLoc(), op.getInput(), weights, kernel, ones, pads, ones, op.getGroups(),
-                           /*channels_last=*/false, nn::PackingAttr());
-    int64_t phases = 1;
+    int64_t phases = 1, groups = op.getGroups(), filters = filter.getDimSize(1);
     for (const Dimension &dimension : dimensions)
       phases *= dimension.stride;
-    for (Operation *user : epilogue)
-      result = moveBefore(rewriter, user, result, op, phases);
-    result = interleave(rewriter, op, result, dimensions, extents);
+    auto convolve = [&](Value filters, int64_t phasesOfResult) {
+      Value result = nn::ConvOp::create(rewriter, op.getLoc(), op.getInput(), filters, kernel, ones, pads, ones, groups,
+                                        /*channels_last=*/false, nn::PackingAttr());
+      for (Operation *user : epilogue)
+        result = moveBefore(rewriter, user, result, op, phasesOfResult);
+      return result;
+    };
+    Value result;
+    if (groups > 1 && filter.getDimSize(0) == groups && filters == 1 && phases > 1) {
+      SmallVector<Value> each;
+      for (int64_t phase = 0; phase < phases; ++phase)
+        each.push_back(convolve(filtersOfPhase(rewriter, op.getLoc(), weights, groups, phase), 1));
+      result = nn::ConcatOp::create(rewriter, op.getLoc(), each, /*axis=*/1);
+      std::swap(groups, filters);
+    } else {
+      result = convolve(weights, phases);
+    }
+    result = interleave(rewriter, op, result, groups, filters, dimensions, extents);
 
     Operation *last = epilogue.empty() ? op.getOperation() : epilogue.back();
     if (result.getType() != last->getResult(0).getType())
@@ -225,11 +238,26 @@ private:
     return reshapeTo(rewriter, loc, filter, shape);
   }
 
-  /// [N, G * strides... * F/G, Q...] -> [N, F, R...] with R the wanted extents.
-  static Value interleave(PatternRewriter &rewriter, nn::ConvTransposeOp op, Value result,
-                          ArrayRef<Dimension> dimensions, ArrayRef<OpFoldResult> extents) {
+  /// [G * phases, 1, taps...] -> [G, 1, taps...].
+  static Value filtersOfPhase(PatternRewriter &rewriter, Location loc, Value weights, int64_t groups, int64_t phase) {
+    SmallVector<int64_t> shape(tensorType(weights).getShape()), split(shape);
+    split.front() /= groups;
+    split.insert(split.begin(), groups);
+    SmallVector<Value> offsets, sizes, steps(split.size(), makeIndex(rewriter, loc, 1));
+    for (auto [d, extent] : llvm::enumerate(split)) {
+      offsets.push_back(makeIndex(rewriter, loc, d == 1 ? phase : 0));
+      sizes.push_back(makeIndex(rewriter, loc, d == 1 ? 1 : extent));
+    }
+    Value result = nn::SliceOp::create(rewriter, loc, reshapeTo(rewriter, loc, weights, split), offsets, sizes, steps);
+    shape.front() = groups;
+    return reshapeTo(rewriter, loc, result, shape);
+  }
+
+  /// [N, G * strides... * F/G, Q...] -> [N, F, R...] with R the wanted extents; `filters` is F/G.
+  static Value interleave(PatternRewriter &rewriter, nn::ConvTransposeOp op, Value result, int64_t groups,
+                          int64_t filters, ArrayRef<Dimension> dimensions, ArrayRef<OpFoldResult> extents) {
     Location loc = op.getLoc();
-    int64_t spatial = dimensions.size(), groups = op.getGroups(), filters = tensorType(op.getFilter()).getDimSize(1);
+    int64_t spatial = dimensions.size();
     SmallVector<OpFoldResult> conv = nn::getExtents(rewriter, loc, result);
     nn::Extents arithmetic(rewriter, loc);
     auto index = [&](int64_t value) { return makeIndex(rewriter, loc, value); };

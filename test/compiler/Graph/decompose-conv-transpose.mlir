@@ -16,6 +16,25 @@ func.func @strided(%x: tensor<1x3x10xf32>, %w: tensor<3x5x4xf32>) -> tensor<1x5x
 
 // -----
 
+// A channel and a filter per group: a convolution for each phase with its own bias and activation, side by side.
+// CHECK-LABEL: @depthwise
+//       CHECK:   %[[Y0:.*]] = nn.conv {{.*}}groups = 4{{.*}} : (tensor<1x4x10xf32>, tensor<4x1x2xf32>) -> tensor<1x4x11xf32>
+//       CHECK:   %[[A0:.*]] = nn.add %[[Y0]], %{{.*}} : (tensor<1x4x11xf32>, tensor<1x4x1xf32>)
+//       CHECK:   %[[Y1:.*]] = nn.conv {{.*}}groups = 4{{.*}} : (tensor<1x4x10xf32>, tensor<4x1x2xf32>) -> tensor<1x4x11xf32>
+//       CHECK:   %[[A1:.*]] = nn.add %[[Y1]], %{{.*}} : (tensor<1x4x11xf32>, tensor<1x4x1xf32>)
+//       CHECK:   %[[C:.*]] = nn.concat %[[A0]], %[[A1]] {axis = 1 : i64} : {{.*}} -> tensor<1x8x11xf32>
+//       CHECK:   %[[S:.*]] = nn.reshape %[[C]]{{.*}} -> tensor<1x2x4x11xf32>
+//       CHECK:   nn.transpose %[[S]] {permutation = array<i64: 0, 2, 3, 1>}
+func.func @depthwise(%x: tensor<1x4x10xf32>, %w: tensor<4x1x4xf32>) -> tensor<1x4x20xf32> {
+  %b = nn.constant dense<[[[1.0], [2.0], [3.0], [4.0]]]> : tensor<1x4x1xf32>
+  %0 = nn.conv_transpose %x, %w {strides = array<i64: 2>, pads = array<i64: 1, 1>, dilations = array<i64: 1>, output_padding = array<i64: 0>, groups = 4 : i64}
+      : (tensor<1x4x10xf32>, tensor<4x1x4xf32>) -> tensor<1x4x20xf32>
+  %1 = nn.add %0, %b : (tensor<1x4x20xf32>, tensor<1x4x1xf32>) -> tensor<1x4x20xf32>
+  return %1 : tensor<1x4x20xf32>
+}
+
+// -----
+
 // With stride 1 it is a convolution with the filter turned around.
 // CHECK-LABEL: @stride_one
 //   CHECK-NOT:   nn.transpose {{.*}}tensor<1x5x12xf32>
