@@ -51,6 +51,7 @@ void readHostCaches(Machine &machine) {
       size = bytes;
   };
   read(_SC_LEVEL1_DCACHE_SIZE, machine.l1Bytes);
+  read(_SC_LEVEL1_DCACHE_ASSOC, machine.l1Ways);
   read(_SC_LEVEL2_CACHE_SIZE, machine.l2Bytes);
 }
 

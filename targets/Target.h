@@ -31,6 +31,7 @@ struct Machine {
   bool memoryBroadcast = false;  ///< a broadcast load can be folded into the multiply-add
   bool scaling = false;          ///< an instruction for x 2^n (ukernel.scale)
   int64_t l1Bytes = 32 * 1024;   ///< data cache of a core
+  int64_t l1Ways = 8;            ///< lines of a set of it
   int64_t l2Bytes = 512 * 1024;  ///< second-level cache of a core
   double gigahertz = 3.0;        ///< for time estimates only
 

@@ -34,6 +34,9 @@ constexpr int64_t columnsPerCopy = 1024;
 
 /// With more rows B is in the cache for most of them; those of one tile read it as a stream, which processors fetch.
 constexpr int64_t mostRowsThatWait = 256;
+/// The same where a group of columns is an eighth of the second level or less: those of a model of many layers come from
+/// memory (3% of a transformer's products; of larger groups it costs 1% where B is near).
+constexpr int64_t mostRowsOfSmallGroups = 1024;
 /// Tiles that divide what is fetched ahead among them; there may be more.
 constexpr int64_t mostShares = 8;
 
@@ -158,17 +161,12 @@ private:
     chooseBlocks();
   }
 
-  /// Whether the rows of a tile of A fall on so few sets of the first level of cache that they evict each other, and
-  /// there are enough columns to pay for a copy of A. Lines of equal set are l1 / ways apart; eight ways.
+  /// Whether the rows of a tile of A evict each other, and there are enough columns to pay for a copy of A.
   bool rowsCollide() {
     std::optional<int64_t> k = known(K), columns = known(N);
     if (op.getTransposeLhs() || !k || (columns && *columns < 4 * groups->width()))
       return false;
-    int64_t rowBytes = *k * element.getIntOrFloatBitWidth() / 8, sets = kernel.machine.l1Bytes / 8 / 64;
-    if (rowBytes % 64)
-      return false;
-    int64_t distinct = sets / std::gcd(rowBytes / 64, sets);
-    return llvm::divideCeil(rows->height(), distinct) > 4;
+    return evictEachOther(kernel.machine, *k * element.getIntOrFloatBitWidth() / 8, rows->height());
   }
 
   void chooseBlocks() {
@@ -442,7 +440,9 @@ private:
   /// Whether a tile of `count` rows asks for B ahead. Of unknown rows, full tiles do: there may be several.
   bool waitsForB(int64_t count) const {
     bool several = known(M) ? *known(M) > rows->height() : count == rows->height();
-    return several && leastRows <= mostRowsThatWait && known(groups->count()) != 1;
+    bool isSmall = known(K).value_or(0) * groups->width() * bytes <= kernel.machine.l2Bytes / 8;
+    return several && leastRows <= (isSmall && known(K) ? mostRowsOfSmallGroups : mostRowsThatWait) &&
+           known(groups->count()) != 1;
   }
 
   /// B of the next group of columns, each tile of rows its part.

@@ -4,6 +4,7 @@
 
 #include "llvm/Support/MathExtras.h"
 #include <algorithm>
+#include <numeric>
 
 namespace tenon::schedule {
 
@@ -45,6 +46,15 @@ RowSplit splitRows(int64_t total, int64_t largest) {
   split.tall = llvm::divideCeil(total, split.count);
   split.numTall = total - (split.tall - 1) * split.count;
   return split;
+}
+
+bool evictEachOther(const Machine &machine, int64_t stepBytes, int64_t rows) {
+  constexpr int64_t lineBytes = 64;
+  if (stepBytes % lineBytes)
+    return false;
+  int64_t sets = machine.l1Bytes / machine.l1Ways / lineBytes, distinct = sets / std::gcd(stepBytes / lineBytes, sets);
+  constexpr int64_t others = 3; // ways for what passes through
+  return (rows + distinct - 1) / distinct > std::max(machine.l1Ways - others, machine.l1Ways / 2);
 }
 
 Tile chooseTile(const Machine &machine, const TileProblem &problem) {

@@ -252,14 +252,9 @@ private:
   /// Rows of the tallest tile.
   int64_t tileRows() const { return lines ? tile.rows : pixels->height(); }
 
-  /// Whether the pixels of a tile fall on so few sets of the first level of cache that they evict each other; see
-  /// rowsCollide in ContractionMatmul.cpp.
+  /// As rowsCollide in ContractionMatmul.cpp.
   bool pixelsCollide() {
-    int64_t stepBytes = shape.stride[2] * C * bytes, sets = kernel.machine.l1Bytes / 8 / 64;
-    if (stepBytes % 64 || F < 4 * columns->width())
-      return false;
-    int64_t distinct = sets / std::gcd(stepBytes / 64, sets);
-    return llvm::divideCeil(tileRows(), distinct) > 4;
+    return F >= 4 * columns->width() && evictEachOther(kernel.machine, shape.stride[2] * C * bytes, tileRows());
   }
 
   int64_t span(int64_t d, int64_t positions) const {

@@ -56,6 +56,7 @@ Machine describe(const Processor &processor) {
     machine.fmaPipes = core.fmaPipes;
     machine.fmaLatency = core.fmaLatency;
     machine.l1Bytes = core.l1Kib * 1024;
+    machine.l1Ways = 4;
     machine.l2Bytes = core.l2Kib * 1024;
     machine.gigahertz = core.gigahertz;
     break;

@@ -100,6 +100,7 @@ Machine describe(const Processor &processor) {
     machine.fmaPipes = core.fmaPipes;
     machine.fmaLatency = core.fmaLatency;
     machine.l1Bytes = core.l1Kib * 1024;
+    machine.l1Ways = core.l1Kib / 4; // indexed by the offset in a page
     machine.l2Bytes = core.l2Kib * 1024;
     machine.gigahertz = core.gigahertz;
     break;
