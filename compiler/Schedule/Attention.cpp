@@ -48,8 +48,8 @@ public:
     Value products = e.mul(scores, e.add(e.add(D, Dv), e.constant(16)));
     products = e.add(products, e.mul(e.mul(batches, N), e.mul(e.add(D, Dv), e.constant(32))));
     products = e.add(products, e.mul(e.mul(batches, M), e.constant(40 * lanes * kernel.machine.fmaPipes)));
-    kernel.phase(e.mul(batches, blocks), contractionWork(kernel, e, products, 4), plan.bytes(), kernel.canFail(),
-                 [&](Value begin, Value end, Value scratch, Value status) {
+    kernel.phase(e.mul(batches, blocks), contractionWork(kernel, e, products, sum.getIntOrFloatBitWidth() / 8),
+                 plan.bytes(), kernel.canFail(), [&](Value begin, Value end, Value scratch, Value status) {
                    this->status = status;
                    view(scratch);
                    emitTasks(begin, end, blocks);
@@ -65,7 +65,8 @@ private:
   ScratchPlan plan;
 
   // The problem: q[outer..., M, D], k[..., D, N], v[..., N, Dv].
-  Type f32;
+  Type element, sum;   ///< sum: of all that is computed
+  bool copies = false; ///< rows of q are widened in scratch
   Value M, N, D, Dv;
   SmallVector<Value> outer;
   int64_t lanes = 1;
@@ -75,23 +76,27 @@ private:
   int64_t keyGroups = 1, scoreStride = 1, height = 1; ///< groups of keys per block, from row to row of scores, rows
 
   // Scratch.
-  size_t partKeys = 0, partValues = 0, partScores = 0, partOutcome = 0, partMaxima = 0, partSums = 0, partScales = 0;
-  Value packedKeys, packedValues, scores, outcome, maxima, sums, scales, status;
+  size_t partQueries = 0, partKeys = 0, partValues = 0, partScores = 0, partOutcome = 0, partMaxima = 0, partSums = 0,
+         partScales = 0;
+  Value queries, packedKeys, packedValues, scores, outcome, maxima, sums, scales, status;
 
   // The batch item at hand.
   SmallVector<LaneIndex> batch;
 
   void readProblem() {
     ArrayRef<Value> q = kernel.extents(parts.scores.getLhs()), result = kernel.extents(parts.outcome.getResult());
-    f32 = b.getF32Type();
+    element = cast<RankedTensorType>(parts.outcome.getType()).getElementType();
+    sum = accumulatorType(element);
+    copies = registerType(element) != sum;
+    int64_t bytes = sum.getIntOrFloatBitWidth() / 8;
     D = q.back();
     M = result[result.size() - 2];
     Dv = result.back();
     N = kernel.extents(parts.scores.getResult()).back();
     outer = SmallVector<Value>(result.drop_back(2));
-    lanes = kernel.machine.lanes(4);
-    vector = VectorType::get({lanes}, f32);
-    Tile tile = chooseTile(kernel.machine, {4, lanes, lanes, known(M), known(N), /*anyWidth=*/true});
+    lanes = kernel.machine.lanes(bytes);
+    vector = VectorType::get({lanes}, sum);
+    Tile tile = chooseTile(kernel.machine, {bytes, lanes, lanes, known(M), known(N), /*anyWidth=*/true});
     rows.emplace(e, M, tile.rows);
     keys.emplace(e, N, tile.vectors, lanes);
     values.emplace(e, Dv, tile.vectors, lanes);
@@ -104,15 +109,19 @@ private:
   }
 
   void planScratch() {
-    partKeys = plan.reserve(f32, e.mul(e.mul(keys->count(), e.constant(keys->width())), D));
-    partValues = plan.reserve(f32, e.mul(e.mul(values->count(), e.constant(values->width())), N));
-    partScores = plan.reserve(f32, e.constant(height * scoreStride));
-    partOutcome = plan.reserve(f32, e.mul(e.mul(values->count(), e.constant(values->width())), e.constant(height)));
+    if (copies)
+      partQueries = plan.reserve(sum, e.mul(D, e.constant(height)));
+    partKeys = plan.reserve(sum, e.mul(e.mul(keys->count(), e.constant(keys->width())), D));
+    partValues = plan.reserve(sum, e.mul(e.mul(values->count(), e.constant(values->width())), N));
+    partScores = plan.reserve(sum, e.constant(height * scoreStride));
+    partOutcome = plan.reserve(sum, e.mul(e.mul(values->count(), e.constant(values->width())), e.constant(height)));
     for (size_t *part : {&partMaxima, &partSums, &partScales})
-      *part = plan.reserve(f32, e.constant(llvm::alignTo(height, lanes)));
+      *part = plan.reserve(sum, e.constant(llvm::alignTo(height, lanes)));
   }
 
   void view(Value scratch) {
+    if (copies)
+      queries = plan.view(scratch, partQueries);
     packedKeys = plan.view(scratch, partKeys);
     packedValues = plan.view(scratch, partValues);
     scores = plan.view(scratch, partScores);
@@ -129,9 +138,13 @@ private:
   }
 
   Value splat(double value) {
-    return arith::ConstantOp::create(b, DenseElementsAttr::get(vector, static_cast<float>(value)));
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(vector, Attribute(b.getFloatAttr(sum, value))));
   }
-  Value number(double value) { return arith::ConstantOp::create(b, b.getF32FloatAttr(static_cast<float>(value))); }
+  Value number(double value) { return arith::ConstantOp::create(b, b.getFloatAttr(sum, value)); }
+  /// A vector as elements of the tensors.
+  Value narrow(Value value) {
+    return element == sum ? value : arith::TruncFOp::create(b, VectorType::get({lanes}, element), value);
+  }
   Value loadVector(Value memory, Value at) { return vector::LoadOp::create(b, vector, memory, at); }
   Value load(Value memory, Value at) { return memref::LoadOp::create(b, memory, at); }
 
@@ -162,6 +175,8 @@ private:
   void emitBlock(Value firstTile, Value lastTile) {
     Value zero = e.constant(0), one = e.constant(1);
     Value firstRow = rows->start(firstTile), count = e.sub(rows->start(lastTile), firstRow);
+    if (copies)
+      widenQueries(firstRow, count);
     countedLoop(b, zero, count, one, [&](Value row) {
       memref::StoreOp::create(b, number(-std::numeric_limits<double>::infinity()), maxima, row);
       memref::StoreOp::create(b, number(0), sums, row);
@@ -187,9 +202,24 @@ private:
       SmallVector<LaneIndex> place(batch);
       place.append({{e.add(firstRow, row)}, {column, 1}});
       store.setMask(mask);
-      store.store(arith::DivFOp::create(b, loadVector(outcome, at), total), f32, kernel.resultBuffer(0),
+      store.store(narrow(arith::DivFOp::create(b, loadVector(outcome, at), total)), element, kernel.resultBuffer(0),
                   SmallVector<Value>(kernel.extents(parts.outcome.getResult())), place);
       store.setMask(Value());
+    });
+  }
+
+  void widenQueries(Value firstRow, Value count) {
+    Value q = parts.scores.getLhs();
+    countedLoop(b, e.constant(0), count, e.constant(1), [&](Value row) {
+      ElementEmitter source = emitter(lanes);
+      vectorLoop(source, kernel.machine, e.constant(0), D, [&](ElementEmitter &at, Value column) {
+        ElementEmitter::Scope scope(at);
+        int64_t stride = at.lanes() > 1 ? 1 : 0;
+        SmallVector<LaneIndex> place = outerIndices(q);
+        place.append({{e.add(firstRow, row)}, {column, stride}});
+        Value value = widenTo(b, at.emit(q, place), sum);
+        at.store(value, sum, {queries}, {e.constant(1)}, {{e.add(e.mul(row, D), column), stride}});
+      });
     });
   }
 
@@ -216,8 +246,8 @@ private:
     keys->forEach(from, to, [&](Value column, int64_t vectors, Value) {
       rows->forEach(firstTile, lastTile, [&](Value row, int64_t count) {
         ukernel::BrgemmShape shape = panelShape(packedKeys, D, vectors);
-        shape.a = kernel.argumentBuffer(cast<BlockArgument>(q)).memref;
-        shape.aOffset = e.add(matrix, e.mul(row, D));
+        shape.a = copies ? queries : kernel.argumentBuffer(cast<BlockArgument>(q)).memref;
+        shape.aOffset = copies ? e.mul(e.sub(row, firstRow), D) : e.add(matrix, e.mul(row, D));
         for (int64_t m = 0; m < count; ++m)
           shape.rows.push_back(e.mul(e.constant(m), D));
         shape.bOffset = e.mul(column, D);
@@ -250,10 +280,10 @@ private:
   Value emitScore(Value at, Value row, Value key, Value mask) {
     ElementEmitter source = emitter(lanes);
     source.setMask(mask);
-    source.bindRegister(parts.scores.getResult(), loadVector(scores, at));
+    source.bindRegister(parts.scores.getResult(), narrow(loadVector(scores, at)));
     SmallVector<LaneIndex> place(batch);
     place.append({{row}, {key, 1}});
-    Value score = source.emit(parts.logits, place);
+    Value score = widenTo(b, source.emit(parts.logits, place), sum);
     if (mask)
       score = arith::SelectOp::create(b, mask, score, splat(-std::numeric_limits<double>::infinity()));
     vector::StoreOp::create(b, score, scores, at);
@@ -265,7 +295,7 @@ private:
                  function_ref<Value(Value acc)> last = {}) {
     ElementEmitter lane = emitter(lanes);
     Value zero = e.constant(0), whole = e.div(count, e.constant(accumulators));
-    SmallVector<Value> initial(accumulators, lane.neutral(kind, f32));
+    SmallVector<Value> initial(accumulators, lane.neutral(kind, sum));
     SmallVector<Value> parts = carriedLoops(b, {zero}, {whole}, initial, [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
       SmallVector<Value> next;
       for (int64_t u = 0; u < accumulators; ++u)
@@ -280,10 +310,10 @@ private:
                          });
     Value all = parts[0];
     for (Value part : ArrayRef(parts).drop_front())
-      all = lane.combine(kind, f32, all, part);
+      all = lane.combine(kind, sum, all, part);
     if (last)
       all = last(all);
-    return lane.combineLanes(kind, f32, all);
+    return lane.combineLanes(kind, sum, all);
   }
 
   /// The larger of each lane. A NaN need not come through: its exponential makes the row's sum NaN.

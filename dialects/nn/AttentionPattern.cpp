@@ -28,7 +28,14 @@ static bool isOne(Value value) {
 
 /// Whether an operand and a result can be those of a product that attention is made of.
 static bool isPlainProduct(MatmulOp product) {
-  return !product.getPacking() && !product.getTransposeLhs() && Extents::element(product.getResult()).isF32();
+  Type element = Extents::element(product.getResult());
+  return !product.getPacking() && !product.getTransposeLhs() &&
+         (element.isF32() || element.isF64() || element.isF16() || element.isBF16());
+}
+
+/// Whether `cast` only changes how precise a number is.
+static bool isBetweenFloats(CastOp cast) {
+  return isa<FloatType>(Extents::element(cast.getInput())) && isa<FloatType>(Extents::element(cast.getResult()));
 }
 
 namespace {
@@ -42,7 +49,9 @@ public:
       return std::nullopt;
     ops.insert(outcome);
     dependsOnScores(parts.logits);
-    if (!parts.scores || !isClosed())
+    // Scores are held in the type that products are summed in.
+    bool isF64 = Extents::element(outcome.getResult()).isF64();
+    if (!parts.scores || Extents::element(parts.logits).isF64() != isF64 || !isClosed())
       return std::nullopt;
     parts.ops = ops.takeVector();
     return parts;
@@ -50,6 +59,11 @@ public:
 
 private:
   bool matchSoftmax(Value p) {
+    // What is computed in a wider type need not be narrow before the product.
+    if (auto cast = p.getDefiningOp<CastOp>(); cast && isBetweenFloats(cast)) {
+      ops.insert(cast);
+      p = cast.getInput();
+    }
     Operation *op = p.getDefiningOp();
     ExpOp exponential;
     Value sum;
@@ -87,9 +101,12 @@ private:
       return answer->second;
     bool depends = false;
     if (auto product = dyn_cast<MatmulOp>(op)) {
-      depends = !parts.scores && isPlainProduct(product) && product != parts.outcome;
+      depends = !parts.scores && isPlainProduct(product) && product != parts.outcome &&
+                Extents::element(product.getResult()) == Extents::element(parts.outcome.getResult());
       if (depends)
         parts.scores = product;
+    } else if (auto cast = dyn_cast<CastOp>(op)) {
+      depends = isBetweenFloats(cast) && dependsOnScores(cast.getInput());
     } else if (op->hasTrait<Elementwise>()) {
       for (Value operand : op->getOperands())
         depends |= dependsOnScores(operand);

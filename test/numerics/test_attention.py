@@ -9,10 +9,12 @@ import onnx
 import pytest
 import tenon
 from harness import CPU
-from onnx import TensorProto, helper
+from onnx import helper
 
 # Sums of products of numbers of about 1 over 600 keys, and an exponential of each: some tens of roundings of f32.
 TOLERANCE = 2e-5
+# In f64 the same in its units. In f16 a score of up to 32 is rounded to 2^-7, an eighth of which is an error of 2^-10 of p; the result is rounded to 2^-11.
+TOLERANCES = {numpy.float32: TOLERANCE, numpy.float64: 1e-13, numpy.float16: 2e-3}
 
 
 def paths(build, library):
@@ -29,11 +31,11 @@ def softmax(x):
 class Attention:
     """softmax(f(q k / scale)) v, with f and the layout of k given by name."""
 
-    def __init__(self, q, k, v, mask=None, cap=None, transposed=False, where=False):
-        self.feeds = {"q": q, "k": k, "v": v}
-        self.where, self.cap, self.transposed = where, cap, transposed
+    def __init__(self, q, k, v, mask=None, cap=None, transposed=False, where=False, dtype=numpy.float32):
+        self.feeds = {"q": q.astype(dtype), "k": k.astype(dtype), "v": v.astype(dtype)}
+        self.where, self.cap, self.transposed, self.dtype = where, cap, transposed, dtype
         if mask is not None:
-            self.feeds["mask"] = mask
+            self.feeds["mask"] = mask if where else mask.astype(dtype)
 
     def expected(self):
         q, k, v = (self.feeds[name].astype(numpy.float64) for name in "qkv")
@@ -64,8 +66,8 @@ class Attention:
         then("Softmax", "x")
         nodes.append(helper.make_node("MatMul", [nodes[-1].output[0], "v"], ["y"]))
         infos = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), dims[name] if dims else array.shape) for name, array in self.feeds.items()]
-        initializers = [onnx.numpy_helper.from_array(numpy.float32(value), name) for name, value in constants.items()]
-        graph = helper.make_graph(nodes, "attention", infos, [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], initializers)
+        initializers = [onnx.numpy_helper.from_array(self.dtype(value), name) for name, value in constants.items()]
+        graph = helper.make_graph(nodes, "attention", infos, [helper.make_tensor_value_info("y", helper.np_dtype_to_tensor_dtype(numpy.dtype(self.dtype)), None)], initializers)
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
 
     def check(self, tmp_path, build, dims=None, fused=True, threads=1, others=()):
@@ -76,7 +78,7 @@ class Attention:
             got = model.run(case.feeds)["y"]
             expected = case.expected()
             assert numpy.array_equal(numpy.isnan(got), numpy.isnan(expected))
-            numpy.testing.assert_allclose(got, expected, rtol=TOLERANCE, atol=TOLERANCE)
+            numpy.testing.assert_allclose(got, expected, rtol=TOLERANCES[self.dtype], atol=TOLERANCES[self.dtype])
 
 
 def normal(*shape):
@@ -103,6 +105,18 @@ def test_widths(tmp_path, build, width, columns, transposed):
 @pytest.mark.parametrize("mask", [(50, 300), (300,), (2, 1, 1, 300), (1, 3, 50, 1), (2, 3, 50, 300)])
 def test_masks(tmp_path, build, mask):
     Attention(*qkv(50, 300), mask=normal(*mask)).check(tmp_path, build)
+
+
+@pytest.mark.parametrize("dtype", [numpy.float16, numpy.float64])
+@pytest.mark.parametrize("rows, keys, width, columns, transposed", [(16, 16, 64, 64, False), (57, 513, 31, 17, True), (29, 257, 8, 80, False)])
+def test_types(tmp_path, build, dtype, rows, keys, width, columns, transposed):
+    """Computed in f32 or f64 throughout; rests of tiles, vectors and blocks, masks and caps as in f32."""
+    tensors = qkv(rows, keys, width, columns, transposed=transposed)
+    Attention(*tensors, transposed=transposed, dtype=dtype).check(tmp_path, build)
+    Attention(*tensors, mask=normal(rows, keys), cap=2.5, transposed=transposed, dtype=dtype).check(tmp_path, build, threads=2)
+    sees = numpy.tril(numpy.ones((rows, keys), bool), 5)
+    sees[7] = False
+    Attention(*tensors, mask=sees, where=True, transposed=transposed, dtype=dtype).check(tmp_path, build)
 
 
 def test_causal_and_empty_rows(tmp_path, build):
