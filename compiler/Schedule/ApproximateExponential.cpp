@@ -108,9 +108,10 @@ struct TabulatedExponential {
 } // namespace
 
 /// `hasWhole`: the power takes its whole exponent from the bits, so that it must be a normal number.
-static TabulatedExponential tabulateExponential(FloatMath &f, Value x, bool hasWhole, ArrayRef<double> ln2) {
+static TabulatedExponential tabulateExponential(FloatMath &f, Value x, bool hasWhole, ArrayRef<double> ln2,
+                                                bool isNegated = false) {
   int64_t entries = f.lanes, unit = int64_t(1) << f.mantissaBits();
-  ReducedExponent parts = reduceWith(f, x, f.roundingShift() / double(entries), /*isNegated=*/false, ln2);
+  ReducedExponent parts = reduceWith(f, x, f.roundingShift() / double(entries), isNegated, ln2);
   SmallVector<int32_t> table;
   for (int64_t entry = 0; entry < entries; ++entry) {
     // What the entry's number leaves in the mantissa below the exponent is taken off in advance.
@@ -122,8 +123,8 @@ static TabulatedExponential tabulateExponential(FloatMath &f, Value x, bool hasW
     power = arith::AddIOp::create(f.b, power,
                                   arith::ShLIOp::create(f.b, parts.bits, f.integer(llvm::Log2_64(unit / entries))));
   // r^3 (1/6 + r/24) with r^4 as the multiple of r^2 that is nearest to it up to the bound of r.
-  double bound = wholeLn2[0] / double(2 * entries), nearest = 2 * std::sqrt(2.0) - 2;
-  Value p = f.polynomial(parts.r, {1.0 / 6, 0.5 + nearest * bound * bound / 24, 1.0});
+  double bound = wholeLn2[0] / double(2 * entries), nearest = 2 * std::sqrt(2.0) - 2, sign = isNegated ? -1 : 1;
+  Value p = f.polynomial(parts.r, {sign / 6, 0.5 + nearest * bound * bound / 24, sign});
   return {f.fromBits(power), f.mul(p, parts.r), parts.n};
 }
 
@@ -181,6 +182,10 @@ Value exponentialOfNotPositive(FloatMath &f, Value x) {
 Value onePlusExponential(FloatMath &f, Value x, bool isNegated) {
   double low = f.choose(-87.0, -708.0), high = f.choose(89.0, 710.0);
   x = isNegated ? f.clamp(x, -high, -low) : f.clamp(x, low, high);
+  if (f.hasTable && f.hasScale) {
+    TabulatedExponential parts = tabulateExponential(f, x, /*hasWhole=*/false, partsOfLn2(f), isNegated);
+    return f.add(ukernel::ScaleOp::create(f.b, parts.product(f), parts.n), f.number(1.0));
+  }
   ReducedExponent parts = reduceExponent(f, x, f.exponentBias(), isNegated);
   return f.fma(smallExponential(f, parts.r, isNegated), powerOfTwo(f, parts.bits), f.number(1.0));
 }

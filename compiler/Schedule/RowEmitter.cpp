@@ -53,12 +53,30 @@ SmallVector<Value> loopAlongRow(ElementEmitter &e, Value length, size_t count, b
   return result;
 }
 
-RowEmitter::RowEmitter(Kernel &kernel, const RowProgram &program, int64_t lanes, Value scratch, Value status)
+RowEmitter::RowEmitter(Kernel &kernel, const RowProgram &program, int64_t lanes, Value scratch, Value status,
+                       bool asksAhead)
     : kernel(kernel), program(program), b(kernel.builder), e(kernel.emitter(lanes)), scratch(scratch) {
   e.setStatus(status);
   rowLength = e.constant(1);
   for (int64_t axis : program.axes)
     rowLength = e.mul(rowLength, program.space[axis]);
+  if (asksAhead)
+    for (BlockArgument argument : kernel.function.getArguments())
+      if (isFar(argument))
+        far.push_back(argument);
+}
+
+/// Whether an argument of full rows is in another level of cache than the second, and a few rows are in the first: a
+/// processor fetches a row on its own only when its first lines have been read.
+bool RowEmitter::isFar(BlockArgument argument) {
+  constexpr int64_t rowsInFirstLevel = 3;
+  if (!isa<RankedTensorType>(argument.getType()) || !sameExtents(kernel.extents(argument), program.space))
+    return false;
+  int64_t bytes = storageBytes(argument);
+  for (Value extent : program.space)
+    bytes *= known(extent).value_or(1);
+  int64_t rowBytes = known(rowLength).value_or(bytes) * storageBytes(argument);
+  return 2 * bytes > kernel.machine.l2Bytes && rowsInFirstLevel * rowBytes <= kernel.machine.l1Bytes;
 }
 
 void RowEmitter::emitRows(ElementEmitter &rows, ArrayRef<LaneIndex> at) {
@@ -128,25 +146,29 @@ Value RowEmitter::linearPosition(ArrayRef<Value> at, Value inner) {
   return e.add(e.mul(position, program.space[program.axes.back()]), inner);
 }
 
-Buffer RowEmitter::cacheOf(Value value) {
+RowEmitter::Place RowEmitter::cacheOf(Value value, LaneIndex position, ArrayRef<LaneIndex> indices) {
+  if (auto found = program.inResult.find(value); found != program.inResult.end())
+    return {kernel.resultBuffer(found->second), SmallVector<Value>(program.space), SmallVector<LaneIndex>(indices)};
   auto type = MemRefType::get({ShapedType::kDynamic}, storageType(elementTypeOf(value)));
-  int64_t number = std::distance(program.cached.begin(), llvm::find(program.cached, value));
-  Value row = e.add(e.mul(slot, e.constant(program.cached.size())), e.constant(number));
+  int64_t number = llvm::count_if(llvm::make_range(program.cached.begin(), llvm::find(program.cached, value)),
+                                  [&](Value other) { return !program.inResult.contains(other); });
+  Value row = e.add(e.mul(slot, e.constant(program.inScratch())), e.constant(number));
   Value offset = e.mul(e.mul(rowLength, e.constant(8)), row);
-  return {memref::ViewOp::create(b, type, scratch, offset, ValueRange(rowLength))};
+  Value view = memref::ViewOp::create(b, type, scratch, offset, ValueRange(rowLength));
+  return {{view}, {rowLength}, {position}};
 }
 
 /// Makes the cached values that `pass` needs available at a position: loaded if an earlier pass kept them, else
 /// computed and kept. They are to be unbound.
 void RowEmitter::provideCached(ElementEmitter &lane, size_t pass, Value position, ArrayRef<LaneIndex> indices) {
   for (Value value : program.cachedFor[pass]) {
-    LaneIndex at{position, lane.lanes() == 1 ? 0 : 1};
+    auto [buffer, extents, at] = cacheOf(value, {position, lane.lanes() == 1 ? 0 : 1}, indices);
     Value element;
     if (program.keptBy.lookup(value) < pass) {
-      element = lane.load(elementTypeOf(value), cacheOf(value), {rowLength}, {at});
+      element = lane.load(elementTypeOf(value), buffer, extents, at);
     } else {
       element = lane.emit(value, indices);
-      lane.store(element, elementTypeOf(value), cacheOf(value), {rowLength}, {at});
+      lane.store(element, elementTypeOf(value), buffer, extents, at);
     }
     lane.bindRegister(value, element);
   }
@@ -172,6 +194,9 @@ SmallVector<Value> RowEmitter::stepWith(ElementEmitter &lane, size_t pass, Array
   inRow.push_back({inner, lane.lanes() == 1 ? 0 : 1});
   SmallVector<LaneIndex> indices = fullIndices(inRow);
   SmallVector<Value> next;
+  if (pass == program.busiestPass() && lane.lanes() > 1 && !lane.currentMask())
+    for (Value argument : far)
+      askAhead(kernel, e, argument, indices, rowLength);
   provideCached(lane, pass, linearPosition(at, inner), indices);
   for (auto [constReduce, old] : llvm::zip(program.passes[pass], sums)) {
     nn::ReduceOp reduce = constReduce;

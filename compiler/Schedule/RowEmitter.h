@@ -27,8 +27,9 @@ SmallVector<Value> loopAlongRow(ElementEmitter &e, Value length, size_t count, b
 /// Emits the passes over one row, or over one group of neighbouring rows.
 class RowEmitter {
 public:
-  /// `scratch`: the memory of cached values, from element `slot` times the row's length; null: the first.
-  RowEmitter(Kernel &kernel, const RowProgram &program, int64_t lanes, Value scratch, Value status);
+  /// `scratch`: the memory of cached values. `asksAhead`: for the next row of large arguments.
+  RowEmitter(Kernel &kernel, const RowProgram &program, int64_t lanes, Value scratch, Value status,
+             bool asksAhead = false);
 
   ElementEmitter &emitter() { return e; }
 
@@ -58,11 +59,17 @@ public:
   bool hasScalars() { return e.lanes() > 1 && !kernel.machine.maskedMemory; }
 
 private:
+  bool isFar(mlir::BlockArgument argument);
   Type accumulatorType(nn::ReduceOp reduce);
   SmallVector<LaneIndex> fullIndices(llvm::ArrayRef<LaneIndex> inRow);
   SmallVector<LaneIndex> rowIndices(size_t rank);
   Value linearPosition(llvm::ArrayRef<Value> at, Value inner);
-  Buffer cacheOf(Value value);
+  struct Place {
+    Buffer buffer;
+    SmallVector<Value> extents;
+    SmallVector<LaneIndex> indices;
+  };
+  Place cacheOf(Value value, LaneIndex position, llvm::ArrayRef<LaneIndex> indices);
   void provideCached(ElementEmitter &lane, size_t pass, Value position, llvm::ArrayRef<LaneIndex> indices);
   SmallVector<Value> stepWith(ElementEmitter &lane, size_t pass, llvm::ArrayRef<Value> at, Value inner,
                               llvm::ArrayRef<Value> sums);
@@ -78,6 +85,7 @@ private:
   ImplicitLocOpBuilder &b;
   ElementEmitter e;
   Value scratch, rowLength, slot;
+  SmallVector<Value> far; ///< arguments whose next row is asked for
   SmallVector<LaneIndex> outer;
   SmallVector<std::pair<Value, Value>> bound;
 };

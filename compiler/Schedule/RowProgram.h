@@ -21,12 +21,17 @@ struct RowProgram {
   SmallVector<SmallVector<Value>> roots;         ///< full values by the pass that asks for them; the last one stores
   llvm::SetVector<Value> cached;                 ///< full values kept in scratch
   SmallVector<SmallVector<Value>> cachedFor;     ///< of those, what each pass asks for
+  llvm::DenseMap<Value, size_t> inResult;        ///< the number of the result in whose place they are, if not scratch
   llvm::DenseMap<Value, unsigned> keptBy;        ///< the first pass that does, which computes them
   llvm::DenseSet<Value> rowValues;               ///< values with one element per row
   llvm::DenseSet<mlir::Operation *> skipsNan;    ///< maxima that need not see a NaN: it comes another way
 
   bool isReduced(int64_t d) const { return llvm::is_contained(axes, d); }
   bool hasFullResults() const { return !roots.back().empty(); }
+  /// The last pass but one, which has the costly values of most programs.
+  size_t busiestPass() const { return passes.size() - 1; }
+  /// Rows of scratch memory.
+  int64_t inScratch() const { return static_cast<int64_t>(cached.size() - inResult.size()); }
 };
 
 /// Finds the program of a body, or nothing if it is not of this form.

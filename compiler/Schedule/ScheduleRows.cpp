@@ -25,21 +25,32 @@ namespace tenon::schedule {
 /// Rows that a task has for each one that a pipeline takes more than there are.
 static constexpr int64_t rowsPerExtraRow = 8;
 
+/// Has cached values where a result of their type goes, which replaces them position by position: so one row less is
+/// written and read. Not in a pipeline, whose last steps keep values of a row again.
+static void keepInResults(Kernel &kernel, RowProgram &program) {
+  for (auto [number, result] : llvm::enumerate(kernel.results()))
+    for (Value value : program.cached)
+      if (elementTypeOf(value) == elementTypeOf(result) && !program.rowValues.contains(result) &&
+          sameExtents(kernel.extents(result), program.space) && !program.inResult.contains(value)) {
+        program.inResult[value] = number;
+        break;
+      }
+}
+
 /// Whether rows go through a pipeline: while the lines of all rows in it stay in the first level of cache, and there
 /// are registers for the constants and sums of all passes at once. What fills and drains the pipeline computes with
 /// values that mean nothing, which must not trap.
 static bool isPipelined(Kernel &kernel, const RowProgram &program, ArrayRef<Value> outerExtents) {
   constexpr int64_t wantedRegisters = 32;
-  if (program.axes.size() != 1 || !program.hasFullResults() || kernel.canFail() ||
-      kernel.machine.vectorRegisters < wantedRegisters)
+  if (!program.lanesInRow || program.axes.size() != 1 || kernel.canFail() ||
+      (program.passes.size() == 1 && !program.hasFullResults()) || kernel.machine.vectorRegisters < wantedRegisters)
     return false;
   int64_t elementBytes = 1;
   for (Operation *op : kernel.ops())
-    for (Type type : op->getResultTypes()) {
-      auto element = dyn_cast<FloatType>(cast<RankedTensorType>(type).getElementType());
-      if (!element)
+    for (Value result : op->getResults()) {
+      if (Type element = elementTypeOf(result); !isa<FloatType>(element) && !element.isInteger(1))
         return false;
-      elementBytes = std::max<int64_t>(elementBytes, llvm::divideCeil(element.getWidth(), 8));
+      elementBytes = std::max(elementBytes, storageBytes(result));
     }
   std::optional<int64_t> length = known(program.space.back());
   int64_t rows = 1, passes = program.passes.size();
@@ -162,7 +173,7 @@ private:
 } // namespace
 
 /// One task is a run of rows.
-static void phaseAlongLanes(Kernel &kernel, const RowProgram &program, ArrayRef<Value> outerExtents) {
+static void phaseAlongLanes(Kernel &kernel, const RowProgram &program, ArrayRef<Value> outerExtents, bool pipelined) {
   ImplicitLocOpBuilder &b = kernel.builder;
   ElementEmitter plain = kernel.emitter(1);
   Value rows = product(plain, outerExtents), rowLength = plain.constant(1);
@@ -170,8 +181,7 @@ static void phaseAlongLanes(Kernel &kernel, const RowProgram &program, ArrayRef<
     rowLength = plain.mul(rowLength, program.space[axis]);
   Value positive = b.createOrFold<arith::MaxUIOp>(rowLength, plain.constant(1));
   Value chunk = b.createOrFold<arith::CeilDivUIOp>(plain.constant(elementsPerTask), positive);
-  bool pipelined = isPipelined(kernel, program, outerExtents);
-  int64_t cachedRows = program.cached.size();
+  int64_t cachedRows = program.inScratch();
   if (pipelined) {
     chunk = b.createOrFold<arith::MaxUIOp>(chunk, plain.constant(rowsPerExtraRow * program.passes.size()));
     cachedRows *= RowPipeline::slots(program);
@@ -181,7 +191,8 @@ static void phaseAlongLanes(Kernel &kernel, const RowProgram &program, ArrayRef<
   int64_t lanes = kernel.lanes(program.space.back());
   kernel.phase(tasks, kernel.workOf(plain.mul(rows, rowLength)), scratchBytes, kernel.canFail(),
                [&](Value begin, Value end, Value scratch, Value status) {
-                 RowEmitter emitter(kernel, program, lanes, scratch, status);
+                 RowEmitter emitter(kernel, program, lanes, scratch, status,
+                                    /*asksAhead=*/!pipelined && program.axes.size() == 1);
                  ElementEmitter scalar(emitter.emitter(), 1);
                  Value from = scalar.mul(begin, chunk),
                        to = b.createOrFold<arith::MinUIOp>(scalar.mul(end, chunk), rows);
@@ -244,8 +255,11 @@ bool scheduleRows(Kernel &kernel) {
   for (size_t d = 0; d < program->space.size(); ++d)
     if (!program->isReduced(d))
       outerExtents.push_back(program->space[d]);
+  bool pipelined = isPipelined(kernel, *program, outerExtents);
+  if (program->lanesInRow && !pipelined)
+    keepInResults(kernel, *program);
   if (program->lanesInRow)
-    phaseAlongLanes(kernel, *program, outerExtents);
+    phaseAlongLanes(kernel, *program, outerExtents, pipelined);
   else
     phaseAcrossLanes(kernel, *program, outerExtents);
   kernel.setPath("vector");
