@@ -44,6 +44,7 @@ struct ScheduleKernels : impl::ScheduleKernelsBase<ScheduleKernels> {
       facts = *machine;
     } else {
       facts.vectorBytes = vectorBytes;
+      facts.vectorRegisters = vectorRegisters;
       facts.maskedMemory = maskedMemory;
       facts.fma = true;
     }
