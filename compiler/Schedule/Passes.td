@@ -27,7 +27,6 @@ def ScheduleKernels : Pass<"tenon-schedule-kernels", "::mlir::ModuleOp"> {
   let options = [
     Option<"reference", "reference", "bool", "false", "every op by its definition, one element after the other">,
     Option<"vectorBytes", "vector-bytes", "int64_t", "32", "bytes of a vector register">,
-    Option<"vectorRegisters", "vector-registers", "int64_t", "16", "vector registers">,
     Option<"maskedMemory", "masked-memory", "bool", "false", "masked loads and stores of every type">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",

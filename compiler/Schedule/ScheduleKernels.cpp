@@ -44,7 +44,6 @@ struct ScheduleKernels : impl::ScheduleKernelsBase<ScheduleKernels> {
       facts = *machine;
     } else {
       facts.vectorBytes = vectorBytes;
-      facts.vectorRegisters = vectorRegisters;
       facts.maskedMemory = maskedMemory;
       facts.fma = true;
     }
