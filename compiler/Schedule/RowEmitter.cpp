@@ -54,16 +54,15 @@ SmallVector<Value> loopAlongRow(ElementEmitter &e, Value length, size_t count, b
 }
 
 RowEmitter::RowEmitter(Kernel &kernel, const RowProgram &program, int64_t lanes, Value scratch, Value status,
-                       bool asksAhead)
-    : kernel(kernel), program(program), b(kernel.builder), e(kernel.emitter(lanes)), scratch(scratch) {
+                       std::optional<AskingPass> ahead)
+    : kernel(kernel), program(program), b(kernel.builder), e(kernel.emitter(lanes)), scratch(scratch), ahead(ahead) {
   e.setStatus(status);
   rowLength = e.constant(1);
   for (int64_t axis : program.axes)
     rowLength = e.mul(rowLength, program.space[axis]);
-  if (asksAhead)
-    for (BlockArgument argument : kernel.function.getArguments())
-      if (isFar(argument))
-        far.push_back(argument);
+  for (BlockArgument argument : kernel.function.getArguments())
+    if (ahead && isFar(argument))
+      far.push_back(argument);
 }
 
 /// Whether an argument of full rows is in another level of cache than the second, and a few rows are in the first: a
@@ -194,9 +193,9 @@ SmallVector<Value> RowEmitter::stepWith(ElementEmitter &lane, size_t pass, Array
   inRow.push_back({inner, lane.lanes() == 1 ? 0 : 1});
   SmallVector<LaneIndex> indices = fullIndices(inRow);
   SmallVector<Value> next;
-  if (pass == program.busiestPass() && lane.lanes() > 1 && !lane.currentMask())
+  if (ahead && pass == ahead->pass && lane.lanes() > 1 && !lane.currentMask())
     for (Value argument : far)
-      askAhead(kernel, e, argument, indices, rowLength);
+      askAhead(kernel, e, argument, indices, ahead->distance ? e.constant(ahead->distance) : rowLength);
   provideCached(lane, pass, linearPosition(at, inner), indices);
   for (auto [constReduce, old] : llvm::zip(program.passes[pass], sums)) {
     nn::ReduceOp reduce = constReduce;

@@ -17,6 +17,12 @@ struct RowPosition {
   Value mask = {}; ///< of the lanes that are wanted, or null
 };
 
+/// The pass over a row that asks for what is `distance` elements behind: the next row, if 0.
+struct AskingPass {
+  size_t pass;
+  int64_t distance;
+};
+
 /// Loops along the innermost dimension, of `length`: blocks of several vectors, each with sums of its own, then single
 /// vectors, then the rest. `sums` are `count` values of each of the vectors in flight, then (where `hasScalars`) of one
 /// lane.
@@ -27,9 +33,9 @@ SmallVector<Value> loopAlongRow(ElementEmitter &e, Value length, size_t count, b
 /// Emits the passes over one row, or over one group of neighbouring rows.
 class RowEmitter {
 public:
-  /// `scratch`: the memory of cached values. `asksAhead`: for the next row of large arguments.
+  /// `scratch`: the memory of cached values. `ahead`: for large arguments.
   RowEmitter(Kernel &kernel, const RowProgram &program, int64_t lanes, Value scratch, Value status,
-             bool asksAhead = false);
+             std::optional<AskingPass> ahead = {});
 
   ElementEmitter &emitter() { return e; }
 
@@ -85,6 +91,7 @@ private:
   ImplicitLocOpBuilder &b;
   ElementEmitter e;
   Value scratch, rowLength, slot;
+  std::optional<AskingPass> ahead;
   SmallVector<Value> far; ///< arguments whose next row is asked for
   SmallVector<LaneIndex> outer;
   SmallVector<std::pair<Value, Value>> bound;

@@ -28,8 +28,6 @@ struct RowProgram {
 
   bool isReduced(int64_t d) const { return llvm::is_contained(axes, d); }
   bool hasFullResults() const { return !roots.back().empty(); }
-  /// The last pass but one, which has the costly values of most programs.
-  size_t busiestPass() const { return passes.size() - 1; }
   /// Rows of scratch memory.
   int64_t inScratch() const { return static_cast<int64_t>(cached.size() - inResult.size()); }
 };

@@ -66,8 +66,11 @@ class RowPipeline {
 public:
   RowPipeline(Kernel &kernel, const RowProgram &program, int64_t lanes, Value scratch, ArrayRef<Value> outerExtents)
       : kernel(kernel), program(program), b(kernel.builder), outerExtents(outerExtents) {
+    // The first stage reads one row after the other, and asks for what is a few hundred operations away.
+    constexpr int64_t distance = 512;
     for (size_t s = 0; s <= program.passes.size(); ++s)
-      stages.emplace_back(kernel, program, lanes, scratch, /*status=*/Value());
+      stages.emplace_back(kernel, program, lanes, scratch, /*status=*/Value(),
+                          s == 0 ? std::optional(AskingPass{0, distance}) : std::nullopt);
     for (RowEmitter &stage : stages)
       rows.emplace_back(stage.emitter(), 1);
   }
@@ -188,10 +191,13 @@ static void phaseAlongLanes(Kernel &kernel, const RowProgram &program, ArrayRef<
   Value tasks = b.createOrFold<arith::CeilDivUIOp>(rows, chunk);
   Value scratchBytes = plain.mul(plain.mul(rowLength, plain.constant(8)), plain.constant(cachedRows));
   int64_t lanes = kernel.lanes(program.space.back());
+  // The last reduction has the costly values of most programs.
+  std::optional<AskingPass> ahead;
+  if (!pipelined && program.axes.size() == 1)
+    ahead = AskingPass{program.passes.size() - 1, /*distance=*/0};
   kernel.phase(tasks, kernel.workOf(plain.mul(rows, rowLength)), scratchBytes, kernel.canFail(),
                [&](Value begin, Value end, Value scratch, Value status) {
-                 RowEmitter emitter(kernel, program, lanes, scratch, status,
-                                    /*asksAhead=*/!pipelined && program.axes.size() == 1);
+                 RowEmitter emitter(kernel, program, lanes, scratch, status, ahead);
                  ElementEmitter scalar(emitter.emitter(), 1);
                  Value from = scalar.mul(begin, chunk),
                        to = b.createOrFold<arith::MinUIOp>(scalar.mul(end, chunk), rows);

@@ -62,6 +62,20 @@ func.func private @long_rows(%x: tensor<64x16384xf32>) -> tensor<64x16384xf32> a
   return %4 : tensor<64x16384xf32>
 }
 
+// Its first stage asks for what is some lines away where the input comes from far.
+// CHECK-LABEL: func.func private @far_pipeline(
+// CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[OUT:.*]]: memref<?xf32>)
+// CHECK: vector.load %[[X]]
+// CHECK: vector.store %{{.*}}, %[[OUT]]
+// CHECK: %[[AHEAD:.*]] = arith.addi %{{.*}}, %c512 : index
+// CHECK-NEXT: memref.prefetch %[[X]][%[[AHEAD]]]
+// CHECK-NEXT: vector.load %[[X]]
+func.func private @far_pipeline(%x: tensor<1024x1024xf32>) -> tensor<1024x1024xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce sum, %x {axes = array<i64: 1>, keep_dims} : (tensor<1024x1024xf32>) -> tensor<1024x1xf32>
+  %1 = nn.sub %x, %0 : (tensor<1024x1024xf32>, tensor<1024x1xf32>) -> tensor<1024x1024xf32>
+  return %1 : tensor<1024x1024xf32>
+}
+
 // A sum of rows that come from far asks for the next row, one line a vector, one of a few rows does not.
 // CHECK-LABEL: func.func private @far_rows(
 // CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[OUT:.*]]: memref<?xf32>)
