@@ -111,6 +111,7 @@ void addSchedule(OpPassManager &pm, const Target &target, const PipelineOptions 
   if (!options.reference && !options.exact) {
     schedule::ApproximateMathOptions approximate;
     approximate.scaling = target.machine().scaling;
+    approximate.lookup = target.machine().lookup;
     pm.addNestedPass<func::FuncOp>(schedule::createApproximateMath(approximate));
   }
   check(pm, "Schedule", {"nn", "ukernel", "func", "scf", "arith", "math", "tensor", "memref", "vector"});

@@ -11,6 +11,10 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
+#include "llvm/ADT/bit.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -66,15 +70,62 @@ static Value smallExponential(FloatMath &f, Value r, bool isNegated = false) {
 }
 
 /// ln 2 in two parts, the first of so few bits that its product with n is exact (Cody and Waite, 1980).
-ReducedExponent reduceExponent(FloatMath &f, Value x, int64_t bias, bool isNegated) {
+static ArrayRef<double> partsOfLn2(const FloatMath &f) {
+  static constexpr double single[] = {0.693359375, -2.12194440e-4};
+  static constexpr double twice[] = {0.6931471803691238, 1.9082149292705877e-10};
+  return f.choose<ArrayRef<double>>(single, twice);
+}
+
+/// ln 2 in one part, for a fused multiply-add: n times its error of 2^-29 matters below -20.
+static constexpr double wholeLn2[] = {0.69314718055994531};
+
+/// As reduceExponent, with n rounded as the sum with `shift` is.
+static ReducedExponent reduceWith(FloatMath &f, Value x, double shift, bool isNegated, ArrayRef<double> ln2) {
   double sign = isNegated ? -1 : 1;
-  Value shift = f.number(f.roundingShift() + double(bias));
-  Value shifted = f.fma(x, f.number(sign * 1.44269504088896341), shift);
-  Value n = f.sub(shifted, shift);
+  Value shiftNumber = f.number(shift);
+  Value shifted = f.fma(x, f.number(sign * 1.44269504088896341), shiftNumber);
+  Value n = f.sub(shifted, shiftNumber), r = x;
   // The same for either sign of x, but for that of r.
-  Value r = f.fma(n, f.number(sign * f.choose(-0.693359375, -0.6931471803691238)), x);
-  r = f.fma(n, f.number(sign * f.choose(2.12194440e-4, -1.9082149292705877e-10)), r);
+  for (double part : ln2)
+    r = f.fma(n, f.number(-sign * part), r);
   return {r, f.toBits(shifted), n};
+}
+
+ReducedExponent reduceExponent(FloatMath &f, Value x, int64_t bias, bool isNegated) {
+  return reduceWith(f, x, f.roundingShift() + double(bias), isNegated, partsOfLn2(f));
+}
+
+namespace {
+/// exp(x) = power + power * p with |p| <= ln 2 / 2L, from a table of the L powers of two with exponents from 0 to 1,
+/// where L is the number of lanes (Tang, "Table-driven implementation of the exponential function in IEEE
+/// floating-point arithmetic", ACM TOMS 15, 1989). f32 only.
+struct TabulatedExponential {
+  Value power, p;
+  Value n; ///< a multiple of 1/L, whose whole part may be missing in `power`
+
+  Value product(FloatMath &f) const { return f.fma(power, p, power); }
+};
+} // namespace
+
+/// `hasWhole`: the power takes its whole exponent from the bits, so that it must be a normal number.
+static TabulatedExponential tabulateExponential(FloatMath &f, Value x, bool hasWhole, ArrayRef<double> ln2,
+                                                bool isNegated = false) {
+  int64_t entries = f.lanes, unit = int64_t(1) << f.mantissaBits();
+  ReducedExponent parts = reduceWith(f, x, f.roundingShift() / double(entries), isNegated, ln2);
+  SmallVector<int32_t> table;
+  for (int64_t entry = 0; entry < entries; ++entry) {
+    // What the entry's number leaves in the mantissa below the exponent is taken off in advance.
+    int64_t bits = llvm::bit_cast<int32_t>(static_cast<float>(std::exp2(double(entry) / double(entries))));
+    table.push_back(static_cast<int32_t>(bits - (hasWhole ? entry * (unit / entries) : 0)));
+  }
+  Value power = ukernel::LookupOp::create(f.b, table, parts.bits);
+  if (hasWhole)
+    power = arith::AddIOp::create(f.b, power,
+                                  arith::ShLIOp::create(f.b, parts.bits, f.integer(llvm::Log2_64(unit / entries))));
+  // r^3 (1/6 + r/24) with r^4 as the multiple of r^2 that is nearest to it up to the bound of r.
+  double bound = wholeLn2[0] / double(2 * entries), nearest = 2 * std::sqrt(2.0) - 2, sign = isNegated ? -1 : 1;
+  Value p = f.polynomial(parts.r, {sign / 6, 0.5 + nearest * bound * bound / 24, sign});
+  return {f.fromBits(power), f.mul(p, parts.r), parts.n};
 }
 
 /// 2^n of an exponent with its bias in the low bits of `bits`; what stands above them does not matter.
@@ -94,24 +145,33 @@ Value scaleByPowerOfTwo(FloatMath &f, Value x, Value bits) {
 
 /// exp(x), at most 2 ulp.
 Value exponential(FloatMath &f, Value x) {
-  ReducedExponent parts =
-      reduceExponent(f, f.clamp(x, f.choose(-104.0, -746.0), f.choose(89.0, 710.0)), f.biasOfHalves());
+  x = f.clamp(x, f.choose(-104.0, -746.0), f.choose(89.0, 710.0));
+  if (f.hasTable && f.hasScale) {
+    TabulatedExponential parts = tabulateExponential(f, x, /*hasWhole=*/false, partsOfLn2(f));
+    return ukernel::ScaleOp::create(f.b, parts.product(f), parts.n);
+  }
+  ReducedExponent parts = reduceExponent(f, x, f.biasOfHalves());
   Value p = smallExponential(f, parts.r);
   return f.hasScale ? Value(ukernel::ScaleOp::create(f.b, p, parts.n)) : scaleByPowerOfTwo(f, p, parts.bits);
 }
 
-/// exp(x) for x <= 0 (or NaN), at most 2 ulp (4 below -20), but perhaps 0 in place of denormals: from the bound on the
+/// exp(x) for x <= 0 (or NaN), at most 2 ulp (5 below -20), but perhaps 0 in place of denormals: from the bound on the
 /// factor's exponent and with that the factor is 0.
 Value exponentialOfNotPositive(FloatMath &f, Value x) {
+  if (f.hasTable) {
+    Value result = tabulateExponential(f, x, /*hasWhole=*/true, wholeLn2).product(f);
+    // As a mask it costs less than bounds on the argument. NaN stays.
+    Value isNormal = arith::CmpFOp::create(f.b, arith::CmpFPredicate::UGE, x, f.number(-87.3365));
+    return f.select(isNormal, result, f.number(0.0));
+  }
   if (f.hasScale && f.isDouble) {
     ReducedExponent parts = reduceExponent(f, f.atLeast(x, -746.0), 0);
     return ukernel::ScaleOp::create(f.b, smallExponential(f, parts.r), parts.n);
   }
   if (f.hasScale) {
-    // ln 2 in one part: a machine that scales has a fused multiply-add, and n times its error matters below -20.
-    x = f.atLeast(x, -104.0);
-    Value shift = f.number(f.roundingShift()), n = f.sub(f.fma(x, f.number(1.44269504088896341), shift), shift);
-    return ukernel::ScaleOp::create(f.b, smallExponential(f, f.fma(n, f.number(-0.69314718055994531), x)), n);
+    // A machine that scales has a fused multiply-add.
+    ReducedExponent parts = reduceWith(f, f.atLeast(x, -104.0), f.roundingShift(), /*isNegated=*/false, wholeLn2);
+    return ukernel::ScaleOp::create(f.b, smallExponential(f, parts.r), parts.n);
   }
   ReducedExponent parts = reduceExponent(f, f.atLeast(x, f.choose(-88.2, -709.2)), f.exponentBias());
   return f.mul(smallExponential(f, parts.r), powerOfTwo(f, parts.bits));
@@ -122,6 +182,10 @@ Value exponentialOfNotPositive(FloatMath &f, Value x) {
 Value onePlusExponential(FloatMath &f, Value x, bool isNegated) {
   double low = f.choose(-87.0, -708.0), high = f.choose(89.0, 710.0);
   x = isNegated ? f.clamp(x, -high, -low) : f.clamp(x, low, high);
+  if (f.hasTable && f.hasScale) {
+    TabulatedExponential parts = tabulateExponential(f, x, /*hasWhole=*/false, partsOfLn2(f), isNegated);
+    return f.add(ukernel::ScaleOp::create(f.b, parts.product(f), parts.n), f.number(1.0));
+  }
   ReducedExponent parts = reduceExponent(f, x, f.exponentBias(), isNegated);
   return f.fma(smallExponential(f, parts.r, isNegated), powerOfTwo(f, parts.bits), f.number(1.0));
 }

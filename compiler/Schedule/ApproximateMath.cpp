@@ -32,9 +32,9 @@ arith::AddFOp sumWithOne(math::ExpOp op) {
 }
 
 /// Replaces the sum of 1 and an exponential.
-void approximateSumWithOne(arith::AddFOp sum, math::ExpOp op) {
+void approximateSumWithOne(arith::AddFOp sum, math::ExpOp op, Instructions instructions) {
   ImplicitLocOpBuilder b(op->getLoc(), op);
-  FloatMath f(b, op.getType());
+  FloatMath f(b, op.getType(), instructions);
   auto negative = op.getOperand().getDefiningOp<arith::NegFOp>();
   Value result = onePlusExponential(f, negative ? negative.getOperand() : op.getOperand(), negative != nullptr);
   sum.replaceAllUsesWith(result);
@@ -60,12 +60,12 @@ Value errorFunctionOfMultiple(FloatMath &f, Value x) {
 
 bool isFloatOfRegisters(Type type) { return isa<Float32Type, Float64Type>(getElementTypeOrSelf(type)); }
 
-Value approximation(Operation *op, bool scaling) {
+Value approximation(Operation *op, Instructions instructions) {
   Type type = op->getNumOperands() ? op->getOperand(0).getType() : Type();
   if (!type || !isFloatOfRegisters(type))
     return Value();
   ImplicitLocOpBuilder b(op->getLoc(), op);
-  FloatMath f(b, type, scaling);
+  FloatMath f(b, type, instructions);
   Value x = op->getOperand(0);
   if (auto remainder = dyn_cast<arith::RemFOp>(op))
     return schedule::remainder(f, x, remainder.getRhs());
@@ -105,8 +105,8 @@ struct ApproximateMath : impl::ApproximateMathBase<ApproximateMath> {
     for (Operation *op : ops) {
       auto exp = dyn_cast<math::ExpOp>(op);
       if (arith::AddFOp sum = exp && isFloatOfRegisters(exp.getType()) ? sumWithOne(exp) : arith::AddFOp()) {
-        approximateSumWithOne(sum, exp);
-      } else if (Value value = approximation(op, scaling)) {
+        approximateSumWithOne(sum, exp, {scaling, lookup});
+      } else if (Value value = approximation(op, {scaling, lookup})) {
         op->getResult(0).replaceAllUsesWith(value);
         op->erase();
       }

@@ -17,16 +17,25 @@ using mlir::Type;
 using mlir::TypedAttr;
 using mlir::Value;
 
+/// What a machine has beyond arithmetic.
+struct Instructions {
+  bool scaling = false; ///< ukernel.scale
+  bool lookup = false;  ///< ukernel.lookup
+};
+
 /// Arithmetic on registers of f32 or f64, and on their bits.
 class FloatMath {
 public:
-  /// `scaling`: ukernel.scale may be used.
-  FloatMath(ImplicitLocOpBuilder &b, Type type, bool scaling = false)
+  FloatMath(ImplicitLocOpBuilder &b, Type type, Instructions instructions = {})
       : b(b), type(type), element(mlir::getElementTypeOrSelf(type)), isDouble(element.isF64()) {
     bitsElement = isDouble ? b.getI64Type() : b.getI32Type();
     bits =
         llvm::isa<mlir::VectorType>(type) ? Type(llvm::cast<mlir::VectorType>(type).clone(bitsElement)) : bitsElement;
-    hasScale = scaling && llvm::isa<mlir::VectorType>(type) && bytes() >= 16 && bytes() <= 64;
+    if (auto vector = llvm::dyn_cast<mlir::VectorType>(type)) {
+      lanes = vector.getNumElements();
+      hasScale = instructions.scaling && bytes() >= 16 && bytes() <= 64;
+      hasTable = instructions.lookup && !isDouble && (lanes == 8 || lanes == 16);
+    }
     contract = mlir::arith::FastMathFlagsAttr::get(b.getContext(), mlir::arith::FastMathFlags::contract);
   }
 
@@ -88,12 +97,12 @@ public:
 
   ImplicitLocOpBuilder &b;
   Type type, bits;
+  int64_t lanes = 1;
   bool hasScale = false; ///< whether registers of `type` have an instruction for x 2^n
+  bool hasTable = false; ///< whether a register of `type` can serve as a table
 
 private:
-  int64_t bytes() const {
-    return llvm::cast<mlir::VectorType>(type).getNumElements() * element.getIntOrFloatBitWidth() / 8;
-  }
+  int64_t bytes() const { return lanes * element.getIntOrFloatBitWidth() / 8; }
   Value constant(Type of, TypedAttr scalar) {
     if (auto vector = llvm::dyn_cast<mlir::VectorType>(of))
       return mlir::arith::ConstantOp::create(b, mlir::DenseElementsAttr::get(vector, Attribute(scalar)));

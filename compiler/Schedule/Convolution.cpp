@@ -18,8 +18,6 @@
 
 #include "compiler/Schedule/Convolution.h"
 
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-
 using namespace mlir;
 
 namespace tenon::schedule {
@@ -120,18 +118,10 @@ void forEachPixel(ElementEmitter &e, const ConvolutionShape &shape, const InnerP
 }
 
 bool isFar(Kernel &kernel, const ConvolutionShape &shape, Value input) {
-  Type element = storageType(cast<RankedTensorType>(input.getType()).getElementType());
-  int64_t imageBytes = known(shape.channels).value_or(1) * llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+  int64_t imageBytes = known(shape.channels).value_or(1) * storageBytes(input);
   for (Value extent : shape.input)
     imageBytes *= known(extent).value_or(1);
   return isa<BlockArgument>(input) && imageBytes > kernel.machine.l2Bytes;
-}
-
-void askAhead(Kernel &kernel, ElementEmitter &e, Value input, ArrayRef<LaneIndex> indices) {
-  constexpr int64_t firstLevel = 3;
-  Value at = linearIndex(e, kernel.extents(input), indices).base;
-  memref::PrefetchOp::create(e.builder(), kernel.argumentBuffer(cast<BlockArgument>(input)).memref, at,
-                             /*isWrite=*/false, firstLevel, /*isDataCache=*/true);
 }
 
 namespace {

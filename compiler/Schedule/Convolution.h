@@ -60,8 +60,6 @@ void forEachPixel(ElementEmitter &e, const ConvolutionShape &shape, const InnerP
 /// Whether an image of `input` is known to be larger than the second level of cache: asking for pixels ahead pays, for
 /// pieces of a few lines are no stream that a processor fetches on its own.
 bool isFar(Kernel &kernel, const ConvolutionShape &shape, Value input);
-/// Asks for the element of `input`, an argument, at `indices`.
-void askAhead(Kernel &kernel, ElementEmitter &e, Value input, llvm::ArrayRef<LaneIndex> indices);
 
 /// The tile of a convolution with one filter, whose weights are contiguous (nr = 1): up to as many pixels as `sums` has
 /// lanes. `place` are the indices of the results, with lanes along the line.

@@ -1,6 +1,7 @@
 //===- Kernel.cpp - buffers, extents and phases of a kernel being scheduled ----------------===//
 
 #include "compiler/Schedule/Kernel.h"
+#include "compiler/Schedule/IndexMath.h"
 
 #include "dialects/nn/NnWork.h"
 
@@ -245,6 +246,20 @@ bool sameExtent(Value lhs, Value rhs) {
 bool sameExtents(ArrayRef<Value> lhs, ArrayRef<Value> rhs) {
   return lhs.size() == rhs.size() &&
          llvm::all_of(llvm::zip(lhs, rhs), [](auto pair) { return sameExtent(std::get<0>(pair), std::get<1>(pair)); });
+}
+
+int64_t storageBytes(Value tensor) {
+  Type element = storageType(cast<RankedTensorType>(tensor.getType()).getElementType());
+  return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+}
+
+void askAhead(Kernel &kernel, ElementEmitter &e, Value input, ArrayRef<LaneIndex> indices, Value distance) {
+  constexpr int64_t firstLevel = 3;
+  Value at = linearIndex(e, kernel.extents(input), indices).base;
+  if (distance)
+    at = e.add(at, distance);
+  memref::PrefetchOp::create(e.builder(), kernel.argumentBuffer(cast<BlockArgument>(input)).memref, at,
+                             /*isWrite=*/false, firstLevel, /*isDataCache=*/true);
 }
 
 void vectorLoop(ElementEmitter &emitter, const Machine &machine, Value from, Value to,

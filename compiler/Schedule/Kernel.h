@@ -82,6 +82,12 @@ private:
   nn::ExtentMap allExtents;
 };
 
+/// Bytes of an element of `tensor` in memory.
+int64_t storageBytes(Value tensor);
+
+/// Asks for the element of `input`, an argument, that is `distance` elements (null: none) behind the one at `indices`.
+void askAhead(Kernel &kernel, ElementEmitter &e, Value input, llvm::ArrayRef<LaneIndex> indices, Value distance = {});
+
 /// The product of `extents`.
 Value product(ElementEmitter &emitter, llvm::ArrayRef<Value> extents);
 

@@ -45,7 +45,10 @@ def ApproximateMath : Pass<"tenon-approximate-math", "::mlir::func::FuncOp"> {
     multiplications, additions and shifts of vector<16xf32>
     ```
   }];
-  let options = [Option<"scaling", "scaling", "bool", "false", "the machine has an instruction for ukernel.scale">];
+  let options = [
+    Option<"scaling", "scaling", "bool", "false", "the machine has an instruction for ukernel.scale">,
+    Option<"lookup", "lookup", "bool", "false", "the machine has an instruction for ukernel.lookup">
+  ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect", "::tenon::ukernel::UkernelDialect"];
 }

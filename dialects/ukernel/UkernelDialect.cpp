@@ -53,6 +53,13 @@ LogicalResult ScaleOp::verify() {
              : emitOpError("C1: a vector of ") << bits << " bits, but registers have 128, 256 or 512";
 }
 
+LogicalResult LookupOp::verify() {
+  int64_t lanes = getType().getNumElements(), entries = getTable().size();
+  if (lanes != 8 && lanes != 16)
+    return emitOpError("C1: a vector of ") << lanes << " lanes, but must have 8 or 16";
+  return entries == lanes ? success() : emitOpError("C2: ") << entries << " entries for " << lanes << " lanes";
+}
+
 void EndOp::build(OpBuilder &, OperationState &) {}
 void YieldOp::build(OpBuilder &, OperationState &) {}
 

@@ -54,9 +54,9 @@ def Ukernel_CostOp : Ukernel_Op<"cost", [MemoryEffects<[MemWrite]>]> {
 }
 
 def Ukernel_ScaleOp : Ukernel_Op<"scale", [Pure, SameOperandsAndResultType]> {
-  let summary = "x 2^n, for machines with an instruction for it";
+  let summary = "x 2^floor(n), for machines with an instruction for it";
   let description = [{
-    `n` is a whole number as a float; the result is rounded once: denormals, zero and infinity come out as they should. A NaN stays. Made only
+    The result is rounded once: denormals, zero and infinity come out as they should. A NaN stays. Made only
     where Machine::scaling says that the target lowers it.
 
     C1: vectors of f32 or f64 of 16, 32 or 64 bytes.
@@ -64,6 +64,24 @@ def Ukernel_ScaleOp : Ukernel_Op<"scale", [Pure, SameOperandsAndResultType]> {
   let arguments = (ins VectorOfRankAndType<[1], [F32, F64]>:$x, VectorOfRankAndType<[1], [F32, F64]>:$n);
   let results = (outs VectorOfRankAndType<[1], [F32, F64]>:$result);
   let assemblyFormat = "$x `,` $n attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+def Ukernel_LookupOp : Ukernel_Op<"lookup", [Pure, SameOperandsAndResultType]> {
+  let summary = "entries of a small table, for machines that hold it in one register";
+  let description = [{
+    Lane l of the result is table[index[l] mod L], where L is the number of lanes and of entries: the low bits of an index count. Made only
+    where Machine::lookup says that the target lowers it.
+
+    ```
+    ukernel.lookup [0, 1, 4, 9, 16, 25, 36, 49] at %index : vector<8xi32>
+    ```
+
+    C1: vectors of 8 or 16 lanes. C2: the table has as many entries.
+  }];
+  let arguments = (ins DenseI32ArrayAttr:$table, VectorOfRankAndType<[1], [I32]>:$index);
+  let results = (outs VectorOfRankAndType<[1], [I32]>:$result);
+  let assemblyFormat = "$table `at` $index attr-dict `:` type($result)";
   let hasVerifier = 1;
 }
 

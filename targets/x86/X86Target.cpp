@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "targets/LowerUkernels.h"
 #include "targets/Processor.h"
+#include "targets/x86/LowerLookup.h"
 #include "targets/x86/LowerScale.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
@@ -93,6 +94,7 @@ Machine describe(const Processor &processor) {
   machine.halfConversion = processor.has("f16c");
   machine.memoryBroadcast = avx512;
   machine.scaling = avx512;
+  machine.lookup = avx512;
   machine.fmaPipes = 2;
   for (const Core &core : cores) {
     if (!StringRef(processor.cpu).starts_with(core.cpu))
@@ -124,6 +126,7 @@ public:
 
   void addLowering(mlir::OpPassManager &pm) const override {
     addUkernelLowering(pm, machine_);
+    pm.addNestedPass<mlir::func::FuncOp>(createLowerLookupPass());
     pm.addNestedPass<mlir::func::FuncOp>(createLowerScalePass());
   }
 };

@@ -235,6 +235,33 @@ def test_softmax(mode):
     batch.check(mode)
 
 
+@pytest.mark.parametrize("shape", ((16, 1024), (17, 100), (40, 7), (256, 16), (2, 30, 1, 33), (300, 1), (64, 3100), (5000, 12)))
+def test_many_rows(mode, shape):
+    """Rows that may go through a pipeline: each has results of its own, whatever its neighbours hold."""
+    batch, generator = Batch(), rng()
+    x = uniform(generator, shape, -8, 8)
+    rows = x.reshape(-1, shape[-1])
+    rows[1::8] = -numpy.inf
+    rows[2::8, ::2] = -numpy.inf
+    rows[3::8, -1] = numpy.nan
+    rows[4::8] *= 1e30
+    rows[5::8] = 0
+    rows[6::8] *= 15
+    exact = softmax(x.astype(float), -1)
+    batch.add(label("Softmax", x), "Softmax", [x], exact.astype(numpy.float32), numpy.where(exact == 0, 0, 2e-6), axis=-1)
+    x = numpy.where(numpy.isfinite(x) & (abs(x) < 200), x, 1)
+    exact = numpy.log(numpy.exp(x.astype(float)).sum(axis=-1, keepdims=True))
+    batch.add(label("ReduceLogSumExp", x), "ReduceLogSumExp", [x, numpy.array([-1], numpy.int64)], exact.astype(numpy.float32), 4e-5, (1,), keepdims=1)
+    size = numpy.sqrt((x.astype(float) ** 2).sum(axis=-1, keepdims=True))
+    batch.add(label("LpNormalization", x), "LpNormalization", [x], numpy.where(size == 0, 0, x / numpy.where(size == 0, 1, size)).astype(numpy.float32), 2e-6, axis=-1, p=2)
+    for dtype in ("float32", "float16"):
+        scale = numpy.ones(shape[-1], dtype)
+        centred = x.astype(dtype).astype(float) - x.astype(dtype).astype(float).mean(axis=-1, keepdims=True)
+        exact = centred / numpy.sqrt((centred**2).mean(axis=-1, keepdims=True) + float(numpy.float32(1e-5)))
+        batch.add(label("LayerNormalization", x, dtype), "LayerNormalization", [x.astype(dtype), scale], exact.astype(dtype), 3e-3 if dtype == "float32" else 2e-2)
+    batch.check(mode)
+
+
 def test_softmax_of_old_versions(mode):
     """Before opset 13 all axes from the given one on are one."""
     batch, x = Batch(opset=11), uniform(rng(), (2, 3, 5), -4, 4)

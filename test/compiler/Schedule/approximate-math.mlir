@@ -1,5 +1,6 @@
 // RUN: tenon-opt %s --tenon-approximate-math | FileCheck %s
 // RUN: tenon-opt %s --tenon-approximate-math=scaling | FileCheck %s --check-prefix=SCALING
+// RUN: tenon-opt %s --tenon-approximate-math="scaling lookup" | FileCheck %s --check-prefix=LOOKUP
 
 // Transcendental functions of f32 and f64 become arithmetic, for scalars and vectors alike.
 // CHECK-LABEL: func.func @vectors
@@ -80,4 +81,31 @@ func.func @scaled(%x: vector<16xf32>, %y: f32) -> (vector<16xf32>, f32) {
   %0 = math.exp %x : vector<16xf32>
   %1 = math.exp %y : f32
   return %0, %1 : vector<16xf32>, f32
+}
+
+// With a table in a register a polynomial of degree 3 is enough. The table holds powers of two (1 and 1.0443 are the first), of
+// which those that take their whole exponent from the bits of the argument have lost what stands below it. f64 has no table.
+// LOOKUP-LABEL: func.func @tabulated
+// LOOKUP: %[[POWER:.*]] = ukernel.lookup [1065353216, 1065724611, {{.*}}] at
+// LOOKUP-NOT: arith.shli
+// LOOKUP: ukernel.scale
+// LOOKUP: ukernel.lookup [1065353216, 1065200323, {{.*}}] at
+// LOOKUP: arith.shli
+// LOOKUP-NOT: ukernel.scale
+// LOOKUP: arith.cmpf uge
+// LOOKUP: arith.select
+// LOOKUP: ukernel.lookup {{.*}} : vector<8xi32>
+// LOOKUP: ukernel.scale
+// LOOKUP: arith.addf
+// LOOKUP-NOT: ukernel.lookup
+// SCALING-LABEL: func.func @tabulated
+// SCALING-NOT: ukernel.lookup
+func.func @tabulated(%x: vector<16xf32>, %y: vector<8xf32>, %z: vector<8xf64>) -> (vector<16xf32>, vector<16xf32>, vector<8xf32>, vector<8xf64>) {
+  %one = arith.constant dense<1.0> : vector<8xf32>
+  %0 = math.exp %x : vector<16xf32>
+  %1 = math.exp %x {tenon.not_positive} : vector<16xf32>
+  %2 = math.exp %y : vector<8xf32>
+  %3 = arith.addf %2, %one : vector<8xf32>
+  %4 = math.exp %z : vector<8xf64>
+  return %0, %1, %3, %4 : vector<16xf32>, vector<16xf32>, vector<8xf32>, vector<8xf64>
 }

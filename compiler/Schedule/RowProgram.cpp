@@ -1,0 +1,178 @@
+//===- RowProgram.cpp - what a kernel computes of rows, before anything is emitted ---------===//
+
+#include "compiler/Schedule/RowProgram.h"
+
+using namespace mlir;
+
+namespace tenon::schedule {
+
+namespace {
+
+bool isCostly(Operation *op) {
+  return isa<nn::ExpOp, nn::LogOp, nn::ErfOp, nn::TanhOp, nn::SigmoidOp, nn::PowOp, nn::SinOp, nn::CosOp, nn::SqrtOp,
+             nn::Expm1Op, nn::Log1pOp>(op);
+}
+
+/// The space and the axes that all reductions share.
+std::optional<RowProgram> findRows(Kernel &kernel) {
+  RowProgram program;
+  bool found = false;
+  for (Operation *op : kernel.ops()) {
+    auto reduce = dyn_cast<nn::ReduceOp>(op);
+    if (!reduce) {
+      if (!op->hasTrait<nn::Elementwise>() && !isa<nn::BroadcastOp, nn::ConstantOp>(op))
+        return std::nullopt;
+      continue;
+    }
+    if (!found) {
+      program.space = SmallVector<Value>(kernel.extents(reduce.getInput()));
+      program.axes = SmallVector<int64_t>(reduce.getAxes());
+      program.keepsDims = reduce.getKeepDims();
+      found = true;
+    } else if (!llvm::equal(program.axes, reduce.getAxes()) || program.keepsDims != reduce.getKeepDims() ||
+               !sameExtents(program.space, kernel.extents(reduce.getInput()))) {
+      return std::nullopt;
+    }
+  }
+  if (!found || program.space.empty() || program.axes.empty())
+    return std::nullopt;
+  int64_t last = program.space.size() - 1, lastLong = withoutLastUnits(program.space).size() - 1;
+  program.lanesInRow = program.isReduced(last) || program.axes.back() == lastLong;
+  return program;
+}
+
+/// Whether a NaN among what `sum` adds up makes all results NaN: they are arithmetic on the sum.
+bool reachesResults(Kernel &kernel, nn::ReduceOp sum) {
+  llvm::DenseSet<Value> reached{sum.getResult()};
+  for (Operation *op : kernel.ops())
+    if (isa<nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp, nn::LogOp>(op) &&
+        llvm::any_of(op->getOperands(), [&](Value operand) { return reached.contains(operand); }))
+      reached.insert(op->getResult(0));
+  return llvm::all_of(kernel.results(), [&](Value result) { return reached.contains(result); });
+}
+
+/// The maxima of softmax: max(x) is wanted for exp(x - max(x)) alone, and a NaN of x is in the sum of those, which all
+/// results are made of. Not to ask for it makes a step of the maximum one instruction instead of three.
+void findMaximaWithoutNan(Kernel &kernel, RowProgram &program) {
+  for (Operation *op : kernel.ops()) {
+    auto maximum = dyn_cast<nn::ReduceOp>(op);
+    if (!maximum || maximum.getKind() != nn::ReduceKind::max || !maximum->hasOneUse())
+      continue;
+    auto difference = dyn_cast<nn::SubOp>(*maximum->user_begin());
+    if (!difference || difference.getLhs() != maximum.getInput() || difference.getRhs() != maximum.getResult())
+      continue;
+    for (Operation *reader : kernel.ops()) {
+      auto sum = dyn_cast<nn::ReduceOp>(reader);
+      auto exponential = sum ? sum.getInput().getDefiningOp<nn::ExpOp>() : nn::ExpOp();
+      if (exponential && sum.getKind() == nn::ReduceKind::sum && exponential.getInput() == difference.getResult() &&
+          reachesResults(kernel, sum))
+        program.skipsNan.insert(maximum);
+    }
+  }
+}
+
+/// Whether a constant has more than one element along a reduced dimension.
+bool spansRow(const RowProgram &program, Value constant) {
+  auto type = cast<RankedTensorType>(constant.getType());
+  int64_t missing = static_cast<int64_t>(program.space.size()) - type.getRank();
+  return llvm::any_of(program.axes,
+                      [&](int64_t axis) { return axis >= missing && type.getDimSize(axis - missing) != 1; });
+}
+
+/// Levels, and which values have one element per row.
+void assignLevels(Kernel &kernel, RowProgram &program) {
+  for (Operation *op : kernel.ops()) {
+    Value result = op->getResult(0);
+    unsigned level = 0;
+    // A broadcast makes a full row even of a row's value; a constant goes with either, unless it is as long as a row.
+    bool hasRow = false, hasFull = isa<nn::BroadcastOp>(op);
+    for (Value operand : op->getOperands()) {
+      if (!isa<RankedTensorType>(operand.getType()))
+        continue;
+      level = std::max(level, program.level.lookup(operand));
+      if (program.rowValues.contains(operand))
+        hasRow = true;
+      else if (!operand.getDefiningOp<nn::ConstantOp>() || (program.keepsDims && spansRow(program, operand)))
+        hasFull = true;
+    }
+    bool ofRows = hasRow && !hasFull;
+    if (auto reduce = dyn_cast<nn::ReduceOp>(op)) {
+      if (program.passes.size() <= level)
+        program.passes.resize(level + 1);
+      program.passes[level].push_back(reduce);
+      ++level;
+      ofRows = true;
+    }
+    if (isa<nn::ConstantOp>(op))
+      continue;
+    program.level[result] = level;
+    // Anything else that is not a full row must be made of row values and the like; its shape decides. What a broadcast
+    // makes of them is a full row.
+    bool isFull = sameExtents(kernel.extents(result), program.space);
+    if (!isFull || (ofRows && !isa<nn::BroadcastOp>(op)))
+      program.rowValues.insert(result);
+  }
+}
+
+/// Full values that `root` needs, not looking past row values and what `stop` has.
+void collectFull(const RowProgram &program, Value root, const llvm::SetVector<Value> &stop,
+                 llvm::DenseSet<Value> &seen) {
+  Operation *op = root.getDefiningOp();
+  if (!op || program.rowValues.contains(root) || !seen.insert(root).second || stop.contains(root))
+    return;
+  for (Value operand : op->getOperands())
+    if (isa<RankedTensorType>(operand.getType()))
+      collectFull(program, operand, stop, seen);
+}
+
+void collectRoots(Kernel &kernel, RowProgram &program) {
+  for (auto &pass : program.passes) {
+    program.roots.emplace_back();
+    for (nn::ReduceOp reduce : pass)
+      program.roots.back().push_back(reduce.getInput());
+  }
+  program.roots.emplace_back();
+  for (Value result : kernel.results())
+    if (!program.rowValues.contains(result))
+      program.roots.back().push_back(result);
+}
+
+void chooseCached(Kernel &kernel, RowProgram &program) {
+  auto fullValues = [&](ArrayRef<Value> roots) {
+    llvm::DenseSet<Value> seen;
+    for (Value root : roots)
+      collectFull(program, root, program.cached, seen);
+    return seen;
+  };
+  for (Operation *op : kernel.ops()) {
+    Value value = op->getResult(0);
+    if (!isCostly(op) || program.rowValues.contains(value) || !program.lanesInRow)
+      continue;
+    if (llvm::count_if(program.roots, [&](ArrayRef<Value> roots) { return fullValues(roots).contains(value); }) > 1)
+      program.cached.insert(value);
+  }
+  for (auto [pass, roots] : llvm::enumerate(program.roots)) {
+    llvm::DenseSet<Value> needed = fullValues(roots);
+    program.cachedFor.emplace_back();
+    for (Value value : program.cached)
+      if (needed.contains(value)) {
+        program.cachedFor.back().push_back(value);
+        program.keptBy.try_emplace(value, pass);
+      }
+  }
+}
+
+} // namespace
+
+std::optional<RowProgram> analyzeRows(Kernel &kernel) {
+  std::optional<RowProgram> program = findRows(kernel);
+  if (!program)
+    return std::nullopt;
+  assignLevels(kernel, *program);
+  collectRoots(kernel, *program);
+  chooseCached(kernel, *program);
+  findMaximaWithoutNan(kernel, *program);
+  return program;
+}
+
+} // namespace tenon::schedule

@@ -1,0 +1,104 @@
+// RUN: tenon-opt %s --tenon-schedule-kernels="vector-bytes=64 masked-memory" --canonicalize --cse | FileCheck %s
+// RUN: tenon-opt %s --tenon-schedule-kernels="vector-bytes=32" --canonicalize --cse | FileCheck %s --check-prefix=REST
+
+// Many short rows go through a pipeline: one loop along the row stores the results of one row, keeps the exponentials of the next
+// one and takes the maximum of the one after that. Maximum and sum go from step to step, which are two more than rows.
+// Without masks the rest of a row goes one by one, with sums of its own.
+// CHECK-LABEL: func.func private @pipeline(
+// CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[OUT:.*]]: memref<?xf32>)
+// CHECK: %[[END:.*]] = arith.addi %{{.*}}, %c2 : index
+// CHECK: scf.for %{{.*}} = %{{.*}} to %[[END]] step %c1 iter_args({{.*}}) -> (f32, f32)
+// CHECK: scf.for {{.*}} -> (vector<16xf32>, {{.*}})
+// CHECK: vector.load %[[KEPT:.*]][
+// CHECK: vector.store %{{.*}}, %[[OUT]]
+// CHECK: math.exp {{.*}}tenon.not_positive
+// CHECK-NEXT: vector.store
+// CHECK-NEXT: arith.addf
+// CHECK: vector.load %[[X]]
+// CHECK-NEXT: arith.cmpf ogt
+// CHECK: vector.load %[[KEPT]][
+// CHECK-NOT: scf.for
+// CHECK: return
+func.func private @pipeline(%x: tensor<64x1024xf32>) -> tensor<64x1024xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce max, %x {axes = array<i64: 1>, keep_dims} : (tensor<64x1024xf32>) -> tensor<64x1xf32>
+  %1 = nn.sub %x, %0 : (tensor<64x1024xf32>, tensor<64x1xf32>) -> tensor<64x1024xf32>
+  %2 = nn.exp %1 : (tensor<64x1024xf32>) -> tensor<64x1024xf32>
+  %3 = nn.reduce sum, %2 {axes = array<i64: 1>, keep_dims} : (tensor<64x1024xf32>) -> tensor<64x1xf32>
+  %4 = nn.div %2, %3 : (tensor<64x1024xf32>, tensor<64x1xf32>) -> tensor<64x1024xf32>
+  return %4 : tensor<64x1024xf32>
+}
+
+// REST-LABEL: func.func private @rest(
+// REST: scf.for {{.*}} -> (vector<8xf32>, {{.*}})
+// REST: scf.for {{.*}} -> (vector<8xf32>, vector<8xf32>)
+// REST: scf.for {{.*}} -> (f32, f32)
+// REST: memref.store
+// REST: math.exp {{.*}} : f32
+func.func private @rest(%x: tensor<64x1021xf32>) -> tensor<64x1021xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce max, %x {axes = array<i64: 1>, keep_dims} : (tensor<64x1021xf32>) -> tensor<64x1xf32>
+  %1 = nn.sub %x, %0 : (tensor<64x1021xf32>, tensor<64x1xf32>) -> tensor<64x1021xf32>
+  %2 = nn.exp %1 : (tensor<64x1021xf32>) -> tensor<64x1021xf32>
+  %3 = nn.reduce sum, %2 {axes = array<i64: 1>, keep_dims} : (tensor<64x1021xf32>) -> tensor<64x1xf32>
+  %4 = nn.div %2, %3 : (tensor<64x1021xf32>, tensor<64x1xf32>) -> tensor<64x1021xf32>
+  return %4 : tensor<64x1021xf32>
+}
+
+// Rows of which the first level of cache does not hold four: a loop for each pass. Exponentials are kept where the result goes, without
+// scratch memory. Next rows would push this one out: nothing is asked for.
+// CHECK-LABEL: func.func private @long_rows(
+// CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[OUT:.*]]: memref<?xf32>)
+// CHECK: ukernel.phase {{.*}} scratch(%c0)
+// CHECK-NOT: memref.prefetch
+// CHECK: math.exp
+// CHECK: vector.store %{{.*}}, %[[OUT]]
+// CHECK: vector.load %[[OUT]]
+// CHECK: vector.store %{{.*}}, %[[OUT]]
+func.func private @long_rows(%x: tensor<64x16384xf32>) -> tensor<64x16384xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce max, %x {axes = array<i64: 1>, keep_dims} : (tensor<64x16384xf32>) -> tensor<64x1xf32>
+  %1 = nn.sub %x, %0 : (tensor<64x16384xf32>, tensor<64x1xf32>) -> tensor<64x16384xf32>
+  %2 = nn.exp %1 : (tensor<64x16384xf32>) -> tensor<64x16384xf32>
+  %3 = nn.reduce sum, %2 {axes = array<i64: 1>, keep_dims} : (tensor<64x16384xf32>) -> tensor<64x1xf32>
+  %4 = nn.div %2, %3 : (tensor<64x16384xf32>, tensor<64x1xf32>) -> tensor<64x16384xf32>
+  return %4 : tensor<64x16384xf32>
+}
+
+// Its first stage asks for what is some lines away where the input comes from far.
+// CHECK-LABEL: func.func private @far_pipeline(
+// CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[OUT:.*]]: memref<?xf32>)
+// CHECK: vector.load %[[X]]
+// CHECK: vector.store %{{.*}}, %[[OUT]]
+// CHECK: %[[AHEAD:.*]] = arith.addi %{{.*}}, %c512 : index
+// CHECK-NEXT: memref.prefetch %[[X]][%[[AHEAD]]]
+// CHECK-NEXT: vector.load %[[X]]
+func.func private @far_pipeline(%x: tensor<1024x1024xf32>) -> tensor<1024x1024xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce sum, %x {axes = array<i64: 1>, keep_dims} : (tensor<1024x1024xf32>) -> tensor<1024x1xf32>
+  %1 = nn.sub %x, %0 : (tensor<1024x1024xf32>, tensor<1024x1xf32>) -> tensor<1024x1024xf32>
+  return %1 : tensor<1024x1024xf32>
+}
+
+// A sum of rows that come from far asks for the next row, one line a vector, one of a few rows does not.
+// CHECK-LABEL: func.func private @far_rows(
+// CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[OUT:.*]]: memref<?xf32>)
+// CHECK: memref.prefetch %[[X]]
+// CHECK-NEXT: vector.load %[[X]]
+// CHECK-LABEL: func.func private @near_rows(
+// CHECK-NOT: memref.prefetch
+// CHECK: return
+func.func private @far_rows(%x: tensor<1024x1024xf32>) -> tensor<1024xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce sum, %x {axes = array<i64: 1>} : (tensor<1024x1024xf32>) -> tensor<1024xf32>
+  return %0 : tensor<1024xf32>
+}
+func.func private @near_rows(%x: tensor<16x1024xf32>) -> tensor<16xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce sum, %x {axes = array<i64: 1>} : (tensor<16x1024xf32>) -> tensor<16xf32>
+  return %0 : tensor<16xf32>
+}
+
+// Quotients of integers by what is not there yet would trap.
+// CHECK-LABEL: func.func private @integers(
+// CHECK-NOT: iter_args({{.*}}) -> (i32
+// CHECK: return
+func.func private @integers(%x: tensor<64x1024xi32>) -> tensor<64x1024xi32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce sum, %x {axes = array<i64: 1>, keep_dims} : (tensor<64x1024xi32>) -> tensor<64x1xi32>
+  %1 = nn.div %x, %0 : (tensor<64x1024xi32>, tensor<64x1xi32>) -> tensor<64x1024xi32>
+  return %1 : tensor<64x1024xi32>
+}
