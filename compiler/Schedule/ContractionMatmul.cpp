@@ -34,8 +34,8 @@ constexpr int64_t columnsPerCopy = 1024;
 
 /// With more rows B is in the cache for most of them; those of one tile read it as a stream, which processors fetch.
 constexpr int64_t mostRowsThatWait = 256;
-/// The same where a group of columns is an eighth of the second level or less: those of a model of many layers come from
-/// memory (3% of a transformer's products; of larger groups it costs 1% where B is near).
+/// The same where a group of columns is an eighth of the second level or less: those of a model of many layers come
+/// from memory (3% of a transformer's products; of larger groups it costs 1% where B is near).
 constexpr int64_t mostRowsOfSmallGroups = 1024;
 /// Tiles that divide what is fetched ahead among them; there may be more.
 constexpr int64_t mostShares = 8;

@@ -7,8 +7,8 @@
 
 namespace tenon::nn {
 
-/// Attention in any type of floats: outcome = softmax(logits) v over the last dimension, logits an elementwise function (a scale,
-/// masks, a soft cap, conversions between floats) of scores = q k.
+/// Attention in any type of floats: outcome = softmax(logits) v over the last dimension, logits an elementwise function
+/// (a scale, masks, a soft cap, conversions between floats) of scores = q k.
 struct AttentionParts {
   MatmulOp scores, outcome;
   mlir::Value logits;
