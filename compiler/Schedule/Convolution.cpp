@@ -129,7 +129,7 @@ bool isFar(Kernel &kernel, const ConvolutionShape &shape, Value input) {
 
 void askAhead(Kernel &kernel, ElementEmitter &e, Value input, ArrayRef<LaneIndex> indices) {
   constexpr int64_t firstLevel = 3;
-  Value at = linearIndex(e, kernel.extents(input), indices).base;
+  Value at = linearIndex(e, kernel.storageExtents(input), indices).base;
   memref::PrefetchOp::create(e.builder(), kernel.argumentBuffer(cast<BlockArgument>(input)).memref, at,
                              /*isWrite=*/false, firstLevel, /*isDataCache=*/true);
 }
@@ -155,6 +155,7 @@ public:
     C = *channels;
     F = *filters / shape.groups;
     Cg = C / shape.groups;
+    inputPitch = *known(kernel.storageExtents(op.getInput()).back());
     choose();
     emitPhase();
     kernel.setPath(isDot ? "dot" : "brgemm");
@@ -176,9 +177,10 @@ private:
   std::optional<RowTiles> pixels; ///< of one line
   std::optional<RowTiles> lines;  ///< if tiles are whole lines
   std::optional<ColumnGroups> columns;
-  bool copies = false;   ///< A is read from scratch
-  bool joined = false;   ///< kernel columns and channels are one run of K
-  int64_t pixelStep = 0; ///< from pixel to pixel of A, in elements
+  bool copies = false;    ///< A is read from scratch
+  bool joined = false;    ///< kernel columns and channels are one run of K
+  int64_t inputPitch = 0; ///< from pixel to pixel of the input in memory, in elements
+  int64_t pixelStep = 0;  ///< from pixel to pixel of A
   int64_t blockLines = 1, blockTiles = 1;
   int64_t lineTiles = 0; ///< tiles per block, if tiles are whole lines
   bool isDot = false;    ///< one filter
@@ -226,7 +228,7 @@ private:
     bool paddedLines = lines && (shape.low[1] != 0 || shape.high[1] != 0);
     copies = padded || paddedLines || narrow || collide || shape.groups > 1 || !isa<BlockArgument>(op.getInput());
     int64_t line = std::max<int64_t>(64 / bytes, 1);
-    pixelStep = !copies ? C : collide ? (llvm::divideCeil(Cg, line) | 1) * line : Cg;
+    pixelStep = !copies ? inputPitch : collide ? (llvm::divideCeil(Cg, line) | 1) * line : Cg;
     joined = shape.dilation[2] == 1 && pixelStep == Cg;
     chooseBlocks();
   }
@@ -255,7 +257,7 @@ private:
   /// Whether the pixels of a tile fall on so few sets of the first level of cache that they evict each other; see
   /// rowsCollide in ContractionMatmul.cpp.
   bool pixelsCollide() {
-    int64_t stepBytes = shape.stride[2] * C * bytes, sets = kernel.machine.l1Bytes / 8 / 64;
+    int64_t stepBytes = shape.stride[2] * inputPitch * bytes, sets = kernel.machine.l1Bytes / 8 / 64;
     if (stepBytes % 64 || F < 4 * columns->width())
       return false;
     int64_t distinct = sets / std::gcd(stepBytes / 64, sets);
@@ -510,7 +512,7 @@ private:
       Value value = widenTo(b, at.emit(op.getInput(), source), sum);
       at.store(value, sum, {scratchA}, {e.constant(1)}, {LaneIndex{target, at.lanes() > 1 ? 1 : 0}});
     };
-    if (pixelStep == C && isa<BlockArgument>(op.getInput())) {
+    if (pixelStep == C && inputPitch == C && isa<BlockArgument>(op.getInput())) {
       // The pixels are one run in memory: a tensor of lines for this purpose.
       ElementEmitter source = kernel.emitter(vectorLanes);
       Value length = e.mul(shape.input[2], e.constant(C));
@@ -581,7 +583,7 @@ private:
     tileShape.k = e.constant(joined ? lineK : columnK);
 
     int64_t depthK = shape.window[0] * planeK, panels = llvm::divideCeil(F, nr);
-    tileShape.b = kernel.argumentBuffer(cast<BlockArgument>(op.getFilter())).memref;
+    tileShape.b = kernel.denseArgument(cast<BlockArgument>(op.getFilter()));
     tileShape.bStep = e.constant(nr);
     tileShape.panelStep = e.constant(depthK * nr);
     Value panel = e.add(e.mul(unit.group, e.constant(panels)), e.div(column, e.constant(nr)));
