@@ -80,6 +80,15 @@ Value pitchedOperand(Operation *op) {
   return Value();
 }
 
+int64_t rowBytes(Value tensor) {
+  Type element = nn::storageType(cast<RankedTensorType>(tensor.getType()).getElementType());
+  return nn::rowLength(tensor) * element.getIntOrFloatBitWidth() / 8;
+}
+
+/// Rows that fill a vector of the widest registers. Elementwise kernels are slower than a copy on shorter ones, which
+/// they cannot take several of at a time if they lie apart.
+constexpr int64_t vectorBytes = 64;
+
 /// Whether the schedule of `kernel` finds rows of its results, and of some arguments, at any distance.
 bool knowsPitches(func::FuncOp kernel) {
   if (concatOfRows(kernel) || sliceOfRows(kernel))
@@ -93,7 +102,9 @@ bool knowsPitches(func::FuncOp kernel) {
       return false;
     hasRoot = true;
   }
-  return llvm::all_of(kernel.getBody().front().getTerminator()->getOperands(), hasKnownRows);
+  return llvm::all_of(kernel.getBody().front().getTerminator()->getOperands(), [&](Value result) {
+    return hasKnownRows(result) && (hasRoot || rowBytes(result) >= vectorBytes);
+  });
 }
 
 /// Whether it does so for one of its arguments.
@@ -143,11 +154,6 @@ private:
       return launch && use.getOperandNumber() < launch.getInputs().size() && launchCount[launch.getCallee()] == 1 &&
              knowsPitch(kernelOf(launch), use.getOperandNumber());
     });
-  }
-
-  static int64_t rowBytes(Value tensor) {
-    Type element = nn::storageType(cast<RankedTensorType>(tensor.getType()).getElementType());
-    return nn::rowLength(tensor) * element.getIntOrFloatBitWidth() / 8;
   }
 
   /// Extents of the result of a launch; of other tensors nothing is known beyond their types.

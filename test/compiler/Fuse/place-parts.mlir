@@ -5,18 +5,18 @@
 // CHECK-LABEL: func.func @main
 // CHECK: %[[A:.*]] = nn.launch @[[RELU:exp_[0-9]*]](%arg0)
 // CHECK: %[[B:.*]] = nn.launch @[[CONV:matmul_[0-9]*]](
-// CHECK: %[[J:.*]] = nn.join %[[A]], %[[B]] : (tensor<4x3xf32>, tensor<4x5xf32>) -> tensor<4x8xf32>
+// CHECK: %[[J:.*]] = nn.join %[[A]], %[[B]] : (tensor<4x16xf32>, tensor<4x5xf32>) -> tensor<4x21xf32>
 // CHECK: nn.launch @[[NEXT:transpose_[0-9]*]](%[[J]])
-// CHECK: func.func private @[[RELU]]({{.*}} nn.pitches = array<i64: 0, 8>
-// CHECK: func.func private @[[CONV]]({{.*}} nn.pitches = array<i64: 0, 0, 8>
+// CHECK: func.func private @[[RELU]]({{.*}} nn.pitches = array<i64: 0, 21>
+// CHECK: func.func private @[[CONV]]({{.*}} nn.pitches = array<i64: 0, 0, 21>
 // CHECK-NOT: nn.pitches
 // CHECK-NOT: nn.concat
-func.func @main(%x: tensor<4x3xf32>, %w: tensor<1x3x16xf32>) -> tensor<8x4xf32> {
-  %0 = nn.exp %x : (tensor<4x3xf32>) -> tensor<4x3xf32>
-  %1 = nn.matmul %x, %w {packing = #nn.packing<nr = 16, columns = 5>} : (tensor<4x3xf32>, tensor<1x3x16xf32>) -> tensor<4x5xf32>
-  %2 = nn.concat %0, %1 {axis = 1 : i64} : (tensor<4x3xf32>, tensor<4x5xf32>) -> tensor<4x8xf32>
-  %3 = nn.transpose %2 {permutation = array<i64: 1, 0>} : (tensor<4x8xf32>) -> tensor<8x4xf32>
-  return %3 : tensor<8x4xf32>
+func.func @main(%x: tensor<4x16xf32>, %w: tensor<1x16x16xf32>) -> tensor<21x4xf32> {
+  %0 = nn.exp %x : (tensor<4x16xf32>) -> tensor<4x16xf32>
+  %1 = nn.matmul %x, %w {packing = #nn.packing<nr = 16, columns = 5>} : (tensor<4x16xf32>, tensor<1x16x16xf32>) -> tensor<4x5xf32>
+  %2 = nn.concat %0, %1 {axis = 1 : i64} : (tensor<4x16xf32>, tensor<4x5xf32>) -> tensor<4x21xf32>
+  %3 = nn.transpose %2 {permutation = array<i64: 1, 0>} : (tensor<4x21xf32>) -> tensor<21x4xf32>
+  return %3 : tensor<21x4xf32>
 }
 
 // -----
@@ -45,17 +45,17 @@ func.func @main(%x: tensor<4x8xf32>, %w: tensor<1x5x16xf32>) -> tensor<4x5xf32> 
 
 // CHECK-LABEL: func.func @main
 // CHECK: %[[A:.*]] = nn.launch @exp_0(%arg0)
-// CHECK: %[[C:.*]]:2 = nn.launch @copy(%arg0, %[[A]]) : (tensor<4x3xf32>, tensor<4x3xf32>) -> (tensor<4x3xf32>, tensor<4x3xf32>)
+// CHECK: %[[C:.*]]:2 = nn.launch @copy(%arg0, %[[A]]) : (tensor<4x16xf32>, tensor<4x16xf32>) -> (tensor<4x16xf32>, tensor<4x16xf32>)
 // CHECK: nn.join %[[C]]#0, %[[A]], %[[C]]#1
-// CHECK: func.func private @exp_0({{.*}} nn.pitches = array<i64: 0, 9>
-// CHECK: func.func private @copy({{.*}} nn.pitches = array<i64: 0, 9, 9, 9>
-// CHECK-NEXT: nn.concat %{{.*}} {axis = 1 : i64} : (tensor<4x3xf32>) -> tensor<4x3xf32>
-// CHECK-NEXT: nn.concat %{{.*}} {axis = 1 : i64} : (tensor<4x3xf32>) -> tensor<4x3xf32>
-func.func @main(%x: tensor<4x3xf32>) -> tensor<9x4xf32> {
-  %0 = nn.exp %x : (tensor<4x3xf32>) -> tensor<4x3xf32>
-  %1 = nn.concat %x, %0, %0 {axis = 1 : i64} : (tensor<4x3xf32>, tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<4x9xf32>
-  %2 = nn.transpose %1 {permutation = array<i64: 1, 0>} : (tensor<4x9xf32>) -> tensor<9x4xf32>
-  return %2 : tensor<9x4xf32>
+// CHECK: func.func private @exp_0({{.*}} nn.pitches = array<i64: 0, 48>
+// CHECK: func.func private @copy({{.*}} nn.pitches = array<i64: 0, 48, 48, 48>
+// CHECK-NEXT: nn.concat %{{.*}} {axis = 1 : i64} : (tensor<4x16xf32>) -> tensor<4x16xf32>
+// CHECK-NEXT: nn.concat %{{.*}} {axis = 1 : i64} : (tensor<4x16xf32>) -> tensor<4x16xf32>
+func.func @main(%x: tensor<4x16xf32>) -> tensor<48x4xf32> {
+  %0 = nn.exp %x : (tensor<4x16xf32>) -> tensor<4x16xf32>
+  %1 = nn.concat %x, %0, %0 {axis = 1 : i64} : (tensor<4x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>) -> tensor<4x48xf32>
+  %2 = nn.transpose %1 {permutation = array<i64: 1, 0>} : (tensor<4x48xf32>) -> tensor<48x4xf32>
+  return %2 : tensor<48x4xf32>
 }
 
 // -----
@@ -69,16 +69,16 @@ func.func @main(%x: tensor<4x3xf32>) -> tensor<9x4xf32> {
 // CHECK: %[[J1:.*]] = nn.join %[[A]], %[[B]]
 // CHECK: %[[C:.*]] = nn.launch @[[MATMUL2:matmul_[0-9]*]](%[[J1]],
 // CHECK: nn.join %[[A]], %[[B]], %[[C]]
-// CHECK-DAG: func.func private @[[MATMUL1]]({{.*}} nn.pitches = array<i64: 11, 0, 11>
-// CHECK-DAG: func.func private @[[MATMUL2]]({{.*}} nn.pitches = array<i64: 11, 0, 11>
-func.func @main(%x: tensor<4x3xf32>, %v: tensor<1x3x16xf32>, %w: tensor<1x7x16xf32>) -> tensor<11x4xf32> {
-  %0 = nn.exp %x : (tensor<4x3xf32>) -> tensor<4x3xf32>
-  %1 = nn.matmul %0, %v {packing = #nn.packing<nr = 16, columns = 4>} : (tensor<4x3xf32>, tensor<1x3x16xf32>) -> tensor<4x4xf32>
-  %2 = nn.concat %0, %1 {axis = 1 : i64} : (tensor<4x3xf32>, tensor<4x4xf32>) -> tensor<4x7xf32>
-  %3 = nn.matmul %2, %w {packing = #nn.packing<nr = 16, columns = 4>} : (tensor<4x7xf32>, tensor<1x7x16xf32>) -> tensor<4x4xf32>
-  %4 = nn.concat %0, %1, %3 {axis = 1 : i64} : (tensor<4x3xf32>, tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x11xf32>
-  %5 = nn.transpose %4 {permutation = array<i64: 1, 0>} : (tensor<4x11xf32>) -> tensor<11x4xf32>
-  return %5 : tensor<11x4xf32>
+// CHECK-DAG: func.func private @[[MATMUL1]]({{.*}} nn.pitches = array<i64: 24, 0, 24>
+// CHECK-DAG: func.func private @[[MATMUL2]]({{.*}} nn.pitches = array<i64: 24, 0, 24>
+func.func @main(%x: tensor<4x16xf32>, %v: tensor<1x16x16xf32>, %w: tensor<1x20x16xf32>) -> tensor<24x4xf32> {
+  %0 = nn.exp %x : (tensor<4x16xf32>) -> tensor<4x16xf32>
+  %1 = nn.matmul %0, %v {packing = #nn.packing<nr = 16, columns = 4>} : (tensor<4x16xf32>, tensor<1x16x16xf32>) -> tensor<4x4xf32>
+  %2 = nn.concat %0, %1 {axis = 1 : i64} : (tensor<4x16xf32>, tensor<4x4xf32>) -> tensor<4x20xf32>
+  %3 = nn.matmul %2, %w {packing = #nn.packing<nr = 16, columns = 4>} : (tensor<4x20xf32>, tensor<1x20x16xf32>) -> tensor<4x4xf32>
+  %4 = nn.concat %0, %1, %3 {axis = 1 : i64} : (tensor<4x16xf32>, tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x24xf32>
+  %5 = nn.transpose %4 {permutation = array<i64: 1, 0>} : (tensor<4x24xf32>) -> tensor<24x4xf32>
+  return %5 : tensor<24x4xf32>
 }
 
 // -----
@@ -90,14 +90,14 @@ func.func @main(%x: tensor<4x3xf32>, %v: tensor<1x3x16xf32>, %w: tensor<1x7x16xf
 // CHECK: nn.launch @{{concat_[0-9]*}}(%[[A]],
 // CHECK-NOT: nn.join
 // CHECK-NOT: nn.pitches
-func.func @main(%x: tensor<4x3xf32>, %y: tensor<4x5xf32>) -> (tensor<8x4xf32>, tensor<4x8xf32>, tensor<3x4xf32>) {
-  %0 = nn.exp %x : (tensor<4x3xf32>) -> tensor<4x3xf32>
-  %1 = nn.concat %0, %y {axis = 1 : i64} : (tensor<4x3xf32>, tensor<4x5xf32>) -> tensor<4x8xf32>
-  %2 = nn.transpose %0 {permutation = array<i64: 1, 0>} : (tensor<4x3xf32>) -> tensor<3x4xf32>
+func.func @main(%x: tensor<4x16xf32>, %y: tensor<4x5xf32>) -> (tensor<21x4xf32>, tensor<4x21xf32>, tensor<16x4xf32>) {
+  %0 = nn.exp %x : (tensor<4x16xf32>) -> tensor<4x16xf32>
+  %1 = nn.concat %0, %y {axis = 1 : i64} : (tensor<4x16xf32>, tensor<4x5xf32>) -> tensor<4x21xf32>
+  %2 = nn.transpose %0 {permutation = array<i64: 1, 0>} : (tensor<4x16xf32>) -> tensor<16x4xf32>
   %3 = nn.neg %y : (tensor<4x5xf32>) -> tensor<4x5xf32>
-  %4 = nn.concat %x, %3 {axis = 1 : i64} : (tensor<4x3xf32>, tensor<4x5xf32>) -> tensor<4x8xf32>
-  %5 = nn.transpose %1 {permutation = array<i64: 1, 0>} : (tensor<4x8xf32>) -> tensor<8x4xf32>
-  return %5, %4, %2 : tensor<8x4xf32>, tensor<4x8xf32>, tensor<3x4xf32>
+  %4 = nn.concat %x, %3 {axis = 1 : i64} : (tensor<4x16xf32>, tensor<4x5xf32>) -> tensor<4x21xf32>
+  %5 = nn.transpose %1 {permutation = array<i64: 1, 0>} : (tensor<4x21xf32>) -> tensor<21x4xf32>
+  return %5, %4, %2 : tensor<21x4xf32>, tensor<4x21xf32>, tensor<16x4xf32>
 }
 
 // -----
@@ -110,10 +110,25 @@ func.func @main(%x: tensor<4x3xf32>, %y: tensor<4x5xf32>) -> (tensor<8x4xf32>, t
 // CHECK: %[[C:.*]] = nn.launch @copy(%[[A]])
 // CHECK: nn.join %[[C]], %[[B]]
 // CHECK: func.func private @[[READS]]({{.*}} nn.pitches = array<i64: 0, 0, 1024>
-func.func @main(%x: tensor<4x3xf32>, %w: tensor<64x3x16xf32>) -> tensor<1024x4xf32> {
-  %0 = nn.exp %x : (tensor<4x3xf32>) -> tensor<4x3xf32>
-  %1 = nn.matmul %0, %w {packing = #nn.packing<nr = 16, columns = 1021>} : (tensor<4x3xf32>, tensor<64x3x16xf32>) -> tensor<4x1021xf32>
-  %2 = nn.concat %0, %1 {axis = 1 : i64} : (tensor<4x3xf32>, tensor<4x1021xf32>) -> tensor<4x1024xf32>
+func.func @main(%x: tensor<4x16xf32>, %w: tensor<63x16x16xf32>) -> tensor<1024x4xf32> {
+  %0 = nn.exp %x : (tensor<4x16xf32>) -> tensor<4x16xf32>
+  %1 = nn.matmul %0, %w {packing = #nn.packing<nr = 16, columns = 1008>} : (tensor<4x16xf32>, tensor<63x16x16xf32>) -> tensor<4x1008xf32>
+  %2 = nn.concat %0, %1 {axis = 1 : i64} : (tensor<4x16xf32>, tensor<4x1008xf32>) -> tensor<4x1024xf32>
   %3 = nn.transpose %2 {permutation = array<i64: 1, 0>} : (tensor<4x1024xf32>) -> tensor<1024x4xf32>
   return %3 : tensor<1024x4xf32>
+}
+
+// -----
+
+// An elementwise kernel takes short rows many at a time, unless they lie apart: a copy costs less.
+
+// CHECK-LABEL: func.func @main
+// CHECK: nn.launch @exp_0(
+// CHECK: nn.launch @{{concat_[0-9]*}}(
+// CHECK-NOT: nn.pitches
+func.func @main(%x: tensor<4x3xf32>) -> tensor<6x4xf32> {
+  %0 = nn.exp %x : (tensor<4x3xf32>) -> tensor<4x3xf32>
+  %1 = nn.concat %x, %0 {axis = 1 : i64} : (tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<4x6xf32>
+  %2 = nn.transpose %1 {permutation = array<i64: 1, 0>} : (tensor<4x6xf32>) -> tensor<6x4xf32>
+  return %2 : tensor<6x4xf32>
 }
