@@ -15,6 +15,7 @@
 #include "dialects/nn/NnPlaces.h"
 
 #include "mlir/IR/Matchers.h"
+#include <numeric>
 
 using namespace mlir;
 
@@ -118,7 +119,9 @@ bool knowsPitch(func::FuncOp kernel, unsigned argument) {
 
 /// Rows at a multiple of this distance start on the same set of the first level of cache: 64 sets of lines of 64 bytes,
 /// as in all x86 processors since 2000 that have 8 to 12 ways.
-constexpr int64_t setBytes = 4096;
+constexpr int64_t setBytes = 4096, lineBytes = 64;
+/// Rows of parts that fall on one set in `fewestRepeats` or more: then a line between rows pays.
+constexpr int64_t fewestRepeats = 8;
 
 class PartPlacer {
 public:
@@ -134,6 +137,7 @@ public:
         placeSlice(launch, slice);
     placeConcats();
     rewrite();
+    spreadRows();
     return setPitches();
   }
 
@@ -149,11 +153,12 @@ private:
 
   /// Whether all that use `tensor` find its rows at any distance.
   bool isReadAnywhere(Value tensor) {
-    return llvm::all_of(tensor.getUses(), [&](OpOperand &use) {
-      auto launch = dyn_cast<nn::LaunchOp>(use.getOwner());
-      return launch && use.getOperandNumber() < launch.getInputs().size() && launchCount[launch.getCallee()] == 1 &&
-             knowsPitch(kernelOf(launch), use.getOperandNumber());
-    });
+    return llvm::all_of(tensor.getUses(), [&](OpOperand &use) { return knowsPitchOf(use); });
+  }
+  bool knowsPitchOf(OpOperand &use) {
+    auto launch = dyn_cast<nn::LaunchOp>(use.getOwner());
+    return launch && use.getOperandNumber() < launch.getInputs().size() && launchCount[launch.getCallee()] == 1 &&
+           knowsPitch(kernelOf(launch), use.getOperandNumber());
   }
 
   /// Extents of the result of a launch; of other tensors nothing is known beyond their types.
@@ -223,7 +228,7 @@ private:
     Value result = launch.getResult(0);
     nn::Places::Place start = places.of(join.parts.front());
     if (!places.isPlaced(result) && lieInOrder(join.parts, start)) {
-      if (nn::rowLength(start.root) == nn::rowLength(result) || isReadAnywhere(result)) {
+      if (isReadAnywhere(result)) {
         places.set(result, start);
         joins.push_back(join);
       }
@@ -259,7 +264,7 @@ private:
     if (!producer || producer->getBlock() != launch->getBlock() || launchCount[producer.getCallee()] != 1 ||
         !knowsPitches(kernelOf(producer)) || !isReadAnywhere(part))
       return false;
-    if (rowBytes(target.root) % setBytes == 0 && !part.hasOneUse())
+    if (rowBytes(target.root) % setBytes == 0 && !part.hasOneUse() && !isReadAnywhere(target.root))
       return false;
     return haveEqualOuterExtents(part, launch.getResult(0), launch->getBlock() == &main.getBody().front());
   }
@@ -338,6 +343,27 @@ private:
                                      launch.getScalars(), extents);
     for (auto [number, result] : llvm::zip(join.copied, copy.getResults()))
       join.parts[number] = result;
+  }
+
+  /// Where kernels read parts of a join whose rows start on few sets of the first level of cache, puts a line between
+  /// rows, if all that read the join can do with that.
+  void spreadRows() {
+    nn::Places final(main);
+    llvm::SetVector<Value> readInParts;
+    main.walk([&](nn::LaunchOp launch) {
+      for (Value input : launch.getInputs())
+        if (Value root = final.of(input).root; root != input && root.getDefiningOp<nn::JoinOp>())
+          readInParts.insert(root);
+    });
+    for (Value root : readInParts) {
+      int64_t lines = rowBytes(root) / lineBytes;
+      bool collides = rowBytes(root) % lineBytes == 0 && std::gcd(lines, setBytes / lineBytes) >= fewestRepeats;
+      if (collides && llvm::all_of(root.getUses(), [&](OpOperand &use) {
+            return isa<nn::PartOp>(use.getOwner()) || knowsPitchOf(use);
+          }))
+        root.getDefiningOp()->setAttr(
+            nn::pitchAttr, Builder(main).getI64IntegerAttr(nn::rowLength(root) + nn::rowLength(root) / lines));
+    }
   }
 
   /// Tells every kernel how far apart it finds rows.
