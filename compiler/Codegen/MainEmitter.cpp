@@ -100,7 +100,7 @@ Value MainEmitter::materialize(Operation *op, unsigned number, Value tensor, Arr
   Value &memory = joins[root];
   if (!memory) {
     SmallVector<OpFoldResult> whole(dims);
-    whole.back() = builder.getIndexAttr(nn::Places::pitchOfRoot(root));
+    whole.back() = builder.getIndexAttr(nn::rowLength(root));
     memory = materializeWhole(op, number, tensor, whole, operands);
   }
   int64_t elementBytes = bufferElementBytes(cast<RankedTensorType>(tensor.getType()).getElementType());

@@ -95,12 +95,8 @@ unsigned MemoryPlanner::addBuffer(Value value, Buffer::Kind kind) {
   buffer.kind = kind;
   buffer.first = buffer.last = now;
   auto type = cast<RankedTensorType>(value.getType());
-  if (type.hasStaticShape()) {
-    int64_t elements = type.getNumElements(), pitch = places.pitch(value);
-    if (pitch != 0)
-      elements = elements / nn::rowLength(value) * pitch;
-    buffer.bytes = llvm::alignTo(elements * bufferElementBytes(type.getElementType()), TENON_ALIGNMENT);
-  }
+  if (type.hasStaticShape())
+    buffer.bytes = llvm::alignTo(type.getNumElements() * bufferElementBytes(type.getElementType()), TENON_ALIGNMENT);
   unsigned index = plan.buffers.size();
   plan.buffers.push_back(buffer);
   blockOf.push_back(value.getParentBlock());

@@ -51,8 +51,7 @@ def PlaceParts : Pass<"tenon-place-parts", "::mlir::ModuleOp"> {
     After FormKernels, which decides what is a kernel of its own; before MergeEqualKernels, because kernels that find rows at different
     distances are different kernels. A concatenation along the last dimension becomes `nn.join`: the kernels that make its operands
     write them into its rows. A slice of the last dimension becomes `nn.part`: the kernels that use it read it where it is. The
-    distances between rows are the kernels' `nn.pitches`. Rows that would start on few sets of the cache get a line between them
-    (`nn.pitch` of the join). Operands that cannot be placed are copied by one kernel
+    distances between rows are the kernels' `nn.pitches`. Operands that cannot be placed are copied by one kernel
     (docs/decisions/0018-parts-are-written-in-place.md). Not for the reference lowering.
 
     ```

@@ -15,7 +15,6 @@
 #include "dialects/nn/NnPlaces.h"
 
 #include "mlir/IR/Matchers.h"
-#include <numeric>
 
 using namespace mlir;
 
@@ -117,12 +116,6 @@ bool knowsPitch(func::FuncOp kernel, unsigned argument) {
          });
 }
 
-/// Rows at a multiple of this distance start on the same set of the first level of cache: 64 sets of lines of 64 bytes,
-/// as in all x86 processors since 2000 that have 8 to 12 ways.
-constexpr int64_t setBytes = 4096, lineBytes = 64;
-/// Rows of parts that fall on one set in `fewestRepeats` or more: then a line between rows pays.
-constexpr int64_t fewestRepeats = 8;
-
 class PartPlacer {
 public:
   explicit PartPlacer(func::FuncOp main) : main(main), symbols(main->getParentOfType<ModuleOp>()) {}
@@ -137,7 +130,6 @@ public:
         placeSlice(launch, slice);
     placeConcats();
     rewrite();
-    spreadRows();
     return setPitches();
   }
 
@@ -153,12 +145,11 @@ private:
 
   /// Whether all that use `tensor` find its rows at any distance.
   bool isReadAnywhere(Value tensor) {
-    return llvm::all_of(tensor.getUses(), [&](OpOperand &use) { return knowsPitchOf(use); });
-  }
-  bool knowsPitchOf(OpOperand &use) {
-    auto launch = dyn_cast<nn::LaunchOp>(use.getOwner());
-    return launch && use.getOperandNumber() < launch.getInputs().size() && launchCount[launch.getCallee()] == 1 &&
-           knowsPitch(kernelOf(launch), use.getOperandNumber());
+    return llvm::all_of(tensor.getUses(), [&](OpOperand &use) {
+      auto launch = dyn_cast<nn::LaunchOp>(use.getOwner());
+      return launch && use.getOperandNumber() < launch.getInputs().size() && launchCount[launch.getCallee()] == 1 &&
+             knowsPitch(kernelOf(launch), use.getOperandNumber());
+    });
   }
 
   /// Extents of the result of a launch; of other tensors nothing is known beyond their types.
@@ -205,8 +196,7 @@ private:
 
   void placeSlice(nn::LaunchOp launch, nn::SliceOp slice) {
     Value whole = launch.getInputs().front(), part = launch.getResult(0);
-    if (rowBytes(whole) % setBytes == 0 || !isReadAnywhere(part) ||
-        !haveEqualOuterExtents(whole, part, /*isCheckedFirst=*/false))
+    if (!isReadAnywhere(part) || !haveEqualOuterExtents(whole, part, /*isCheckedFirst=*/false))
       return;
     places.set(part, {whole, *getConstantIntValue(OpFoldResult(Value(slice.getOffsets().back())))});
     slices.push_back(launch);
@@ -239,7 +229,7 @@ private:
     nn::Places::Place target = places.of(result);
     for (auto [number, part] : llvm::enumerate(join.parts)) {
       bool isRepeated = llvm::is_contained(ArrayRef(join.parts).take_front(number), part);
-      if (!isRepeated && !places.isPlaced(part) && canPlace(part, launch, target))
+      if (!isRepeated && !places.isPlaced(part) && canPlace(part, launch))
         places.set(part, target);
       else if (isRepeated || !places.isPlaced(part) || !(places.of(part) == target))
         join.copied.push_back(number);
@@ -258,13 +248,11 @@ private:
     });
   }
 
-  /// Whether the launch that makes `part` can write it to `target`, a place of the concatenation `launch`.
-  bool canPlace(Value part, nn::LaunchOp launch, const nn::Places::Place &target) {
+  /// Whether the launch that makes `part` can write it to a place of the concatenation `launch`.
+  bool canPlace(Value part, nn::LaunchOp launch) {
     auto producer = part.getDefiningOp<nn::LaunchOp>();
     if (!producer || producer->getBlock() != launch->getBlock() || launchCount[producer.getCallee()] != 1 ||
         !knowsPitches(kernelOf(producer)) || !isReadAnywhere(part))
-      return false;
-    if (rowBytes(target.root) % setBytes == 0 && !part.hasOneUse() && !isReadAnywhere(target.root))
       return false;
     return haveEqualOuterExtents(part, launch.getResult(0), launch->getBlock() == &main.getBody().front());
   }
@@ -343,27 +331,6 @@ private:
                                      launch.getScalars(), extents);
     for (auto [number, result] : llvm::zip(join.copied, copy.getResults()))
       join.parts[number] = result;
-  }
-
-  /// Where kernels read parts of a join whose rows start on few sets of the first level of cache, puts a line between
-  /// rows, if all that read the join can do with that.
-  void spreadRows() {
-    nn::Places final(main);
-    llvm::SetVector<Value> readInParts;
-    main.walk([&](nn::LaunchOp launch) {
-      for (Value input : launch.getInputs())
-        if (Value root = final.of(input).root; root != input && root.getDefiningOp<nn::JoinOp>())
-          readInParts.insert(root);
-    });
-    for (Value root : readInParts) {
-      int64_t lines = rowBytes(root) / lineBytes;
-      bool collides = rowBytes(root) % lineBytes == 0 && std::gcd(lines, setBytes / lineBytes) >= fewestRepeats;
-      if (collides && llvm::all_of(root.getUses(), [&](OpOperand &use) {
-            return isa<nn::PartOp>(use.getOwner()) || knowsPitchOf(use);
-          }))
-        root.getDefiningOp()->setAttr(
-            nn::pitchAttr, Builder(main).getI64IntegerAttr(nn::rowLength(root) + nn::rowLength(root) / lines));
-    }
   }
 
   /// Tells every kernel how far apart it finds rows.

@@ -56,16 +56,10 @@ Places::Place Places::of(Value tensor) const {
   return place;
 }
 
-int64_t Places::pitchOfRoot(Value root) {
-  Operation *op = root.getDefiningOp();
-  auto pitch = op ? op->getAttrOfType<IntegerAttr>(pitchAttr) : IntegerAttr();
-  return pitch ? pitch.getInt() : rowLength(root);
-}
-
 int64_t Places::pitch(Value tensor) const {
-  if (!isPlaced(tensor) && !tensor.getDefiningOp<JoinOp>())
+  if (!isPlaced(tensor))
     return 0;
-  int64_t pitch = pitchOfRoot(of(tensor).root);
+  int64_t pitch = rowLength(of(tensor).root);
   return pitch == rowLength(tensor) ? 0 : pitch;
 }
 

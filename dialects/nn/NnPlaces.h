@@ -14,9 +14,6 @@ namespace tenon::nn {
 /// memory (a row is the last dimension); 0 where rows lie one after the other. Absent: all 0.
 inline constexpr llvm::StringLiteral pitchesAttr = "nn.pitches";
 
-/// On a join that lies in no other: the same for its rows.
-inline constexpr llvm::StringLiteral pitchAttr = "nn.pitch";
-
 /// The entry of a kernel's `nn.pitches`.
 int64_t pitchOf(mlir::Operation *kernel, size_t number);
 
@@ -24,7 +21,7 @@ int64_t pitchOf(mlir::Operation *kernel, size_t number);
 /// that of the widest.
 class Places {
 public:
-  /// `offset` elements from the start of each row of `root`, which lies in no other.
+  /// `offset` elements from the start of each row of `root`, whose memory holds nothing between its rows.
   struct Place {
     mlir::Value root;
     int64_t offset = 0;
@@ -41,8 +38,6 @@ public:
 
   /// Elements from row to row of `tensor`, 0 if its rows lie one after the other.
   int64_t pitch(mlir::Value tensor) const;
-  /// The same of a tensor with rows that lies in no other, in elements even if nothing is between them.
-  static int64_t pitchOfRoot(mlir::Value root);
 
   /// A join whose parts do not lie where it says; null if there is none.
   mlir::Operation *contradiction() const { return wrong; }

@@ -120,7 +120,7 @@ def test_in_a_loop(tmp_path):
 
 @pytest.mark.parametrize("width", [32, 64, 128, 512])
 def test_rows_on_few_sets_of_the_cache(tmp_path, width):
-    """Parts of rows a power of two long: a line is left between them."""
+    """Parts of rows a power of two long, which some schedules copy before they read them."""
     generator = numpy.random.default_rng(3)
     constants = {name: generator.uniform(-1, 1, (width, width, size, size)).astype(numpy.float32) / width for name, size in (("a", 1), ("b", 3), ("c", 1))}
     constants["last"] = generator.uniform(-1, 1, (8, 2 * width, 1, 1)).astype(numpy.float32) / width

@@ -102,24 +102,6 @@ func.func @main(%x: tensor<4x16xf32>, %y: tensor<4x5xf32>) -> (tensor<21x4xf32>,
 
 // -----
 
-// Rows 4096 bytes apart fall on one set of the cache: what other kernels read too is copied there.
-
-// CHECK-LABEL: func.func @main
-// CHECK: %[[A:.*]] = nn.launch @exp_0(
-// CHECK: %[[B:.*]] = nn.launch @[[READS:matmul_[0-9]*]](%[[A]],
-// CHECK: %[[C:.*]] = nn.launch @copy(%[[A]])
-// CHECK: nn.join %[[C]], %[[B]]
-// CHECK: func.func private @[[READS]]({{.*}} nn.pitches = array<i64: 0, 0, 1024>
-func.func @main(%x: tensor<4x16xf32>, %w: tensor<63x16x16xf32>) -> tensor<1024x4xf32> {
-  %0 = nn.exp %x : (tensor<4x16xf32>) -> tensor<4x16xf32>
-  %1 = nn.matmul %0, %w {packing = #nn.packing<nr = 16, columns = 1008>} : (tensor<4x16xf32>, tensor<63x16x16xf32>) -> tensor<4x1008xf32>
-  %2 = nn.concat %0, %1 {axis = 1 : i64} : (tensor<4x16xf32>, tensor<4x1008xf32>) -> tensor<4x1024xf32>
-  %3 = nn.transpose %2 {permutation = array<i64: 1, 0>} : (tensor<4x1024xf32>) -> tensor<1024x4xf32>
-  return %3 : tensor<1024x4xf32>
-}
-
-// -----
-
 // An elementwise kernel takes short rows many at a time, unless they lie apart: a copy costs less.
 
 // CHECK-LABEL: func.func @main
@@ -131,21 +113,4 @@ func.func @main(%x: tensor<4x3xf32>) -> tensor<6x4xf32> {
   %1 = nn.concat %x, %0 {axis = 1 : i64} : (tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<4x6xf32>
   %2 = nn.transpose %1 {permutation = array<i64: 1, 0>} : (tensor<4x6xf32>) -> tensor<6x4xf32>
   return %2 : tensor<6x4xf32>
-}
-
-// -----
-
-// Rows that start on few sets of the cache get a line between them where kernels read parts of them, if all that read the join know pitches.
-
-// CHECK-LABEL: func.func @main
-// CHECK: nn.join %{{.*}}, %{{.*}} {nn.pitch = 144 : i64} : (tensor<4x64xf32>, tensor<4x64xf32>) -> tensor<4x128xf32>
-// CHECK-DAG: func.func private @exp_0({{.*}} nn.pitches = array<i64: 0, 144>
-// CHECK-DAG: nn.pitches = array<i64: 144, 0, 144>
-// CHECK-DAG: nn.pitches = array<i64: 144, 0, 0>
-func.func @main(%x: tensor<4x64xf32>, %v: tensor<4x64x16xf32>, %w: tensor<1x128x16xf32>) -> tensor<4x4xf32> {
-  %0 = nn.exp %x : (tensor<4x64xf32>) -> tensor<4x64xf32>
-  %1 = nn.matmul %0, %v {packing = #nn.packing<nr = 16, columns = 64>} : (tensor<4x64xf32>, tensor<4x64x16xf32>) -> tensor<4x64xf32>
-  %2 = nn.concat %0, %1 {axis = 1 : i64} : (tensor<4x64xf32>, tensor<4x64xf32>) -> tensor<4x128xf32>
-  %3 = nn.matmul %2, %w {packing = #nn.packing<nr = 16, columns = 4>} : (tensor<4x128xf32>, tensor<1x128x16xf32>) -> tensor<4x4xf32>
-  return %3 : tensor<4x4xf32>
 }
