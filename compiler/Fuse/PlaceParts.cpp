@@ -116,6 +116,11 @@ bool knowsPitch(func::FuncOp kernel, unsigned argument) {
          });
 }
 
+/// Kernels that may run between one that makes a part and the first concatenation that takes it. What was made long ago
+/// has left the cache: reading it piece by piece, among what has been made since, costs more than a copy of it
+/// (docs/performance/2026-11-copies-maxima-extents.md).
+constexpr int64_t mostKernelsBetween = 12;
+
 class PartPlacer {
 public:
   explicit PartPlacer(func::FuncOp main) : main(main), symbols(main->getParentOfType<ModuleOp>()) {}
@@ -123,6 +128,7 @@ public:
   LogicalResult run() {
     main.walk([&](nn::LaunchOp launch) {
       ++launchCount[launch.getCallee()];
+      positions[launch] = launches.size();
       launches.push_back(launch);
     });
     for (nn::LaunchOp launch : launches)
@@ -226,17 +232,24 @@ private:
     }
     if (!places.isPlaced(result) && isReturned(result))
       return;
+    nn::Places before = places;
     nn::Places::Place target = places.of(result);
+    int64_t copied = 0;
     for (auto [number, part] : llvm::enumerate(join.parts)) {
       bool isRepeated = llvm::is_contained(ArrayRef(join.parts).take_front(number), part);
-      if (!isRepeated && !places.isPlaced(part) && canPlace(part, launch))
+      if (!isRepeated && !places.isPlaced(part) && canPlace(part, launch)) {
         places.set(part, target);
-      else if (isRepeated || !places.isPlaced(part) || !(places.of(part) == target))
+      } else if (isRepeated || !places.isPlaced(part) || !(places.of(part) == target)) {
         join.copied.push_back(number);
+        copied += nn::rowLength(part);
+      }
       target.offset += nn::rowLength(part);
     }
-    if (join.copied.size() < join.parts.size())
+    // Where half is copied anyway, the join's memory would be alive longer for little.
+    if (2 * copied < nn::rowLength(result))
       joins.push_back(join);
+    else
+      places = before;
   }
 
   /// Whether parts already lie next to each other in a join.
@@ -254,7 +267,16 @@ private:
     if (!producer || producer->getBlock() != launch->getBlock() || launchCount[producer.getCallee()] != 1 ||
         !knowsPitches(kernelOf(producer)) || !isReadAnywhere(part))
       return false;
-    return haveEqualOuterExtents(part, launch.getResult(0), launch->getBlock() == &main.getBody().front());
+    return isJoinedSoon(producer, part) &&
+           haveEqualOuterExtents(part, launch.getResult(0), launch->getBlock() == &main.getBody().front());
+  }
+
+  /// Whether a concatenation takes `part` not long after `producer` has made it.
+  bool isJoinedSoon(nn::LaunchOp producer, Value part) {
+    return llvm::any_of(part.getUsers(), [&](Operation *user) {
+      auto launch = cast<nn::LaunchOp>(user);
+      return concatOfRows(kernelOf(launch)) && positions[launch] - positions[producer] - 1 <= mostKernelsBetween;
+    });
   }
 
   //===--- Rewriting ---===//
@@ -355,6 +377,7 @@ private:
   nn::Places places;
   llvm::StringMap<int64_t> launchCount;
   SmallVector<nn::LaunchOp> launches, slices;
+  llvm::DenseMap<Operation *, int64_t> positions; ///< in the order of launches
   SmallVector<Join> joins;
 };
 

@@ -41,21 +41,22 @@ func.func @main(%x: tensor<4x8xf32>, %w: tensor<1x5x16xf32>) -> tensor<4x5xf32> 
 
 // -----
 
-// What no kernel makes, and what is there already, is copied, all by one kernel.
+// What no kernel makes, and what is there already, is copied by one kernel, if that is less than half of the row.
 
 // CHECK-LABEL: func.func @main
 // CHECK: %[[A:.*]] = nn.launch @exp_0(%arg0)
-// CHECK: %[[C:.*]]:2 = nn.launch @copy(%arg0, %[[A]]) : (tensor<4x16xf32>, tensor<4x16xf32>) -> (tensor<4x16xf32>, tensor<4x16xf32>)
-// CHECK: nn.join %[[C]]#0, %[[A]], %[[C]]#1
-// CHECK: func.func private @exp_0({{.*}} nn.pitches = array<i64: 0, 48>
-// CHECK: func.func private @copy({{.*}} nn.pitches = array<i64: 0, 48, 48, 48>
+// CHECK: %[[C:.*]]:2 = nn.launch @copy(%arg1, %[[A]]) : (tensor<4x1xf32>, tensor<4x16xf32>) -> (tensor<4x1xf32>, tensor<4x16xf32>)
+// CHECK: nn.join %[[C]]#0, %[[A]], %{{.*}}, %[[C]]#1
+// CHECK: func.func private @exp_0({{.*}} nn.pitches = array<i64: 0, 53>
+// CHECK: func.func private @copy({{.*}} nn.pitches = array<i64: 0, 53, 53, 53>
+// CHECK-NEXT: nn.concat %{{.*}} {axis = 1 : i64} : (tensor<4x1xf32>) -> tensor<4x1xf32>
 // CHECK-NEXT: nn.concat %{{.*}} {axis = 1 : i64} : (tensor<4x16xf32>) -> tensor<4x16xf32>
-// CHECK-NEXT: nn.concat %{{.*}} {axis = 1 : i64} : (tensor<4x16xf32>) -> tensor<4x16xf32>
-func.func @main(%x: tensor<4x16xf32>) -> tensor<48x4xf32> {
+func.func @main(%x: tensor<4x16xf32>, %y: tensor<4x1xf32>, %w: tensor<2x16x16xf32>) -> tensor<53x4xf32> {
   %0 = nn.exp %x : (tensor<4x16xf32>) -> tensor<4x16xf32>
-  %1 = nn.concat %x, %0, %0 {axis = 1 : i64} : (tensor<4x16xf32>, tensor<4x16xf32>, tensor<4x16xf32>) -> tensor<4x48xf32>
-  %2 = nn.transpose %1 {permutation = array<i64: 1, 0>} : (tensor<4x48xf32>) -> tensor<48x4xf32>
-  return %2 : tensor<48x4xf32>
+  %1 = nn.matmul %0, %w {packing = #nn.packing<nr = 16, columns = 20>} : (tensor<4x16xf32>, tensor<2x16x16xf32>) -> tensor<4x20xf32>
+  %2 = nn.concat %y, %0, %1, %0 {axis = 1 : i64} : (tensor<4x1xf32>, tensor<4x16xf32>, tensor<4x20xf32>, tensor<4x16xf32>) -> tensor<4x53xf32>
+  %3 = nn.transpose %2 {permutation = array<i64: 1, 0>} : (tensor<4x53xf32>) -> tensor<53x4xf32>
+  return %3 : tensor<53x4xf32>
 }
 
 // -----
