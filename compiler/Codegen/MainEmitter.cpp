@@ -21,7 +21,7 @@ namespace tenon::codegen {
 enum RunArgument : unsigned { Host, Inputs, Table, Arena, Weights };
 
 MainEmitter::MainEmitter(func::FuncOp main, LLVM::LLVMFuncOp run, const Abi &abi, ShapePlan &plan)
-    : RegionEmitter(run, abi), main(main), plan(plan), planValues(main), mainExtents(main),
+    : RegionEmitter(run, abi), main(main), plan(plan), planValues(main), mainExtents(main), places(main),
       symbols(main->getParentOfType<ModuleOp>()), outputs(main.getNumResults()) {}
 
 static bool isTensor(Value value) { return isa<RankedTensorType>(value.getType()); }
@@ -94,6 +94,21 @@ Value MainEmitter::fail(Location loc, int32_t status, StringRef message, Value a
 
 Value MainEmitter::materialize(Operation *op, unsigned number, Value tensor, ArrayRef<OpFoldResult> dims,
                                ValueRange operands) {
+  if (!places.isPlaced(tensor))
+    return materializeWhole(op, number, tensor, dims, operands);
+  auto [root, offset] = places.of(tensor);
+  Value &memory = joins[root];
+  if (!memory) {
+    SmallVector<OpFoldResult> whole(dims);
+    whole.back() = builder.getIndexAttr(nn::rowLength(root));
+    memory = materializeWhole(op, number, tensor, whole, operands);
+  }
+  int64_t elementBytes = bufferElementBytes(cast<RankedTensorType>(tensor.getType()).getElementType());
+  return ir.offset(op->getLoc(), memory, offset * elementBytes);
+}
+
+Value MainEmitter::materializeWhole(Operation *op, unsigned number, Value tensor, ArrayRef<OpFoldResult> dims,
+                                    ValueRange operands) {
   Location loc = op->getLoc();
   auto storage = cast<DictionaryAttr>(op->getAttrOfType<ArrayAttr>(storageAttr)[number]);
   Type element = cast<RankedTensorType>(tensor.getType()).getElementType();
@@ -174,6 +189,8 @@ LogicalResult MainEmitter::emitOp(Operation *op) {
   }
   if (isa<nn::ReshapeOp, tensor::CastOp>(op))
     return emitView(op);
+  if (isa<nn::JoinOp, nn::PartOp>(op))
+    return emitPlaced(op);
   if (auto failure = dyn_cast<nn::FailOp>(op))
     return emitFail(failure);
   if (auto requirement = dyn_cast<nn::RequireOp>(op))
@@ -231,6 +248,15 @@ LogicalResult MainEmitter::emitView(Operation *op) {
   }
   for (auto [have, want] : llvm::zip(from, to))
     checkProducts(op, have, want, nodeMessage(loc, "the extent %lld of a dimension should be %lld"));
+  return success();
+}
+
+/// A join is where its first part is; a part lies in its tensor's rows.
+LogicalResult MainEmitter::emitPlaced(Operation *op) {
+  int64_t offset = 0;
+  if (auto part = dyn_cast<nn::PartOp>(op))
+    offset = part.getOffset() * bufferElementBytes(part.getInput().getType().getElementType());
+  mapping.map(op->getResult(0), ir.offset(op->getLoc(), lookup(op->getOperand(0)), offset));
   return success();
 }
 
@@ -400,7 +426,7 @@ LogicalResult MainEmitter::emitLoopCarried(scf::WhileOp op, ValueRange sources, 
     if (!isTensor(source))
       continue;
     auto where = cast<DictionaryAttr>(storage[number]);
-    Value to = materialize(op, number++, source, mainExtents.get(source), {});
+    Value to = materializeWhole(op, number++, source, mainExtents.get(source), {});
     Value from = values[index];
     values[index] = to;
     // Fresh memory is filled, and what another copy would overwrite is saved, before any copy to memory in use.

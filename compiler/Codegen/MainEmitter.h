@@ -8,6 +8,7 @@
 #include "compiler/Codegen/ShapePlan.h"
 #include "compiler/Codegen/WeightTable.h"
 #include "dialects/nn/Nn.h"
+#include "dialects/nn/NnPlaces.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -44,15 +45,18 @@ private:
   mlir::LogicalResult emitExtract(mlir::tensor::ExtractOp op);
   mlir::LogicalResult emitFromElements(mlir::tensor::FromElementsOp op);
   mlir::LogicalResult emitView(mlir::Operation *op);
+  mlir::LogicalResult emitPlaced(mlir::Operation *op);
   void planLaunch(nn::LaunchOp op);
   void checkProducts(mlir::Operation *op, llvm::ArrayRef<mlir::OpFoldResult> a, llvm::ArrayRef<mlir::OpFoldResult> b,
                      llvm::StringRef message);
   bool planScratch(nn::LaunchOp op, mlir::Operation *kernel);
   mlir::LogicalResult emitOutputs();
 
-  /// The memory of a tensor, as the op's tenon.storage says in entry `number`.
+  /// The memory of a tensor, as the op's tenon.storage says in entry `number`; of a join, when its first part is made.
   mlir::Value materialize(mlir::Operation *op, unsigned number, mlir::Value tensor,
                           llvm::ArrayRef<mlir::OpFoldResult> dims, mlir::ValueRange operands);
+  mlir::Value materializeWhole(mlir::Operation *op, unsigned number, mlir::Value tensor,
+                               llvm::ArrayRef<mlir::OpFoldResult> dims, mlir::ValueRange operands);
   mlir::Value allocateHeap(mlir::Location loc, mlir::Type element, llvm::ArrayRef<mlir::OpFoldResult> dims);
   mlir::Value askForOutput(mlir::Location loc, unsigned index);
   void copy(mlir::Location loc, mlir::Value to, mlir::Value from, mlir::Type element,
@@ -71,6 +75,8 @@ private:
   ShapePlan &plan;
   PlanValues planValues;
   MainExtents mainExtents;
+  nn::Places places;
+  llvm::DenseMap<mlir::Value, mlir::Value> joins; ///< their memory
   mlir::SymbolTable symbols;
   WeightTable weightTable;
   llvm::DenseMap<mlir::Value, int64_t> constants; ///< offsets of nn.constant results

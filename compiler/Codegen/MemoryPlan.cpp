@@ -50,6 +50,7 @@ private:
   void visitIf(scf::IfOp op);
   void visitWhile(scf::WhileOp op);
   unsigned addBuffer(Value value, Buffer::Kind kind);
+  void addPart(Value value);
   void use(Value tensor, Operation *user);
   void alias(Value value, ArrayRef<Value> sources);
   int64_t endOfUse(Operation *user, Block *definedIn);
@@ -68,6 +69,7 @@ private:
 
   func::FuncOp main;
   SymbolTable symbols{main->getParentOfType<ModuleOp>()};
+  nn::Places places{main};
   PlanValues planValues;
   MainExtents extents;
   MemoryPlan plan;
@@ -102,6 +104,17 @@ unsigned MemoryPlanner::addBuffer(Value value, Buffer::Kind kind) {
   return index;
 }
 
+/// A tensor that lies in a join, whose buffer starts to live with the first one.
+void MemoryPlanner::addPart(Value value) {
+  auto [root, offset] = places.of(value);
+  if (!roots.contains(root))
+    addBuffer(root, Buffer::Kind::Heap);
+  unsigned join = roots[root].front(), part = addBuffer(value, Buffer::Kind::Part);
+  plan.buffers[part].place = join;
+  plan.buffers[part].offset = offset * bufferElementBytes(cast<RankedTensorType>(value.getType()).getElementType());
+  roots[value] = {join};
+}
+
 void MemoryPlanner::number(Block &block) {
   for (Operation &op : block) {
     begin[&op] = now++;
@@ -127,13 +140,17 @@ void MemoryPlanner::visitBlock(Block &block) {
 void MemoryPlanner::visitOp(Operation *op) {
   if (op->hasTrait<OpTrait::IsTerminator>() && !isa<func::ReturnOp>(op))
     return; // values that cross regions are visited with the op around them
-  if (isa<nn::ReshapeOp, tensor::CastOp>(op))
+  if (isa<nn::ReshapeOp, nn::PartOp, tensor::CastOp>(op))
     return alias(op->getResult(0), op->getOperand(0));
   for (Value operand : op->getOperands())
     if (isTensor(operand))
       use(operand, op);
+  if (auto join = dyn_cast<nn::JoinOp>(op))
+    return alias(join.getResult(), join.getParts().front());
   for (Value result : op->getResults())
-    if (isTensor(result))
+    if (isTensor(result) && places.isPlaced(result))
+      addPart(result);
+    else if (isTensor(result))
       addBuffer(result, isa<nn::ConstantOp>(op) ? Buffer::Kind::Constant : Buffer::Kind::Heap);
 }
 
@@ -230,7 +247,7 @@ bool MemoryPlanner::collectExclusive(Value value, SmallVectorImpl<unsigned> &fou
     });
   }
   unsigned root = isa<nn::LaunchOp>(op) ? roots[value].front() : 0;
-  if (!isa<nn::LaunchOp>(op) || plan.buffers[root].kind == Buffer::Kind::Output)
+  if (!isa<nn::LaunchOp>(op) || plan.buffers[root].kind == Buffer::Kind::Output || places.isPlaced(value))
     return false;
   found.push_back(root);
   return true;
@@ -297,7 +314,7 @@ bool MemoryPlanner::haveEqualSizes(Value a, Value b) {
 
 bool MemoryPlanner::canWriteOver(nn::LaunchOp launch, Value result, int64_t operand) {
   Value over = launch.getInputs()[operand];
-  if (roots[over].size() != 1)
+  if (roots[over].size() != 1 || places.isPlaced(result) || places.isPlaced(over))
     return false;
   unsigned root = owner(roots[over].front()), own = roots[result].front();
   Buffer &buffer = plan.buffers[root];

@@ -41,7 +41,8 @@ def PlanMemory : Pass<"tenon-plan-memory", "::mlir::ModuleOp"> {
     `{arena = 1024}` at that offset; `{planned = 2}` in the arena at an offset that the model's plan finds, because sizes depend on
     the inputs' extents (`tenon.conflicts` of the function lists for each the earlier ones that are alive with it);
     `{output = 0}` in the memory of that output; `{operand = 1}` over that tensor operand; `{heap}` in memory from the host,
-    because the size depends on data. The function gets `tenon.arena_bytes` (the constant part) and `tenon.buffers`
+    because the size depends on data. What lies in a join (nn.join) has the join's entry and the `offset` of its rows there, in bytes.
+    The function gets `tenon.arena_bytes` (the constant part) and `tenon.buffers`
     (for the manifest).
 
     ```

@@ -36,14 +36,20 @@ StringRef kindName(Buffer::Kind kind) {
     return "output";
   case Buffer::Kind::Heap:
     return "heap";
+  case Buffer::Kind::Part:
+    return "part";
   }
   llvm_unreachable("all kinds are named");
 }
 
-/// Where `buffer` lives, as its op's tenon.storage says it.
-DictionaryAttr storageOf(const Buffer &buffer, Builder &builder) {
+/// Where `buffer` lives, as its op's tenon.storage says it: a part where its join does.
+DictionaryAttr storageOf(const MemoryPlan &plan, const Buffer &which, Builder &builder) {
   SmallVector<NamedAttribute> entries;
   auto add = [&](StringRef name, Attribute value) { entries.push_back(builder.getNamedAttr(name, value)); };
+  bool isPart = which.kind == Buffer::Kind::Part;
+  const Buffer &buffer = isPart ? plan.buffers[which.place] : which;
+  if (isPart)
+    add("offset", builder.getI64IntegerAttr(which.offset));
   if (buffer.operand >= 0)
     add("operand", builder.getI64IntegerAttr(buffer.operand));
   else if (buffer.kind == Buffer::Kind::Heap)
@@ -56,10 +62,10 @@ DictionaryAttr storageOf(const Buffer &buffer, Builder &builder) {
 }
 
 /// The buffer as the manifest shows it.
-DictionaryAttr describe(const Buffer &buffer, Builder &builder) {
+DictionaryAttr describe(const MemoryPlan &plan, const Buffer &buffer, Builder &builder) {
   SmallVector<NamedAttribute> entries;
   auto add = [&](StringRef name, Attribute value) { entries.push_back(builder.getNamedAttr(name, value)); };
-  add("storage", storageOf(buffer, builder));
+  add("storage", storageOf(plan, buffer, builder));
   if (buffer.bytes >= 0)
     add("bytes", builder.getI64IntegerAttr(buffer.bytes));
   add("first", builder.getI64IntegerAttr(buffer.first));
@@ -74,6 +80,37 @@ ArrayAttr describeConflicts(const MemoryPlan &plan, Builder &builder) {
       plan.conflicts, [&](ArrayRef<int32_t> list) -> Attribute { return builder.getDenseI32ArrayAttr(list); }));
 }
 
+/// Kernels know the rows of the tensors that main gives them, and nothing else asks for tensors whose rows lie apart.
+LogicalResult checkPitches(func::FuncOp main) {
+  nn::Places places(main);
+  if (Operation *join = places.contradiction())
+    return join->emitError("a part lies in another join");
+  SymbolTable symbols(main->getParentOfType<ModuleOp>());
+  WalkResult result = main.walk([&](Operation *op) -> WalkResult {
+    if (isa<nn::JoinOp, nn::PartOp>(op))
+      return WalkResult::advance();
+    auto launch = dyn_cast<nn::LaunchOp>(op);
+    Operation *kernel = launch ? symbols.lookup(launch.getCallee()) : nullptr;
+    size_t number = 0;
+    auto check = [&](Value tensor) -> LogicalResult {
+      if (!isa<RankedTensorType>(tensor.getType()))
+        return success();
+      int64_t expected = kernel ? nn::pitchOf(kernel, number++) : 0, pitch = places.pitch(tensor);
+      if (pitch == expected)
+        return success();
+      return op->emitError("expected rows ") << expected << " elements apart but they are " << pitch;
+    };
+    for (Value operand : op->getOperands())
+      if (failed(check(operand)))
+        return WalkResult::interrupt();
+    for (Value result : op->getResults())
+      if (launch && failed(check(result)))
+        return WalkResult::interrupt();
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
 struct PlanMemoryPass : impl::PlanMemoryBase<PlanMemoryPass> {
   void runOnOperation() override {
     auto main = getOperation().lookupSymbol<func::FuncOp>(mainName);
@@ -81,7 +118,7 @@ struct PlanMemoryPass : impl::PlanMemoryBase<PlanMemoryPass> {
       getOperation().emitError("expected a function @main");
       return signalPassFailure();
     }
-    if (failed(exposeRegionExtents(main)))
+    if (failed(checkPitches(main)) || failed(exposeRegionExtents(main)))
       return signalPassFailure();
 
     MemoryPlan plan = planMemory(main);
@@ -92,8 +129,9 @@ struct PlanMemoryPass : impl::PlanMemoryBase<PlanMemoryPass> {
       if (buffer.kind == Buffer::Kind::Input || buffer.kind == Buffer::Kind::Constant)
         continue;
       Operation *op = buffer.value.getDefiningOp();
-      storage[op ? op : buffer.value.getParentBlock()->getParentOp()].push_back(storageOf(buffer, builder));
-      described.push_back(describe(buffer, builder));
+      storage[op ? op : buffer.value.getParentBlock()->getParentOp()].push_back(storageOf(plan, buffer, builder));
+      if (buffer.kind != Buffer::Kind::Part) // its join is shown
+        described.push_back(describe(plan, buffer, builder));
     }
     for (auto &[op, entries] : storage)
       op->setAttr(storageAttr, builder.getArrayAttr(entries));

@@ -83,6 +83,11 @@ SmallVector<OpFoldResult> MainExtents::get(Value tensor) {
         return own;
     }
   }
+  if (isa<nn::JoinOp, nn::PartOp>(op)) {
+    SmallVector<OpFoldResult> extents = get(op->getOperand(0));
+    extents.back() = builder.getIndexAttr(type.getShape().back());
+    return extents;
+  }
   auto reshape = cast<nn::ReshapeOp>(op);
   SmallVector<OpFoldResult> extents;
   for (auto [size, value] : llvm::zip(type.getShape(), reshape.getSizes()))

@@ -19,7 +19,7 @@ namespace tenon::fuse {
 
 bool isKernelOp(Operation *op) {
   return isa<nn::NnDialect>(op->getDialect()) && op->getNumResults() != 0 &&
-         !isa<nn::ConstantOp, nn::ReshapeOp, nn::LaunchOp>(op);
+         !isa<nn::ConstantOp, nn::ReshapeOp, nn::LaunchOp, nn::JoinOp, nn::PartOp>(op);
 }
 
 bool isSplatConstant(Value value) {
@@ -28,8 +28,7 @@ bool isSplatConstant(Value value) {
   return elements && elements.isSplat();
 }
 
-/// Whether a scalar of @main is computed from elements of tensors, so that the shape plan cannot know it.
-static bool dependsOnData(Value scalar) {
+bool dependsOnData(Value scalar) {
   SmallVector<Value> stack{scalar};
   llvm::DenseSet<Value> seen;
   while (!stack.empty()) {

@@ -63,6 +63,9 @@ private:
 /// Whether `op` runs inside a kernel (as opposed to views, constants, scalars and control flow, which stay in @main).
 bool isKernelOp(mlir::Operation *op);
 
+/// Whether a scalar of @main is computed from elements of tensors, so that the shape plan cannot know it.
+bool dependsOnData(mlir::Value scalar);
+
 /// Whether `value` is a constant with one value in all elements, which every kernel holds itself.
 bool isSplatConstant(mlir::Value value);
 

@@ -45,6 +45,27 @@ def FormKernels : Pass<"tenon-form-kernels", "::mlir::ModuleOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def PlaceParts : Pass<"tenon-place-parts", "::mlir::ModuleOp"> {
+  let summary = "Let kernels write and read parts of tensors where they lie.";
+  let description = [{
+    After FormKernels, which decides what is a kernel of its own; before MergeEqualKernels, because kernels that find rows at different
+    distances are different kernels. A concatenation along the last dimension becomes `nn.join`: the kernels that make its operands
+    write them into its rows. A slice of the last dimension becomes `nn.part`: the kernels that use it read it where it is. The
+    distances between rows are the kernels' `nn.pitches`. Operands that cannot be placed are copied by one kernel
+    (docs/decisions/0018-parts-are-written-in-place.md). Not for the reference lowering.
+
+    ```
+    %1 = nn.launch @relu_0(%x) : (tensor<4x3xf32>) -> tensor<4x3xf32>
+    %2 = nn.launch @neg_1(%y) : (tensor<4x5xf32>) -> tensor<4x5xf32>
+    %3 = nn.launch @concat_2(%1, %2) : (tensor<4x3xf32>, tensor<4x5xf32>) -> tensor<4x8xf32>
+    ==>
+    %1 = nn.launch @relu_0(%x) : (tensor<4x3xf32>) -> tensor<4x3xf32>    // nn.pitches = array<i64: 0, 8>
+    %2 = nn.launch @neg_1(%y) : (tensor<4x5xf32>) -> tensor<4x5xf32>     // nn.pitches = array<i64: 0, 8>
+    %3 = nn.join %1, %2 : (tensor<4x3xf32>, tensor<4x5xf32>) -> tensor<4x8xf32>
+    ```
+  }];
+}
+
 def MergeEqualKernels : Pass<"tenon-merge-equal-kernels", "::mlir::ModuleOp"> {
   let summary = "Keep one function of kernels that compute the same.";
   let description = [{

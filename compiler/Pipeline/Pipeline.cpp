@@ -100,6 +100,8 @@ void addFuse(OpPassManager &pm, const PipelineOptions &options) {
   form.singleOp = options.reference;
   form.attention = !options.exact;
   pm.addPass(fuse::createFormKernels(form));
+  if (!options.reference)
+    pm.addPass(fuse::createPlaceParts());
   pm.addPass(fuse::createMergeEqualKernels());
   pm.addPass(fuse::createCountOperations());
   check(pm, "Fuse", graphDialects);

@@ -246,7 +246,7 @@ private:
     keys->forEach(from, to, [&](Value column, int64_t vectors, Value) {
       rows->forEach(firstTile, lastTile, [&](Value row, int64_t count) {
         ukernel::BrgemmShape shape = panelShape(packedKeys, D, vectors);
-        shape.a = copies ? queries : kernel.argumentBuffer(cast<BlockArgument>(q)).memref;
+        shape.a = copies ? queries : kernel.denseArgument(cast<BlockArgument>(q));
         shape.aOffset = copies ? e.mul(e.sub(row, firstRow), D) : e.add(matrix, e.mul(row, D));
         for (int64_t m = 0; m < count; ++m)
           shape.rows.push_back(e.mul(e.constant(m), D));

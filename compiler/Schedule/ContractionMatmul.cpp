@@ -163,10 +163,10 @@ private:
 
   /// Whether the rows of a tile of A evict each other, and there are enough columns to pay for a copy of A.
   bool rowsCollide() {
-    std::optional<int64_t> k = known(K), columns = known(N);
-    if (op.getTransposeLhs() || !k || (columns && *columns < 4 * groups->width()))
+    std::optional<int64_t> step = known(kernel.storageExtents(op.getLhs()).back()), columns = known(N);
+    if (op.getTransposeLhs() || !step || (columns && *columns < 4 * groups->width()))
       return false;
-    return evictEachOther(kernel.machine, *k * element.getIntOrFloatBitWidth() / 8, rows->height());
+    return evictEachOther(kernel.machine, *step * element.getIntOrFloatBitWidth() / 8, rows->height());
   }
 
   void chooseBlocks() {
@@ -342,9 +342,10 @@ private:
 
   /// Where the matrix of the batch at hand starts in an operand's buffer.
   Value matrixOffset(Value operand, int64_t matrixRank) {
-    ArrayRef<Value> extents = kernel.extents(operand);
-    Value base = linearIndex(e, extents.drop_back(matrixRank), outerIndices(operand, matrixRank)).base;
-    return e.mul(base, product(e, extents.take_back(matrixRank)));
+    SmallVector<Value> extents = kernel.storageExtents(operand);
+    ArrayRef<Value> all(extents);
+    Value base = linearIndex(e, all.drop_back(matrixRank), outerIndices(operand, matrixRank)).base;
+    return e.mul(base, product(e, all.take_back(matrixRank)));
   }
 
   /// Indices of the left-hand side at a row; k is appended or inserted by the caller.
@@ -401,10 +402,9 @@ private:
     } else {
       shape.a = kernel.argumentBuffer(cast<BlockArgument>(op.getLhs())).memref;
       shape.aOffset = matrixOffset(op.getLhs(), 2);
-      if (op.getTransposeLhs())
-        shape.aStep = M;
-      else
-        rowStep = K;
+      // From row to row in memory: steps of k if it is transposed.
+      Value distance = kernel.storageExtents(op.getLhs()).back();
+      (op.getTransposeLhs() ? shape.aStep : rowStep) = distance;
       shape.aOffset = e.add(shape.aOffset, e.mul(row, rowStep));
     }
     shape.aOffset = e.add(shape.aOffset, e.mul(k, shape.aStep));
@@ -418,7 +418,7 @@ private:
       Value group = e.sub(e.div(column, e.constant(groups->width())), packedGroup);
       shape.bOffset = e.mul(group, shape.panelStep);
     } else {
-      shape.b = kernel.argumentBuffer(cast<BlockArgument>(op.getRhs())).memref;
+      shape.b = kernel.denseArgument(cast<BlockArgument>(op.getRhs()));
       shape.bOffset = matrixOffset(op.getRhs(), bSource == Source::packed ? 3 : 2);
       Value inside = column;
       if (bSource == Source::packed) {

@@ -145,6 +145,7 @@ public:
     C = *channels;
     F = *filters / shape.groups;
     Cg = C / shape.groups;
+    inputPitch = *known(kernel.storageExtents(op.getInput()).back());
     choose();
     emitPhase();
     kernel.setPath(isDot ? "dot" : "brgemm");
@@ -166,9 +167,10 @@ private:
   std::optional<RowTiles> pixels; ///< of one line
   std::optional<RowTiles> lines;  ///< if tiles are whole lines
   std::optional<ColumnGroups> columns;
-  bool copies = false;   ///< A is read from scratch
-  bool joined = false;   ///< kernel columns and channels are one run of K
-  int64_t pixelStep = 0; ///< from pixel to pixel of A, in elements
+  bool copies = false;    ///< A is read from scratch
+  bool joined = false;    ///< kernel columns and channels are one run of K
+  int64_t inputPitch = 0; ///< from pixel to pixel of the input in memory, in elements
+  int64_t pixelStep = 0;  ///< from pixel to pixel of A
   int64_t blockLines = 1, blockTiles = 1;
   int64_t lineTiles = 0; ///< tiles per block, if tiles are whole lines
   bool isDot = false;    ///< one filter
@@ -216,7 +218,7 @@ private:
     bool paddedLines = lines && (shape.low[1] != 0 || shape.high[1] != 0);
     copies = padded || paddedLines || narrow || collide || shape.groups > 1 || !isa<BlockArgument>(op.getInput());
     int64_t line = std::max<int64_t>(64 / bytes, 1);
-    pixelStep = !copies ? C : collide ? (llvm::divideCeil(Cg, line) | 1) * line : Cg;
+    pixelStep = !copies ? inputPitch : collide ? (llvm::divideCeil(Cg, line) | 1) * line : Cg;
     joined = shape.dilation[2] == 1 && pixelStep == Cg;
     chooseBlocks();
   }
@@ -244,7 +246,8 @@ private:
 
   /// As rowsCollide in ContractionMatmul.cpp.
   bool pixelsCollide() {
-    return F >= 4 * columns->width() && evictEachOther(kernel.machine, shape.stride[2] * C * bytes, tileRows());
+    return F >= 4 * columns->width() &&
+           evictEachOther(kernel.machine, shape.stride[2] * inputPitch * bytes, tileRows());
   }
 
   int64_t span(int64_t d, int64_t positions) const {
@@ -495,7 +498,7 @@ private:
       Value value = widenTo(b, at.emit(op.getInput(), source), sum);
       at.store(value, sum, {scratchA}, {e.constant(1)}, {LaneIndex{target, at.lanes() > 1 ? 1 : 0}});
     };
-    if (pixelStep == C && isa<BlockArgument>(op.getInput())) {
+    if (pixelStep == C && inputPitch == C && isa<BlockArgument>(op.getInput())) {
       // The pixels are one run in memory: a tensor of lines for this purpose.
       ElementEmitter source = kernel.emitter(vectorLanes);
       Value length = e.mul(shape.input[2], e.constant(C));
@@ -566,7 +569,7 @@ private:
     tileShape.k = e.constant(joined ? lineK : columnK);
 
     int64_t depthK = shape.window[0] * planeK, panels = llvm::divideCeil(F, nr);
-    tileShape.b = kernel.argumentBuffer(cast<BlockArgument>(op.getFilter())).memref;
+    tileShape.b = kernel.denseArgument(cast<BlockArgument>(op.getFilter()));
     tileShape.bStep = e.constant(nr);
     tileShape.panelStep = e.constant(depthK * nr);
     Value panel = e.add(e.mul(unit.group, e.constant(panels)), e.div(column, e.constant(nr)));

@@ -436,7 +436,7 @@ private:
       product.rows.push_back(e.constant(m * channelStep));
     product.aStep = e.constant(1);
     product.k = e.constant(C);
-    product.b = kernel.argumentBuffer(cast<BlockArgument>(op.getFilter())).memref;
+    product.b = kernel.denseArgument(cast<BlockArgument>(op.getFilter()));
     product.bStep = e.constant(nr);
     Value matrix = e.constant(C * nr);
     product.panelStep = e.constant(positions() * C * nr);

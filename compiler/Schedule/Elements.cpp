@@ -200,9 +200,17 @@ struct Address {
 };
 } // namespace
 
-static Address linearize(ElementEmitter &emitter, Buffer buffer, ArrayRef<Value> extents, ArrayRef<LaneIndex> indices) {
-  assert(extents.size() == indices.size() && "one index per dimension");
+static Address linearize(ElementEmitter &emitter, Buffer buffer, ArrayRef<Value> shape, ArrayRef<LaneIndex> indices) {
+  assert(shape.size() == indices.size() && "one index per dimension");
   ImplicitLocOpBuilder &b = emitter.builder();
+  SmallVector<Value> extents(shape);
+  if (buffer.pitch != 0) {
+    // Whoever looks at the tensor as other rows than it has does not know of its pitch.
+    if (extents.empty() || constantValue(extents.back()) != buffer.row)
+      *buffer.pitchIsMissed = true;
+    else
+      extents.back() = emitter.constant(buffer.pitch);
+  }
   bool general = false;
   int64_t staticStride = 0, inner = 1;
   bool innerKnown = true;

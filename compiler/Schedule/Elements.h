@@ -37,11 +37,14 @@ struct LaneIndex {
   }
 };
 
-/// A dense row-major tensor in memory. `memref` is memref<?xT> with T the storage type; `offset` (elements) may be
-/// null.
+/// A row-major tensor in memory. `memref` is memref<?xT> with T the storage type; `offset` (elements) may be null.
+/// Where `pitch` is not 0, its rows are `row` elements long and start `pitch` elements apart; else they lie one after
+/// the other.
 struct Buffer {
   Value memref;
   Value offset = {};
+  int64_t row = 0, pitch = 0;
+  bool *pitchIsMissed = nullptr; ///< set by who takes rows `pitch` apart to lie one after the other
 };
 
 using nn::storageType;

@@ -3,6 +3,7 @@
 #include "compiler/Schedule/Kernel.h"
 #include "compiler/Schedule/IndexMath.h"
 
+#include "dialects/nn/NnPlaces.h"
 #include "dialects/nn/NnWork.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -32,10 +33,17 @@ Kernel::Kernel(func::FuncOp function, const Machine &machine, bool reference)
     if (isa<RankedTensorType>(argument.getType()))
       tensors.push_back(argument);
   unsigned position = tensors.size();
+  auto addBuffer = [&](Value tensor) {
+    Buffer buffer{entry.insertArgument(position, bufferType(tensor.getType()), tensor.getLoc())};
+    buffer.pitch = nn::pitchOf(function, position++ - tensors.size());
+    buffer.row = buffer.pitch ? nn::rowLength(tensor) : 0;
+    buffer.pitchIsMissed = &pitchIsMissed;
+    return buffer;
+  };
   for (BlockArgument tensor : tensors)
-    argumentBuffers[tensor] = {entry.insertArgument(position++, bufferType(tensor.getType()), tensor.getLoc())};
+    argumentBuffers[tensor] = addBuffer(tensor);
   for (Value result : resultTensors)
-    resultBuffers.push_back({entry.insertArgument(position++, bufferType(result.getType()), result.getLoc())});
+    resultBuffers.push_back(addBuffer(result));
   builder.setInsertionPoint(terminator);
   computeExtents();
 }
@@ -69,6 +77,24 @@ void Kernel::computeExtents() {
 
   for (Operation *op : bodyOps)
     allExtents.add(builder, op);
+}
+
+Value Kernel::dense(Buffer buffer) {
+  if (buffer.pitch)
+    *buffer.pitchIsMissed = true;
+  return buffer.memref;
+}
+
+SmallVector<Value> Kernel::storageExtents(Value tensor) {
+  SmallVector<Value> storage(extents(tensor));
+  if (int64_t pitch = argumentBuffers.lookup(tensor).pitch)
+    storage.back() = arith::ConstantIndexOp::create(builder, pitch);
+  return storage;
+}
+
+bool Kernel::hasPitches() const {
+  auto isPitched = [](const Buffer &buffer) { return buffer.pitch != 0; };
+  return llvm::any_of(resultBuffers, isPitched) || llvm::any_of(llvm::make_second_range(argumentBuffers), isPitched);
 }
 
 ElementEmitter Kernel::emitter(int64_t lanes) {
@@ -255,7 +281,7 @@ int64_t storageBytes(Value tensor) {
 
 void askAhead(Kernel &kernel, ElementEmitter &e, Value input, ArrayRef<LaneIndex> indices, Value distance) {
   constexpr int64_t firstLevel = 3;
-  Value at = linearIndex(e, kernel.extents(input), indices).base;
+  Value at = linearIndex(e, kernel.storageExtents(input), indices).base;
   if (distance)
     at = e.add(at, distance);
   memref::PrefetchOp::create(e.builder(), kernel.argumentBuffer(cast<BlockArgument>(input)).memref, at,

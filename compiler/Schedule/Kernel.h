@@ -37,6 +37,19 @@ public:
   /// The buffer of a tensor argument.
   Buffer argumentBuffer(mlir::BlockArgument tensor) const { return argumentBuffers.lookup(tensor); }
 
+  /// The memory of a tensor whose rows lie one after the other, for schedules that address it themselves: fails the
+  /// kernel if they do not.
+  Value denseArgument(mlir::BlockArgument tensor) { return dense(argumentBuffer(tensor)); }
+  Value denseResult(size_t index) { return dense(resultBuffer(index)); }
+
+  /// The extents that addresses of a tensor are computed with: the last is the distance between rows in memory.
+  SmallVector<Value> storageExtents(Value tensor);
+
+  /// Whether rows of a tensor argument or result lie apart in memory (nn.pitches), and whether a schedule has taken
+  /// them to lie one after the other.
+  bool hasPitches() const;
+  bool isPitchMissed() const { return pitchIsMissed; }
+
   /// The nn ops of the body in order.
   llvm::ArrayRef<mlir::Operation *> ops() const { return bodyOps; }
 
@@ -74,12 +87,14 @@ public:
 
 private:
   void computeExtents();
+  static Value dense(Buffer buffer);
 
   SmallVector<mlir::Operation *> bodyOps;
   SmallVector<Value> resultTensors;
   SmallVector<Buffer> resultBuffers;
   llvm::DenseMap<Value, Buffer> argumentBuffers;
   nn::ExtentMap allExtents;
+  bool pitchIsMissed = false;
 };
 
 /// Bytes of an element of `tensor` in memory.

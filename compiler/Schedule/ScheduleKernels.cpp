@@ -20,13 +20,33 @@ bool hasTransformedFilter(Kernel &kernel) {
   });
 }
 
+LogicalResult failBehindTransformedFilter(Kernel &kernel) {
+  return kernel.function.emitError("expected only elementwise ops behind a convolution with a transformed filter");
+}
+
+/// The schedules that know rows which lie apart in memory; Fuse gives such rows to no other kernels
+/// (compiler/Fuse/PlaceParts.cpp).
+LogicalResult schedulePitched(Kernel &kernel) {
+  if (!scheduleContraction(kernel) && !schedulePooling(kernel)) {
+    if (hasTransformedFilter(kernel))
+      return failBehindTransformedFilter(kernel);
+    scheduleMap(kernel);
+  }
+  if (kernel.isPitchMissed())
+    return kernel.function.emitError("no schedule knows the distance between rows in memory");
+  kernel.finish();
+  return success();
+}
+
 /// The first schedule that takes the kernel, from the most to the least special.
 LogicalResult schedule(Kernel &kernel) {
   kernel.noteCost();
+  if (kernel.hasPitches())
+    return schedulePitched(kernel);
   bool isTaken =
       scheduleSequential(kernel) || (!kernel.reference && (scheduleContraction(kernel) || schedulePooling(kernel)));
   if (!isTaken && hasTransformedFilter(kernel))
-    return kernel.function.emitError("expected only elementwise ops behind a convolution with a transformed filter");
+    return failBehindTransformedFilter(kernel);
   if (!isTaken && (kernel.reference || (!scheduleRows(kernel) && !scheduleInterleave(kernel) &&
                                         !scheduleTranspose(kernel) && !scheduleRuns(kernel) && !schedulePad(kernel))))
     scheduleMap(kernel);

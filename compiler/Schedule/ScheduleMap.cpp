@@ -177,11 +177,14 @@ static void collapseDimensions(Kernel &kernel) {
     }
     advances.push_back(list);
   }
+  // Rows that lie apart in memory stay rows.
+  bool keepsRows = kernel.hasPitches();
   SmallVector<SmallVector<size_t>> groups;
   for (size_t d = 0; d < space.size(); ++d) {
-    if (getConstantIntValue(OpFoldResult(space[d])) == 1)
+    bool isRow = keepsRows && d + 1 == space.size();
+    if (getConstantIntValue(OpFoldResult(space[d])) == 1 && !isRow)
       continue;
-    bool joins = !groups.empty() &&
+    bool joins = !groups.empty() && !isRow &&
                  llvm::all_of(advances, [&](ArrayRef<bool> list) { return list[d] == list[groups.back().front()]; });
     if (joins)
       groups.back().push_back(d);
@@ -213,6 +216,7 @@ static void markInPlace(Kernel &kernel) {
   for (Value tensor : kernel.results()) // several sweeps would read what an earlier one has overwritten
     if (!sameExtents(kernel.extents(tensor), kernel.extents(kernel.results().front())))
       return;
+  auto isPitched = [](const Buffer &buffer) { return buffer.pitch != 0; };
   auto width = [](Value tensor) {
     return storageType(cast<RankedTensorType>(tensor.getType()).getElementType()).getIntOrFloatBitWidth();
   };
@@ -222,7 +226,8 @@ static void markInPlace(Kernel &kernel) {
     if (!isa<RankedTensorType>(argument.getType()))
       continue;
     for (auto [result, tensor] : llvm::enumerate(kernel.results()))
-      if (width(argument) == width(tensor) && sameExtents(kernel.extents(argument), kernel.extents(tensor)))
+      if (width(argument) == width(tensor) && sameExtents(kernel.extents(argument), kernel.extents(tensor)) &&
+          !isPitched(kernel.argumentBuffer(argument)) && !isPitched(kernel.resultBuffer(result)))
         pairs.push_back(kernel.builder.getI64ArrayAttr({static_cast<int64_t>(result), number}));
     ++number;
   }

@@ -55,9 +55,9 @@ bool scheduleText(Kernel &kernel, Operation *op) {
     auto argument = dyn_cast<BlockArgument>(operand);
     if (!argument)
       return false;
-    buffers.push_back(kernel.argumentBuffer(argument).memref);
+    buffers.push_back(kernel.denseArgument(argument));
   }
-  buffers.push_back(kernel.resultBuffer(0).memref);
+  buffers.push_back(kernel.denseResult(0));
   ElementEmitter e = kernel.emitter(1);
   TextCall call = callOf(e, op);
   SmallVector<Value> scalars = {product(e, kernel.extents(op->getOperand(0)))};

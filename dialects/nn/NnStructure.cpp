@@ -6,6 +6,7 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "dialects/nn/Nn.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
@@ -92,6 +93,62 @@ LogicalResult LaunchOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShape
     }
     shapes.push_back(std::move(extents));
   }
+  return success();
+}
+
+/// The extents of `result`, which but for the last are those of `like`.
+static SmallVector<OpFoldResult> extentsLike(OpBuilder &builder, Value like, RankedTensorType result) {
+  SmallVector<OpFoldResult> extents = tensor::getMixedSizes(builder, like.getLoc(), like);
+  for (auto [extent, size] : llvm::zip(extents, result.getShape()))
+    if (!ShapedType::isDynamic(size))
+      extent = builder.getIndexAttr(size);
+  return extents;
+}
+
+/// Whether `tensor` has rows of a known length, of the rank and element type of `like`.
+static bool hasRowsLike(Value tensor, RankedTensorType like) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  return type.getRank() == like.getRank() && type.getRank() > 0 && type.getElementType() == like.getElementType();
+}
+
+LogicalResult JoinOp::verify() {
+  RankedTensorType type = cast<RankedTensorType>(getType());
+  if (getParts().size() < 2)
+    return emitOpError("C1: needs at least two parts");
+  int64_t total = 0;
+  for (Value part : getParts()) {
+    if (!hasRowsLike(part, type))
+      return emitOpError("C1: ") << part.getType() << " and " << type << " differ in element type or rank";
+    int64_t extent = cast<RankedTensorType>(part.getType()).getShape().back();
+    if (ShapedType::isDynamic(extent))
+      return emitOpError("C2: the last extent of ") << part.getType() << " is not known";
+    total += extent;
+  }
+  if (total != type.getShape().back())
+    return emitOpError("C2: the last extent is ") << type.getShape().back() << " but that of the parts " << total;
+  return success();
+}
+
+LogicalResult JoinOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(extentsLike(builder, getParts().front(), cast<RankedTensorType>(getType())));
+  return success();
+}
+
+LogicalResult PartOp::verify() {
+  RankedTensorType type = cast<RankedTensorType>(getType()), whole = cast<RankedTensorType>(getInput().getType());
+  if (!hasRowsLike(getInput(), type))
+    return emitOpError("C1: ") << whole << " and " << type << " differ in element type or rank";
+  int64_t extent = type.getShape().back(), available = whole.getShape().back(), offset = getOffset();
+  if (ShapedType::isDynamic(extent) || ShapedType::isDynamic(available))
+    return emitOpError("C2: the last extents of ") << whole << " and " << type << " have to be known";
+  if (offset < 0 || offset + extent > available)
+    return emitOpError("C2: the range from ")
+           << offset << " to " << offset + extent << " does not lie in an extent of " << available;
+  return success();
+}
+
+LogicalResult PartOp::reifyResultShapes(OpBuilder &builder, ReifiedRankedShapedTypeDims &shapes) {
+  shapes.push_back(extentsLike(builder, getInput(), cast<RankedTensorType>(getType())));
   return success();
 }
 

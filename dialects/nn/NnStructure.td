@@ -34,6 +34,44 @@ def NN_LaunchOp : NN_Op<"launch", [
   }];
 }
 
+def NN_JoinOp : NN_Op<"join", [DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
+  let summary = "tensors that lie next to each other, as one";
+  let description = [{
+    As nn.concat along the last dimension, but no data moves: the kernels that make `parts` write them into the memory of the result,
+    with rows as far apart as the result's (`nn.pitches`, docs/architecture.md). A part is the result of a launch or of another join.
+
+    - C1: at least two parts; element types and ranks agree, and the rank is not 0.
+    - C2: last extents are known; the result's is the sum of the parts'.
+
+    Made by Fuse, from no ONNX op; which memory it is, PlanMemory decides.
+    - Valid: `nn.join %a, %b : (tensor<?x6xf32>, tensor<?x1xf32>) -> tensor<?x7xf32>`
+    - Invalid: the same with the result `tensor<?x8xf32>` (C2)
+  }];
+  let arguments = (ins Variadic<NN_Tensor>:$parts);
+  let results = (outs NN_Tensor:$result);
+  let assemblyFormat = "$parts attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def NN_PartOp : NN_Op<"part", [DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
+  let summary = "a range of the last dimension, where it lies";
+  let description = [{
+    As nn.slice of `input[..., offset : offset + extent]`, but no data moves: the kernels that read the result find its rows as far apart
+    as those of the input's memory (`nn.pitches`, docs/architecture.md).
+
+    - C1: element types and ranks agree, and the rank is not 0.
+    - C2: last extents are known; the range lies in the input.
+
+    Made by Fuse, from no ONNX op.
+    - Valid: `nn.part %x {offset = 4 : i64} : (tensor<?x6xf32>) -> tensor<?x2xf32>`
+    - Invalid: `nn.part %x {offset = 5 : i64} : (tensor<?x6xf32>) -> tensor<?x2xf32>` (C2)
+  }];
+  let arguments = (ins NN_Tensor:$input, I64Attr:$offset);
+  let results = (outs NN_Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def NN_FailOp : NN_Op<"fail", [MemoryEffects<[MemWrite]>]> {
   let summary = "ends the run with an error";
   let description = [{

@@ -141,3 +141,59 @@ func.func @main(%x: tensor<4xf32>, %y: tensor<4xf32>, %t: tensor<index>) -> tens
 // expected-error @below {{expected a function @main}}
 module {
 }
+
+// -----
+
+// A join lives from the first launch that writes a part of it to the last that reads it or a part; parts are at offsets in its rows. The
+// join of two of its parts is a part of it too. Nothing is written over a part.
+
+// CHECK-LABEL: func.func @main
+// CHECK-SAME: tenon.arena_bytes = 192 : i64
+// CHECK: nn.launch @whole(%{{.*}}) {tenon.storage = [{arena = 128 : i64}]}
+// CHECK: nn.launch @part(%{{.*}}) {tenon.storage = [{arena = 0 : i64, offset = 0 : i64}]}
+// CHECK: nn.launch @whole(%{{.*}}) {tenon.storage = [{arena = 128 : i64}]}
+// CHECK: nn.launch @part(%{{.*}}) {tenon.storage = [{arena = 0 : i64, offset = 8 : i64}]}
+// CHECK: nn.launch @next(%{{.*}}) {tenon.storage = [{arena = 0 : i64, offset = 16 : i64}]}
+// CHECK: nn.join %{{.*}}, %{{.*}}, %{{.*}} {tenon.storage = [{arena = 0 : i64}]}
+func.func private @whole(memref<?xf32>, memref<?xf32>) attributes {nn.kernel, nn.results = 1 : i64}
+func.func private @part(memref<?xf32>, memref<?xf32>) attributes {nn.kernel, nn.results = 1 : i64, nn.pitches = array<i64: 0, 6>}
+func.func private @next(memref<?xf32>, memref<?xf32>) attributes {nn.kernel, nn.results = 1 : i64, nn.in_place = [[0, 0]], nn.pitches = array<i64: 6, 6>}
+func.func private @read(memref<?xf32>, memref<?xf32>, memref<?xf32>) attributes {nn.kernel, nn.results = 1 : i64, nn.pitches = array<i64: 6, 0, 0>}
+func.func @main(%x: tensor<4x2xf32>) -> tensor<4x2xf32> {
+  %0 = nn.launch @whole(%x) : (tensor<4x2xf32>) -> tensor<4x2xf32>
+  %1 = nn.launch @part(%0) : (tensor<4x2xf32>) -> tensor<4x2xf32>
+  %2 = nn.launch @whole(%x) : (tensor<4x2xf32>) -> tensor<4x2xf32>
+  %3 = nn.launch @part(%2) : (tensor<4x2xf32>) -> tensor<4x2xf32>
+  %4 = nn.join %1, %3 : (tensor<4x2xf32>, tensor<4x2xf32>) -> tensor<4x4xf32>
+  %5 = nn.part %4 {offset = 1 : i64} : (tensor<4x4xf32>) -> tensor<4x2xf32>
+  %6 = nn.launch @next(%5) : (tensor<4x2xf32>) -> tensor<4x2xf32>
+  %7 = nn.join %1, %3, %6 : (tensor<4x2xf32>, tensor<4x2xf32>, tensor<4x2xf32>) -> tensor<4x6xf32>
+  %8 = nn.launch @read(%5, %7) : (tensor<4x2xf32>, tensor<4x6xf32>) -> tensor<4x2xf32>
+  return %8 : tensor<4x2xf32>
+}
+
+// -----
+
+// A kernel that does not know how far apart the rows of its operand are would read others.
+
+func.func private @k(memref<?xf32>, memref<?xf32>) attributes {nn.kernel, nn.results = 1 : i64}
+func.func @main(%x: tensor<4x6xf32>) -> tensor<4x2xf32> {
+  %0 = nn.part %x {offset = 1 : i64} : (tensor<4x6xf32>) -> tensor<4x2xf32>
+  // expected-error @below {{expected rows 0 elements apart but they are 6}}
+  %1 = nn.launch @k(%0) : (tensor<4x2xf32>) -> tensor<4x2xf32>
+  return %1 : tensor<4x2xf32>
+}
+
+// -----
+
+// A tensor lies in one memory.
+
+func.func private @k(memref<?xf32>, memref<?xf32>) attributes {nn.kernel, nn.results = 1 : i64, nn.pitches = array<i64: 0, 4>}
+func.func @main(%x: tensor<4x2xf32>) -> tensor<4x2xf32> {
+  %0 = nn.launch @k(%x) : (tensor<4x2xf32>) -> tensor<4x2xf32>
+  %1 = nn.launch @k(%x) : (tensor<4x2xf32>) -> tensor<4x2xf32>
+  %2 = nn.join %0, %1 : (tensor<4x2xf32>, tensor<4x2xf32>) -> tensor<4x4xf32>
+  // expected-error @below {{a part lies in another join}}
+  %3 = nn.join %1, %0 : (tensor<4x2xf32>, tensor<4x2xf32>) -> tensor<4x4xf32>
+  return %x : tensor<4x2xf32>
+}

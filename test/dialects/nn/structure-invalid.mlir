@@ -109,3 +109,59 @@ func.func @main(%same: i1, %a: index) {
   nn.require %same, "%lld is 100%"(%a)
   return
 }
+
+// -----
+
+func.func @main(%a: tensor<2x6xf32>) {
+  // expected-error @below {{C1: needs at least two parts}}
+  %0 = nn.join %a : (tensor<2x6xf32>) -> tensor<2x6xf32>
+  return
+}
+
+// -----
+
+func.func @main(%a: tensor<2x6xf32>, %b: tensor<6xf32>) {
+  // expected-error @below {{C1: 'tensor<6xf32>' and 'tensor<2x12xf32>' differ in element type or rank}}
+  %0 = nn.join %a, %b : (tensor<2x6xf32>, tensor<6xf32>) -> tensor<2x12xf32>
+  return
+}
+
+// -----
+
+func.func @main(%a: tensor<2x6xf32>, %b: tensor<2x?xf32>) {
+  // expected-error @below {{C2: the last extent of 'tensor<2x?xf32>' is not known}}
+  %0 = nn.join %a, %b : (tensor<2x6xf32>, tensor<2x?xf32>) -> tensor<2x12xf32>
+  return
+}
+
+// -----
+
+func.func @main(%a: tensor<?x6xf32>, %b: tensor<?x1xf32>) {
+  // expected-error @below {{C2: the last extent is 8 but that of the parts 7}}
+  %0 = nn.join %a, %b : (tensor<?x6xf32>, tensor<?x1xf32>) -> tensor<?x8xf32>
+  return
+}
+
+// -----
+
+func.func @main(%x: tensor<?x6xf32>) {
+  // expected-error @below {{C1: 'tensor<?x6xf32>' and 'tensor<2xf32>' differ in element type or rank}}
+  %0 = nn.part %x {offset = 4 : i64} : (tensor<?x6xf32>) -> tensor<2xf32>
+  return
+}
+
+// -----
+
+func.func @main(%x: tensor<?x?xf32>) {
+  // expected-error @below {{C2: the last extents of 'tensor<?x?xf32>' and 'tensor<?x2xf32>' have to be known}}
+  %0 = nn.part %x {offset = 4 : i64} : (tensor<?x?xf32>) -> tensor<?x2xf32>
+  return
+}
+
+// -----
+
+func.func @main(%x: tensor<?x6xf32>) {
+  // expected-error @below {{C2: the range from 5 to 7 does not lie in an extent of 6}}
+  %0 = nn.part %x {offset = 5 : i64} : (tensor<?x6xf32>) -> tensor<?x2xf32>
+  return
+}

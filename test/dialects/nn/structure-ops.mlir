@@ -41,3 +41,12 @@ func.func @requirements(%same: i1, %a: index, %b: index) {
   nn.require %same, "no"
   return
 }
+
+// CHECK-LABEL: @rows
+func.func @rows(%a: tensor<?x6xf32>, %b: tensor<?x1xf32>) {
+  // CHECK: nn.join %{{.*}}, %{{.*}} : (tensor<?x6xf32>, tensor<?x1xf32>) -> tensor<?x7xf32>
+  %0 = nn.join %a, %b : (tensor<?x6xf32>, tensor<?x1xf32>) -> tensor<?x7xf32>
+  // CHECK: nn.part %{{.*}} {offset = 4 : i64} : (tensor<?x7xf32>) -> tensor<?x2xf32>
+  %1 = nn.part %0 {offset = 4 : i64} : (tensor<?x7xf32>) -> tensor<?x2xf32>
+  return
+}
