@@ -354,7 +354,8 @@ void ElementEmitter::store(Value element, Type elementType, Buffer buffer, Array
   Value wanted = mask;
   if (!wanted)
     wanted = splatConstant(b.getI1Type(), 1);
-  *scalarPath = true;
+  // A constant distance apart it is one store for each, with no arithmetic.
+  *scalarPath |= static_cast<bool>(address.lanes);
   Value offsets = laneVector({address.base, address.stride, address.lanes});
   vector::ScatterOp::create(b, Type(), buffer.memref, constant(0), offsets, wanted, element);
 }

@@ -243,7 +243,8 @@ static void markInPlace(Kernel &kernel) {
 static nn::ConcatOp findInterleaving(Kernel &kernel) {
   constexpr size_t most = 8; // vectors in registers, and shuffles: one less than inputs for each vector
   auto concat = kernel.results().front().getDefiningOp<nn::ConcatOp>();
-  if (!concat || kernel.results().size() != 1 || concat.getInputs().size() < 2 || concat.getInputs().size() > most)
+  if (!concat || kernel.hasPitches() || kernel.results().size() != 1 || concat.getInputs().size() < 2 ||
+      concat.getInputs().size() > most)
     return {};
   auto type = cast<RankedTensorType>(concat.getType());
   bool isLast = static_cast<int64_t>(concat.getAxis()) + 1 == type.getRank() && type.getRank() > 1;
