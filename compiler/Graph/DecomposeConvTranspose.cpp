@@ -83,9 +83,9 @@ struct DecomposeToConv : OpRewritePattern<nn::ConvTransposeOp> {
     int64_t phases = 1, groups = op.getGroups(), filters = filter.getDimSize(1);
     for (const Dimension &dimension : dimensions)
       phases *= dimension.stride;
-    auto convolve = [&](Value filters, int64_t phasesOfResult) {
-      Value result = nn::ConvOp::create(rewriter, op.getLoc(), op.getInput(), filters, kernel, ones, pads, ones, groups,
-                                        /*channels_last=*/false, nn::PackingAttr());
+    auto convolve = [&](Value arranged, int64_t phasesOfResult) {
+      Value result = nn::ConvOp::create(rewriter, op.getLoc(), op.getInput(), arranged, kernel, ones, pads, ones,
+                                        groups, /*channels_last=*/false, nn::PackingAttr());
       for (Operation *user : epilogue)
         result = moveBefore(rewriter, user, result, op, phasesOfResult);
       return result;

@@ -6,6 +6,7 @@
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Elements.h"
+#include "compiler/Schedule/IndexMath.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
@@ -254,9 +255,6 @@ static Address linearize(ElementEmitter &emitter, Buffer buffer, ArrayRef<Value>
   return {emitter.constant(0), 0, lanes};
 }
 
-/// Elements so far apart are loaded as whole vectors, from which lanes are picked. Farther ones are gathered.
-static constexpr int64_t mostShuffledStride = 4;
-
 Value ElementEmitter::loadStrided(VectorType type, Value memref, Value base, int64_t stride) {
   // Vectors from the first lane's element on; the last one ends with the last lane's, so that nothing behind is read.
   SmallVector<Value> vectors;
@@ -264,18 +262,10 @@ Value ElementEmitter::loadStrided(VectorType type, Value memref, Value base, int
   for (int64_t v = 0; v < stride; ++v)
     vectors.push_back(
         vector::LoadOp::create(b, type, memref, add(base, constant(v + 1 < stride ? v * laneCount : lastStart))));
-  Value merged = vectors[0];
-  for (int64_t v = 1; v < stride; ++v) {
-    SmallVector<int64_t> pick;
-    for (int64_t lane = 0; lane < laneCount; ++lane) {
-      int64_t at = lane * stride, owner = std::min(at / laneCount, stride - 1);
-      int64_t there = owner + 1 < stride ? at % laneCount : at - lastStart;
-      // What is merged already lies at its lane, except the first time.
-      pick.push_back(owner == v ? laneCount + there : v == 1 ? at % laneCount : lane);
-    }
-    merged = vector::ShuffleOp::create(b, merged, vectors[v], pick);
-  }
-  return merged;
+  return pickLanes(b, vectors, laneCount, [&](int64_t lane) {
+    int64_t at = lane * stride, whole = (stride - 1) * laneCount;
+    return at < whole ? at : whole + at - lastStart;
+  });
 }
 
 Value ElementEmitter::load(Type elementType, Buffer buffer, ArrayRef<Value> extents, ArrayRef<LaneIndex> indices) {

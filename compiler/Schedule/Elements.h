@@ -24,6 +24,9 @@ using mlir::SmallVector;
 using mlir::Type;
 using mlir::Value;
 
+/// Elements so far apart are loaded as whole vectors, from which lanes are picked. Farther ones are gathered.
+inline constexpr int64_t mostShuffledStride = 4;
+
 /// The index in one dimension for all lanes: lane l has `base + l * stride`, or element l of `lanes` if that is set.
 struct LaneIndex {
   Value base;

@@ -56,15 +56,14 @@ Value ElementEmitter::emitReduce(nn::ReduceOp op, ArrayRef<LaneIndex> indices) {
 }
 
 std::optional<int64_t> shortReduction(ElementEmitter &emitter, nn::ReduceOp op) {
-  constexpr int64_t mostElements = 4; // what ElementEmitter::load picks out of whole vectors
   int64_t count = 1;
   for (int64_t axis : op.getAxes()) {
     std::optional<int64_t> extent = getConstantIntValue(OpFoldResult(emitter.extents(op.getInput())[axis]));
-    if (!extent || *extent > mostElements)
+    if (!extent || *extent > mostShuffledStride)
       return std::nullopt;
     count *= *extent;
   }
-  return count <= mostElements ? std::optional(count) : std::nullopt;
+  return count <= mostShuffledStride ? std::optional(count) : std::nullopt;
 }
 
 namespace {

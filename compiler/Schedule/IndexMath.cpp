@@ -100,23 +100,25 @@ SmallVector<LaneIndex> delinearize(ElementEmitter &emitter, ArrayRef<Value> exte
   return indices;
 }
 
+Value pickLanes(ImplicitLocOpBuilder &b, ArrayRef<Value> from, int64_t lanes, function_ref<int64_t(int64_t)> place) {
+  Value merged = from[0];
+  for (int64_t source = 1; source < static_cast<int64_t>(from.size()); ++source) {
+    // Lanes of the sources before this one are in place already, except the first time.
+    SmallVector<int64_t> pick;
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      int64_t at = place(lane), owner = at / lanes;
+      pick.push_back(owner == source ? lanes + at % lanes : source == 1 ? at % lanes : lane);
+    }
+    merged = vector::ShuffleOp::create(b, merged, from[source], pick);
+  }
+  return merged;
+}
+
 SmallVector<Value> rearrangeLanes(ImplicitLocOpBuilder &b, ArrayRef<Value> from, int64_t lanes,
                                   function_ref<int64_t(int64_t)> place) {
-  int64_t count = from.size();
   SmallVector<Value> result;
-  for (int64_t v = 0; v < count; ++v) {
-    Value merged = from[0];
-    for (int64_t source = 1; source < count; ++source) {
-      // Lanes of the sources before this one are in place already, except the first time.
-      SmallVector<int64_t> pick;
-      for (int64_t lane = 0; lane < lanes; ++lane) {
-        int64_t at = place(v * lanes + lane), owner = at / lanes;
-        pick.push_back(owner == source ? lanes + at % lanes : source == 1 ? at % lanes : lane);
-      }
-      merged = vector::ShuffleOp::create(b, merged, from[source], pick);
-    }
-    result.push_back(merged);
-  }
+  for (int64_t v = 0; v < static_cast<int64_t>(from.size()); ++v)
+    result.push_back(pickLanes(b, from, lanes, [&](int64_t lane) { return place(v * lanes + lane); }));
   return result;
 }
 

@@ -92,7 +92,11 @@ bool isUnpadded(nn::PadOp op, size_t dim);
 /// constant it is outside.
 LaneIndex unpaddedIndex(ElementEmitter &emitter, nn::PadOp op, size_t dim, const LaneIndex &index);
 
-/// Vectors whose lane l is element place(v * lanes + l) of the given vectors taken as one run.
+/// A vector whose lane l is element place(l) of the given vectors, two or more, taken as one run.
+Value pickLanes(ImplicitLocOpBuilder &b, llvm::ArrayRef<Value> from, int64_t lanes,
+                llvm::function_ref<int64_t(int64_t)> place);
+
+/// As many vectors as are given; lane l of vector v is element place(v * lanes + l) of those taken as one run.
 SmallVector<Value> rearrangeLanes(ImplicitLocOpBuilder &b, llvm::ArrayRef<Value> from, int64_t lanes,
                                   llvm::function_ref<int64_t(int64_t)> place);
 

@@ -118,9 +118,11 @@ Type RowEmitter::accumulatorType(nn::ReduceOp reduce) {
 /// Indices of a full value at a position of the row.
 SmallVector<LaneIndex> RowEmitter::fullIndices(ArrayRef<LaneIndex> inRow) {
   SmallVector<LaneIndex> indices;
-  size_t nextOuter = 0, nextInner = 0;
-  for (size_t d = 0; d < program.space.size(); ++d)
-    indices.push_back(program.isReduced(d) ? inRow[nextInner++] : outer[nextOuter++]);
+  size_t next = 0;
+  for (int64_t d = 0; d < static_cast<int64_t>(program.space.size()); ++d) {
+    const auto *axis = llvm::find(program.axes, d);
+    indices.push_back(axis != program.axes.end() ? inRow[axis - program.axes.begin()] : outer[next++]);
+  }
   return indices;
 }
 

@@ -37,7 +37,11 @@ std::optional<RowProgram> findRows(Kernel &kernel) {
   if (!found || program.space.empty() || program.axes.empty())
     return std::nullopt;
   int64_t last = program.space.size() - 1, lastLong = withoutLastUnits(program.space).size() - 1;
-  program.lanesInRow = program.isReduced(last) || program.axes.back() == lastLong;
+  program.lanesInRow = program.isReduced(last) || program.isReduced(lastLong);
+  // Lanes run along the last of the axes, which should have elements.
+  llvm::sort(program.axes, [&](int64_t x, int64_t y) {
+    return std::pair(known(program.space[x]) != 1, x) < std::pair(known(program.space[y]) != 1, y);
+  });
   return program;
 }
 

@@ -14,7 +14,7 @@ inline Type elementTypeOf(Value tensor) { return llvm::cast<RankedTensorType>(te
 /// What is known of the body before anything is emitted.
 struct RowProgram {
   SmallVector<Value> space;
-  SmallVector<int64_t> axes;
+  SmallVector<int64_t> axes; ///< ascending, but for those of one element, which come first
   bool keepsDims = false, lanesInRow = false;
   SmallVector<SmallVector<nn::ReduceOp>> passes; ///< reductions by level
   llvm::DenseMap<Value, unsigned> level;         ///< passes that must end before a value can be computed

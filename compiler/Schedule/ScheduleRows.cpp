@@ -215,7 +215,8 @@ static void phaseAlongLanes(Kernel &kernel, const RowProgram &program, ArrayRef<
 static void phaseAcrossLanes(Kernel &kernel, const RowProgram &program, ArrayRef<Value> outerExtents) {
   ImplicitLocOpBuilder &b = kernel.builder;
   ElementEmitter plain = kernel.emitter(1);
-  Value last = program.space.back(), rowLength = plain.constant(1);
+  ArrayRef<Value> neighbours = withoutLastUnits(outerExtents);
+  Value last = neighbours.back(), rowLength = plain.constant(1);
   for (int64_t axis : program.axes)
     rowLength = plain.mul(rowLength, program.space[axis]);
   int64_t lanes = kernel.lanes(last);
@@ -225,7 +226,7 @@ static void phaseAcrossLanes(Kernel &kernel, const RowProgram &program, ArrayRef
     lanes *= rowAccumulators;
   Value width = plain.constant(lanes);
   Value groups = b.createOrFold<arith::CeilDivUIOp>(last, width);
-  Value outer = product(plain, outerExtents.drop_back());
+  Value outer = product(plain, neighbours.drop_back());
   Value units = plain.mul(outer, groups);
   Value perUnit = b.createOrFold<arith::MaxUIOp>(plain.mul(rowLength, width), plain.constant(1));
   Value chunk = b.createOrFold<arith::CeilDivUIOp>(plain.constant(elementsPerTask), perUnit);
@@ -241,12 +242,13 @@ static void phaseAcrossLanes(Kernel &kernel, const RowProgram &program, ArrayRef
                  ElementEmitter::Scope scope(e);
                  Value unit = loop.getInductionVar();
                  Value first = e.mul(e.rem(unit, groups), width);
-                 SmallVector<LaneIndex> at = delinearize(e, outerExtents.drop_back(), {e.div(unit, groups)});
+                 SmallVector<LaneIndex> at = delinearize(e, neighbours.drop_back(), {e.div(unit, groups)});
                  // A group is full, or the last one of its run.
                  Value stop = b.createOrFold<arith::MinUIOp>(e.add(first, width), last);
                  vectorLoop(e, kernel.machine, first, stop, [&](ElementEmitter &rows, Value position) {
                    SmallVector<LaneIndex> indices(at);
                    indices.push_back({position, rows.lanes() == 1 ? 0 : 1});
+                   indices.resize(outerExtents.size(), {rows.constant(0)});
                    emitter.emitRows(rows, indices);
                  });
                });
