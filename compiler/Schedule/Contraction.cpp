@@ -287,6 +287,14 @@ SmallVector<LaneIndex> broadcastBatch(ElementEmitter &e, ArrayRef<Value> mine, A
   return indices;
 }
 
+/// The sums with those of earlier parts of K, which lie in `partial`.
+static Value addSumsBefore(ImplicitLocOpBuilder &b, Value sums, Value partial, Value at) {
+  auto type = cast<VectorType>(sums.getType());
+  Value before = vector::LoadOp::create(b, type, partial, at);
+  return isa<FloatType>(type.getElementType()) ? Value(arith::AddFOp::create(b, before, sums))
+                                               : Value(arith::AddIOp::create(b, before, sums));
+}
+
 void emitPartialTile(Kernel &kernel, const ukernel::BrgemmShape &shape, Value partial, Value offset, bool add) {
   ImplicitLocOpBuilder &b = kernel.builder;
   ElementEmitter e = kernel.emitter(1);
@@ -297,11 +305,8 @@ void emitPartialTile(Kernel &kernel, const ukernel::BrgemmShape &shape, Value pa
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
     Value at = e.add(offset, e.add(e.mul(row, width), column));
-    if (add) {
-      Value before = vector::LoadOp::create(b, shape.accumulator, partial, at);
-      sums = isa<FloatType>(shape.accumulator.getElementType()) ? Value(arith::AddFOp::create(b, before, sums))
-                                                                : Value(arith::AddIOp::create(b, before, sums));
-    }
+    if (add)
+      sums = addSumsBefore(b, sums, partial, at);
     vector::StoreOp::create(b, sums, partial, at);
   });
 }
@@ -327,19 +332,23 @@ void finishPartialTile(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilog
 }
 
 void emitMicrokernel(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilogue &epilogue, Value column, Value tile,
-                     function_ref<SmallVector<LaneIndex>(Value)> indices) {
+                     function_ref<SmallVector<LaneIndex>(Value)> indices, Value before) {
   ImplicitLocOpBuilder &b = kernel.builder;
   ElementEmitter e = kernel.emitter(1);
   int64_t rows = shape.rows.size();
   if (tile && epilogue.isLong() && rows * shape.vectors > 2 && !shape.maskB) {
-    emitPartialTile(kernel, shape, tile, e.constant(0), /*add=*/false);
-    finishPartialTile(kernel, shape, epilogue, e.constant(rows), column, tile, e.constant(0), indices);
+    Value offset = before ? before : e.constant(0);
+    emitPartialTile(kernel, shape, tile, offset, /*add=*/static_cast<bool>(before));
+    finishPartialTile(kernel, shape, epilogue, e.constant(rows), column, tile, offset, indices);
     return;
   }
+  Value width = e.constant(shape.vectors * shape.accumulator.getNumElements());
   ukernel::BrgemmOp::create(b, shape,
                             [&](OpBuilder &nested, Location, Value sums, Value row, Value offset, Value mask) {
                               OpBuilder::InsertionGuard guard(b);
                               b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
+                              if (before)
+                                sums = addSumsBefore(b, sums, tile, e.add(before, e.add(e.mul(row, width), offset)));
                               SmallVector<LaneIndex> place = indices(row);
                               place.push_back({e.add(column, offset), 1});
                               epilogue.emit(sums, place, mask);

@@ -115,9 +115,10 @@ SmallVector<LaneIndex> broadcastBatch(ElementEmitter &e, llvm::ArrayRef<Value> m
 
 /// Emits a microkernel and the epilogue of its tile. `indices` gives the contraction's indices but the last for a row
 /// of the tile, `column` is the index of the tile's first column. `tile`: memory for a tile of accumulators, used if
-/// the epilogue is long; may be null if it is not.
+/// the epilogue is long; may be null if it is not. `before`: where in `tile` the sums of the parts of K before lie,
+/// which are added to the microkernel's.
 void emitMicrokernel(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilogue &epilogue, Value column, Value tile,
-                     llvm::function_ref<SmallVector<LaneIndex>(Value row)> indices);
+                     llvm::function_ref<SmallVector<LaneIndex>(Value row)> indices, Value before = {});
 
 /// The two halves of it, for sums over a part of K: a microkernel that stores (or adds) its tile to partial[offset +
 /// row * width + column], and the epilogue of `rows` rows that lie there.

@@ -32,7 +32,8 @@ constexpr int64_t mostFewRows = 2;
 /// Columns that a copy of A serves at least, where B is packed.
 constexpr int64_t columnsPerCopy = 1024;
 
-/// With more rows B is in the cache for most of them; those of one tile read it as a stream, which processors fetch.
+/// With more rows B is in the cache for most of them, unless it is summed in parts of K; those of one tile read it as a
+/// stream, which processors fetch.
 constexpr int64_t mostRowsThatWait = 256;
 /// The same where a group of columns is an eighth of the second level or less: those of a model of many layers come
 /// from memory (3% of a transformer's products; of larger groups it costs 1% where B is near).
@@ -89,6 +90,7 @@ private:
   Value blockGroups; ///< column groups per block
   Value lda;         ///< from row to row of A in scratch
   int64_t partK = 0; ///< K is summed in parts of this size; 0: at once
+  Value partGroups;  ///< groups of columns that a part of K goes over before the next part
 
   /// A group of columns.
   struct Panel {
@@ -173,17 +175,28 @@ private:
     const Machine &machine = kernel.machine;
     Value one = e.constant(1);
     auto atLeastOne = [&](Value value) { return b.createOrFold<arith::MaxUIOp>(value, one); };
+    std::optional<int64_t> k = known(K), n = known(N);
+
+    // A group of B that takes more than its share of the second level is summed in parts of K, so that the tiles of a
+    // block find the part there. Parts are equal, of an even length.
+    int64_t tiles = known(rows->count()).value_or(2);
+    if (k && tiles > 1 && *k * groups->width() * bytes > machine.l2Bytes / 4) {
+      int64_t parts = llvm::divideCeil(*k * groups->width() * bytes, machine.l2Bytes / 4);
+      partK = llvm::alignTo(llvm::divideCeil(*k, parts), 16);
+    }
+    Value length = partK ? e.constant(partK) : K;
+
     // An odd number of lines from row to row spreads rows over all sets.
     Value line = e.constant(std::max<int64_t>(64 / bytes, 1));
-    Value lines = b.createOrFold<arith::CeilDivUIOp>(K, line);
+    Value lines = b.createOrFold<arith::CeilDivUIOp>(length, line);
     lda = e.mul(b.createOrFold<arith::OrIOp>(lines, one), line);
 
-    std::optional<int64_t> k = known(K), n = known(N);
     bool smallB = k && n && *k * *n * bytes <= machine.l1Bytes / 2;
     int64_t share = bSource == Source::scratch ? machine.l2Bytes / 4
                     : smallB                   ? machine.l1Bytes / 2
+                    : partK                    ? machine.l2Bytes * 3 / 8 // beside two parts of groups of B
                                                : machine.l2Bytes / 2;
-    Value rowBytes = atLeastOne(e.mul(K, e.constant(bytes * rows->height())));
+    Value rowBytes = atLeastOne(e.mul(length, e.constant(bytes * rows->height())));
     blockTiles = atLeastOne(e.div(e.constant(share), rowBytes));
     // Without a bound from unknown extents, scratch has the same size for all of them.
     if (known(M))
@@ -200,12 +213,12 @@ private:
     if (known(N))
       blockGroups = b.createOrFold<arith::MinUIOp>(blockGroups, atLeastOne(groups->count()));
 
-    // A group of B that takes more than its share of the second level is summed in parts of K, so that the tiles of a
-    // block find the part there. Parts are equal, of an even length.
-    int64_t tiles = known(rows->count()).value_or(2);
-    if (k && tiles > 1 && *k * groups->width() * bytes > machine.l2Bytes / 4) {
-      int64_t parts = llvm::divideCeil(*k * groups->width() * bytes, machine.l2Bytes / 4);
-      partK = llvm::alignTo(llvm::divideCeil(*k, parts), 16);
+    // Parts go over all groups of a block, so that a part of A serves them all. Where all of A stays in its share, B is
+    // read in order: few rows wait for it.
+    partGroups = blockGroups;
+    if (partK && a == Source::direct) {
+      Value stays = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, M, e.constant(share / bytes / *k));
+      partGroups = b.createOrFold<arith::SelectOp>(stays, one, blockGroups);
     }
 
     // Columns are split where there are too few row tiles (and the batch) for all threads.
@@ -240,7 +253,7 @@ private:
     if (bSource == Source::scratch)
       partB = plan.reserve(sum, e.mul(e.mul(blockGroups, e.constant(groups->width())), K));
     if (needsTile()) {
-      Value tiles = partK ? blockTiles : e.constant(1);
+      Value tiles = partK ? e.mul(blockTiles, blockGroups) : e.constant(1);
       partTile = plan.reserve(sum, e.mul(tiles, e.constant(rows->height() * groups->width())));
     }
   }
@@ -295,12 +308,15 @@ private:
     countedLoop(b, firstTile, lastTile, blockTiles, [&](Value from) {
       Value to = b.createOrFold<arith::MinUIOp>(e.add(from, blockTiles), lastTile);
       blockStart = rows->start(from);
+      if (partK)
+        return countedLoop(b, firstGroup, lastGroup, partGroups, [&](Value first) {
+          Value last = b.createOrFold<arith::MinUIOp>(e.add(first, partGroups), lastGroup);
+          emitInParts(from, to, first, last, packedGroup);
+        });
       if (a == Source::scratch)
-        packA(blockStart, rows->start(to));
+        packA(blockStart, rows->start(to), e.constant(0), K);
       groups->forEach(firstGroup, lastGroup, [&](Value column, int64_t vectors, Value columns) {
         Panel panel{column, vectors, columns, packedGroup};
-        if (partK)
-          return emitInParts(from, to, panel);
         rows->forEach(from, to, [&](Value row, int64_t count) {
           emitMicrokernel(kernel, tileShape(row, count, panel, e.constant(0), K), epilogue, column, scratchTile,
                           [&](Value m) { return resultIndices(e.add(row, m)); });
@@ -309,27 +325,43 @@ private:
     });
   }
 
-  /// The tiles [from, to) of a block for one group of columns, summed in parts of K.
-  void emitInParts(Value from, Value to, const Panel &panel) {
-    Value width = e.constant(panel.vectors * lanes), zero = e.constant(0);
-    Value firstRow = rows->start(from), lastRow = rows->start(to);
-    auto offset = [&](Value row) { return e.mul(e.sub(row, firstRow), width); };
-    VectorType type = VectorType::get({lanes}, sum);
-    Value zeros = arith::ConstantOp::create(b, type, b.getZeroAttr(type));
-    countedLoop(b, zero, offset(lastRow), e.constant(lanes),
-                [&](Value at) { vector::StoreOp::create(b, zeros, scratchTile, at); });
-    Value wholeK = e.constant(*known(K) / partK * partK);
-    auto part = [&](Value k, Value length) {
-      rows->forEach(from, to, [&](Value row, int64_t count) {
-        emitPartialTile(kernel, tileShape(row, count, panel, k, length), scratchTile, offset(row), /*add=*/true);
+  /// The tiles [from, to) of a block for some groups of columns, summed in parts of K: a part of the block's rows of A
+  /// stays in the second level while a part of each group goes by. The sums wait in scratch, group by group.
+  void emitInParts(Value from, Value to, Value firstGroup, Value lastGroup, Value packedGroup) {
+    Value zero = e.constant(0), lastRow = rows->start(to), height = e.sub(lastRow, blockStart);
+    Value firstColumn = e.mul(firstGroup, e.constant(groups->width()));
+    auto offset = [&](const Panel &panel, Value row) {
+      Value inGroup = e.mul(e.sub(row, blockStart), e.constant(panel.vectors * lanes));
+      return e.add(e.mul(e.sub(panel.column, firstColumn), height), inGroup);
+    };
+    auto forEachGroup = [&](function_ref<void(const Panel &)> emit) {
+      groups->forEach(firstGroup, lastGroup, [&](Value column, int64_t vectors, Value columns) {
+        emit(Panel{column, vectors, columns, packedGroup});
       });
     };
-    countedLoop(b, zero, wholeK, e.constant(partK), [&](Value k) { part(k, e.constant(partK)); });
-    if (*known(K) % partK)
-      part(wholeK, e.sub(K, wholeK));
-    ukernel::BrgemmShape shape = tileShape(firstRow, 1, panel, zero, K);
-    finishPartialTile(kernel, shape, epilogue, e.sub(lastRow, firstRow), panel.column, scratchTile, zero,
-                      [&](Value m) { return resultIndices(e.add(firstRow, m)); });
+    auto part = [&](Value k, Value length,
+                    function_ref<void(const ukernel::BrgemmShape &, const Panel &, Value)> emit) {
+      if (a == Source::scratch)
+        packA(blockStart, lastRow, k, length);
+      forEachGroup([&](const Panel &panel) {
+        rows->forEach(from, to,
+                      [&](Value row, int64_t count) { emit(tileShape(row, count, panel, k, length), panel, row); });
+      });
+    };
+    auto store = [&](bool add) {
+      return [&, add](const ukernel::BrgemmShape &shape, const Panel &panel, Value row) {
+        emitPartialTile(kernel, shape, scratchTile, offset(panel, row), add);
+      };
+    };
+    Value step = e.constant(partK), last = e.constant((llvm::divideCeil(*known(K), partK) - 1) * partK);
+    part(zero, step, store(/*add=*/false));
+    if (*known(last) > partK)
+      countedLoop(b, step, last, step, [&](Value k) { part(k, step, store(/*add=*/true)); });
+    part(last, e.sub(K, last), [&](const ukernel::BrgemmShape &shape, const Panel &panel, Value row) {
+      emitMicrokernel(
+          kernel, shape, epilogue, panel.column, scratchTile, [&](Value m) { return resultIndices(e.add(row, m)); },
+          offset(panel, row));
+    });
   }
 
   /// Indices of an operand's dimensions before the matrix for the batch at hand.
@@ -365,14 +397,15 @@ private:
     return indices;
   }
 
-  void packA(Value from, Value to) {
+  /// Copies the steps [first, first + length) of K of some rows.
+  void packA(Value from, Value to, Value first, Value length) {
     int64_t vectorLanes = kernel.machine.lanes(bytes);
     countedLoop(b, from, to, e.constant(1), [&](Value row) {
       ElementEmitter source = kernel.emitter(vectorLanes);
       Value inBlock = e.sub(row, from);
-      vectorLoop(source, kernel.machine, e.constant(0), K, [&](ElementEmitter &at, Value k) {
-        LaneIndex lane{k, at.lanes() > 1 ? 1 : 0};
-        Value value = widenTo(b, at.emit(op.getLhs(), lhsIndices(row, lane)), sum);
+      vectorLoop(source, kernel.machine, e.constant(0), length, [&](ElementEmitter &at, Value k) {
+        LaneIndex lane{k, at.lanes() > 1 ? 1 : 0}, inRow{e.add(first, k), lane.stride};
+        Value value = widenTo(b, at.emit(op.getLhs(), lhsIndices(row, inRow)), sum);
         at.store(value, sum, {scratchA}, {e.constant(1), lda}, {LaneIndex{inBlock}, lane});
       });
     });
@@ -407,7 +440,9 @@ private:
       (op.getTransposeLhs() ? shape.aStep : rowStep) = distance;
       shape.aOffset = e.add(shape.aOffset, e.mul(row, rowStep));
     }
-    shape.aOffset = e.add(shape.aOffset, e.mul(k, shape.aStep));
+    // A copy holds the part of K at hand.
+    if (a != Source::scratch)
+      shape.aOffset = e.add(shape.aOffset, e.mul(k, shape.aStep));
     for (int64_t m = 0; m < count; ++m)
       shape.rows.push_back(e.mul(e.constant(m), rowStep));
     // B
@@ -441,13 +476,15 @@ private:
   bool waitsForB(int64_t count) const {
     bool several = known(M) ? *known(M) > rows->height() : count == rows->height();
     bool isSmall = known(K).value_or(0) * groups->width() * bytes <= kernel.machine.l2Bytes / 8;
-    return several && leastRows <= (isSmall && known(K) ? mostRowsOfSmallGroups : mostRowsThatWait) &&
-           known(groups->count()) != 1;
+    int64_t mostRows = isSmall && known(K) ? mostRowsOfSmallGroups : mostRowsThatWait;
+    return several && (partK || leastRows <= mostRows) && known(groups->count()) != 1;
   }
 
-  /// B of the next group of columns, each tile of rows its part.
+  /// B of the next group of columns (its part of K), each tile of rows its share.
   void prefetchNextGroup(ukernel::BrgemmShape &shape, Value row) {
     int64_t tiles = llvm::divideCeil(leastRows, rows->height());
+    if (partK)
+      tiles = std::clamp<int64_t>(known(blockTiles).value_or(1), 1, tiles);
     shape.prefetchShares = std::min<int64_t>(llvm::bit_floor<uint64_t>(tiles), mostShares);
     Value panels = e.constant(llvm::divideCeil(shape.vectors * lanes, nr)), height = e.constant(rows->height());
     Value tile = e.rem(b.createOrFold<arith::CeilDivUIOp>(row, height), e.constant(shape.prefetchShares));

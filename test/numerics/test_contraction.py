@@ -64,6 +64,24 @@ def test_few_columns(mode):
     batch.check(mode)
 
 
+def test_parts_of_k(mode):
+    """Columns too long for the second level of cache: two parts and more, the last one shorter; all of A in its share of that
+    level or not, read where it is, copied because its rows collide, transposed, or converted."""
+    batch, generator = Batch(), rng()
+    for m, n, k in ((7, 33, 1100), (40, 150, 2300), (230, 70, 1540), (150, 130, 4096)):
+        for constants in ((), (1,)):
+            add_product(batch, uniform(generator, (m, k)), uniform(generator, (k, n)), constants)
+    for dtype in ("float64", "float16", BF16):
+        add_product(batch, uniform(generator, (130, 2100), dtype=dtype), uniform(generator, (2100, 70), dtype=dtype), (1,))
+    add_product(batch, uniform(generator, (2, 30, 2100)), uniform(generator, (2, 2100, 70)), (1,))
+    a, b = integers(generator, (90, 2100), "int32"), integers(generator, (2100, 70), "int32")
+    batch.add(label("MatMul", a, b), "MatMul", [a, b], numpy.matmul(a, b), 0, (1,))
+    a, b = uniform(generator, (2100, 130)), uniform(generator, (2100, 70))
+    exact, bound = product(a.T, b)
+    batch.add(label("Gemm", a, b), "Gemm", [a, b], exact.astype(numpy.float32), bound, (1,), transA=1)
+    batch.check(mode)
+
+
 def test_types(mode):
     batch, generator = Batch(), rng()
     for dtype in FLOATS:

@@ -119,3 +119,18 @@ def test_shared_weights_of_other_rows(mode, tmp_path):
         outputs.append(f"y{k}")
     # Sums of 160 terms are off by up to 1e-5, their exponentials by as much of themselves: 100.
     check(mode, tmp_path, nodes, feeds, outputs, constants, bound=1e-3)
+
+
+def test_what_follows_sums_of_parts(mode, tmp_path):
+    """Sums over a long K are taken in parts; what is done to them comes once, after the last: a residual and a bias, or a long
+    activation. A itself is computed in the kernel."""
+    generator = numpy.random.default_rng(3)
+    x, residual = (generator.uniform(-1, 1, shape).astype(numpy.float32) for shape in ((140, 2100), (140, 70)))
+    weights = generator.uniform(-1, 1, (2100, 70)).astype(numpy.float32)
+    bias = generator.uniform(-1, 1, 70).astype(numpy.float32)
+    nodes = [helper.make_node("MatMul", ["x", "weights"], ["sums"]), helper.make_node("Add", ["sums", "bias"], ["biased"]),
+             helper.make_node("Add", ["biased", "residual"], ["both"]), helper.make_node("Relu", ["both"], ["y"]),
+             helper.make_node("Neg", ["x"], ["negative"]), helper.make_node("MatMul", ["negative", "weights"], ["others"]),
+             helper.make_node("Gelu", ["others"], ["z"])]
+    # Any order of 2,100 sums of products up to 1: n u sum |ab|, of which a quarter is the mean.
+    check(mode, tmp_path, nodes, {"x": x, "residual": residual}, ["y", "z"], {"weights": weights, "bias": bias}, bound=2100 * 2.0**-24 * 2100 / 4, known={"x": (None, 2100), "residual": (None, 70)})
