@@ -50,8 +50,8 @@ LogicalResult replaceIfSame(PatternRewriter &rewriter, Operation *op, Value valu
 // Powers and quotients
 //===----------------------------------------------------------------------===//
 
-/// pow(x, 0.5) is sqrt(x) where x is not negative; pow(x, n) for n = 1, 2, 3, -1 is x, x * x, x * x * x, 1 / x. The
-/// cube may differ from pow in the last place.
+/// pow(x, 0.5) is sqrt(x), but positive for -0 and -infinity; pow(x, n) for n = 1, 2, 3, -1 is x, x * x, x * x * x, 1 /
+/// x. The cube may differ from pow in the last place.
 struct ExpandPow : OpRewritePattern<nn::PowOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(nn::PowOp op, PatternRewriter &rewriter) const override {
@@ -70,8 +70,15 @@ struct ExpandPow : OpRewritePattern<nn::PowOp> {
       rewriter.replaceOpWithNewOp<nn::MulOp>(op, square, x);
     } else if (*exponent == -1) {
       rewriter.replaceOpWithNewOp<nn::DivOp>(op, makeScalar(rewriter, loc, 1, elementType(x)), x);
-    } else if (std::abs(*exponent) == 0.5 && isNonNegative(x)) {
+    } else if (std::abs(*exponent) == 0.5) {
       Value root = nn::SqrtOp::create(rewriter, loc, x);
+      if (!isNonNegative(x)) {
+        double infinity = std::numeric_limits<double>::infinity();
+        Value isInfinite = nn::CompareOp::create(rewriter, loc, nn::ComparePredicate::eq, x,
+                                                 makeScalar(rewriter, loc, -infinity, elementType(x)));
+        root = nn::SelectOp::create(rewriter, loc, isInfinite, makeScalar(rewriter, loc, infinity, elementType(x)),
+                                    nn::AbsOp::create(rewriter, loc, root));
+      }
       if (*exponent > 0)
         rewriter.replaceOp(op, root);
       else

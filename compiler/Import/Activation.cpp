@@ -81,10 +81,15 @@ void importGelu(NodeContext &c) {
   c.result(a.mul(a.mul(x, 0.5), a.add(inner, 1)));
 }
 
+/// x tanh(log(1 + e^x)): with n = (1 + e^x)^2 - 1 that is x n / (n + 2). Both are scaled by e^-2x where x is positive,
+/// so that t = e^-|x| is all they need.
 void importMish(NodeContext &c) {
   Arithmetic a = arithmeticOf(c);
   mlir::Value x = c.input(0);
-  c.result(a.mul(x, c.b.make<nn::TanhOp>(a.softplus(x))));
+  mlir::Value t = c.b.make<nn::ExpOp>(c.b.make<nn::NegOp>(c.b.make<nn::AbsOp>(x))), square = a.mul(t, t);
+  mlir::Value n = a.select(nn::ComparePredicate::ge, x, 0, a.add(a.mul(t, 2), 1), a.add(square, a.mul(t, 2)));
+  mlir::Value two = a.select(nn::ComparePredicate::ge, x, 0, a.mul(square, 2), a.number(2));
+  c.result(a.mul(x, c.b.make<nn::DivOp>(n, a.add(n, two))));
 }
 
 void importHardSigmoid(NodeContext &c) {

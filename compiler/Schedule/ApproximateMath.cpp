@@ -75,7 +75,9 @@ Value approximation(Operation *op, Instructions instructions) {
       })
       .Case([&](math::ExpM1Op) { return exponentialMinusOne(f, x); })
       .Case([&](math::LogOp) { return logarithm(f, x); })
-      .Case([&](math::Log1pOp) { return logarithmOfOnePlus(f, x); })
+      .Case([&](math::Log1pOp log) {
+        return log->hasAttr(fractionAttr) ? logarithmOfOnePlusFraction(f, x) : logarithmOfOnePlus(f, x);
+      })
       .Case([&](math::PowFOp power) { return schedule::power(f, x, power.getRhs()); })
       .Case([&](math::ErfOp) { return errorFunctionOfMultiple(f, x); })
       .Case([&](math::SinOp) { return sine(f, x); })

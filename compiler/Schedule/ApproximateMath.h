@@ -150,11 +150,14 @@ Value onePlusExponential(FloatMath &f, Value x, bool isNegated);
 Value exponentialMinusOne(FloatMath &f, Value x);
 Value logarithm(FloatMath &f, Value x);
 Value logarithmOfOnePlus(FloatMath &f, Value x);
+Value logarithmOfOnePlusFraction(FloatMath &f, Value x);
 Value power(FloatMath &f, Value x, Value y);
 Value remainder(FloatMath &f, Value x, Value y);
 
 /// Set on math.exp whose argument is never positive: see exponentialOfNotPositive.
 inline constexpr llvm::StringLiteral notPositiveAttr = "tenon.not_positive";
+/// Set on math.log1p whose argument is in [0, 1]: see logarithmOfOnePlusFraction.
+inline constexpr llvm::StringLiteral fractionAttr = "tenon.fraction";
 
 Value sine(FloatMath &f, Value x);
 Value cosine(FloatMath &f, Value x);

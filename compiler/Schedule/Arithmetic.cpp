@@ -236,11 +236,25 @@ bool isBelowItsMaximum(Value x) {
   return maximum && maximum.getKind() == nn::ReduceKind::max && maximum.getInput() == difference.getLhs();
 }
 
+/// Whether x is -|y|, as softplus has it.
+bool isNegatedMagnitude(Value x) {
+  auto negative = x.getDefiningOp<nn::NegOp>();
+  return negative && negative.getInput().getDefiningOp<nn::AbsOp>();
+}
+
 math::ExpOp emitExp(ImplicitLocOpBuilder &b, nn::ExpOp op, Value x) {
   auto exp = math::ExpOp::create(b, x);
-  if (isBelowItsMaximum(op.getInput()))
+  if (isBelowItsMaximum(op.getInput()) || isNegatedMagnitude(op.getInput()))
     exp->setAttr(notPositiveAttr, b.getUnitAttr());
   return exp;
+}
+
+math::Log1pOp emitLog1p(ImplicitLocOpBuilder &b, nn::Log1pOp op, Value x) {
+  auto log = math::Log1pOp::create(b, x);
+  auto exp = op.getInput().getDefiningOp<nn::ExpOp>();
+  if (exp && isNegatedMagnitude(exp.getInput()))
+    log->setAttr(fractionAttr, b.getUnitAttr());
+  return log;
 }
 
 /// The math op of a floating unary nn op, or null.
@@ -249,7 +263,7 @@ Value emitMath(ImplicitLocOpBuilder &b, Operation *op, Value x) {
       .Case([&](nn::ExpOp exp) { return emitExp(b, exp, x); })
       .Case([&](nn::Expm1Op) { return math::ExpM1Op::create(b, x); })
       .Case([&](nn::LogOp) { return math::LogOp::create(b, x); })
-      .Case([&](nn::Log1pOp) { return math::Log1pOp::create(b, x); })
+      .Case([&](nn::Log1pOp log) { return emitLog1p(b, log, x); })
       .Case([&](nn::SqrtOp) { return math::SqrtOp::create(b, x); })
       .Case([&](nn::ErfOp) { return math::ErfOp::create(b, x); })
       .Case([&](nn::SinOp) { return math::SinOp::create(b, x); })

@@ -311,10 +311,12 @@ def test_power(mode):
         base, exponent = integers(generator, 17, dtype, -5, 5), integers(generator, 17, dtype, 0, 6)
         batch.add(label("Pow", base), "Pow", [base, exponent], numpy.power(base, exponent))
     negative = numpy.array([-2, -1.5, -0.0, 0.0, numpy.inf, -numpy.inf], numpy.float32)
-    for exponent in (3, 2, 0.0, 0.5, -2):
+    for exponent in (3, 2, 0.0, 0.5, -0.5, -2):
         power = numpy.array(exponent, numpy.float32)
         exact = numpy.array([c_power(base, exponent) for base in negative.tolist()])
-        batch.add(f"Pow {exponent}", "Pow", [negative, power], exact.astype(numpy.float32), ulps(numpy.nan_to_num(exact), 2, "float32"))
+        for constants in ((), (1,)):
+            batch.add(label("Pow", exponent, *constants), "Pow", [negative, power], exact.astype(numpy.float32),
+                      ulps(numpy.nan_to_num(exact), 2, "float32"), constants)
     batch.check(mode)
 
 

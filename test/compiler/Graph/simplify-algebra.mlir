@@ -8,10 +8,14 @@ func.func @square(%x: tensor<?xf32>) -> tensor<?xf32> {
   return %0 : tensor<?xf32>
 }
 
-// pow(-0.0, 0.5) is 0.0 and pow(-inf, 0.5) is inf, sqrt has others: only where x is not negative.
+// pow(-0.0, 0.5) is 0.0 and pow(-inf, 0.5) is inf, sqrt has others, which matter where x may be negative.
 // CHECK-LABEL: @square_root
-//       CHECK:   nn.sqrt
-//       CHECK:   nn.pow
+//       CHECK:   %[[ROOT:.*]] = nn.sqrt %[[SQUARE:.*]] :
+//       CHECK:   %[[RAW:.*]] = nn.sqrt %[[X:.*]] :
+//   CHECK-DAG:   %[[IS_INFINITE:.*]] = nn.compare eq, %[[X]], %
+//   CHECK-DAG:   %[[POSITIVE:.*]] = nn.abs %[[RAW]]
+//       CHECK:   %[[OTHER:.*]] = nn.select %[[IS_INFINITE]], %{{.*}}, %[[POSITIVE]]
+//       CHECK:   return %[[ROOT]], %[[OTHER]]
 func.func @square_root(%x: tensor<?xf32>) -> (tensor<?xf32>, tensor<?xf32>) {
   %half = nn.constant dense<0.5> : tensor<f32>
   %0 = nn.mul %x, %x : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
