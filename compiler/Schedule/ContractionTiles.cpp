@@ -48,11 +48,15 @@ RowSplit splitRows(int64_t total, int64_t largest) {
   return split;
 }
 
+int64_t linesThatStay(const Machine &machine, int64_t stepBytes) {
+  int64_t sets = machine.l1Bytes / machine.l1Ways / lineBytes;
+  return (stepBytes % lineBytes ? sets : sets / std::gcd(stepBytes / lineBytes, sets)) * machine.l1Ways;
+}
+
 bool evictEachOther(const Machine &machine, int64_t stepBytes, int64_t rows) {
-  constexpr int64_t lineBytes = 64;
   if (stepBytes % lineBytes)
     return false;
-  int64_t sets = machine.l1Bytes / machine.l1Ways / lineBytes, distinct = sets / std::gcd(stepBytes / lineBytes, sets);
+  int64_t distinct = linesThatStay(machine, stepBytes) / machine.l1Ways;
   constexpr int64_t others = 3; // ways for what passes through
   return (rows + distinct - 1) / distinct > std::max(machine.l1Ways - others, machine.l1Ways / 2);
 }

@@ -25,6 +25,9 @@ struct TileProblem {
   bool grouped = false;  ///< a vector holds several steps of k
 };
 
+/// How many lines of cache `stepBytes` apart the first level holds: few, where they fall on few of its sets.
+int64_t linesThatStay(const Machine &machine, int64_t stepBytes);
+
 /// Whether lines `stepBytes` apart, one for each of `rows` rows, take so many ways of their sets in the first level of
 /// cache that they evict each other. Nine of twelve do not (measured: 512 rows, K = 2048).
 bool evictEachOther(const Machine &machine, int64_t stepBytes, int64_t rows);

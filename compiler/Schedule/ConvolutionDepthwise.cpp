@@ -70,9 +70,22 @@ private:
     most = std::clamp<int64_t>(machine.vectorRegisters - weights - 3, 2, 8);
     inner = innerPixels(e, shape);
     int64_t width = known(shape.output[2]).value_or(32);
-    blockLines = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(width * C, 1)), 1);
+    blockLines = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(width * C, 1)), sharingLines());
+    blockLines = std::max<int64_t>(std::min(blockLines, known(shape.output[1]).value_or(blockLines)), 1);
     lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(blockLines));
     chooseChannels(width);
+  }
+
+  /// Lines in a row that make good use of the input's: a vector of channels finds most of theirs in the first level of
+  /// cache, where the line before has left them, and reads one in `fewestShares` again for the next block. One where
+  /// the window's lines do not stay there; of a few too many a part does.
+  int64_t sharingLines() {
+    constexpr int64_t fewestShares = 8;
+    int64_t span = (shape.window[1] - 1) * shape.dilation[1] + 1, overlap = span - shape.stride[1];
+    int64_t pixelBytes = *known(kernel.storageExtents(op.getInput()).back()) * storageBytes(op.getInput());
+    int64_t pixels = span * known(shape.input[2]).value_or(32);
+    bool stays = pixels <= linesThatStay(kernel.machine, pixelBytes) * 5 / 4;
+    return stays && overlap > 0 ? llvm::divideCeil(fewestShares * overlap, shape.stride[1]) : 1;
   }
 
   /// All channels, unless there are so few blocks of lines that threads would get unequal shares.
