@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times Tenon beside its peers on the public models.
+"""Times Tenon beside its peers on the public models, on generated ones, or on any ONNX file.
 
     tools/bench/compare_models.py [NAME...] [--threads 1 2] [--seconds S] [--case K...] [--peer PEER...] [--json FILE] [--html FILE]
 
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 
+import generated
 import measure
 import peers
 import workloads
@@ -172,7 +173,8 @@ def parse_option(text: str) -> tuple[str, object]:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Times Tenon beside its peers on the public models.")
     parser.add_argument("names", nargs="*", default=workloads.DEFAULT_NAMES, metavar="NAME",
-                        help=f"models of the catalogue, or ONNX files (default: {' '.join(workloads.DEFAULT_NAMES)})")
+                        help=f"models of the catalogue, generated ones (--list), or ONNX files (default: {' '.join(workloads.DEFAULT_NAMES)})")
+    parser.add_argument("--list", action="store_true", help="print the names of the generated models and end")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--seconds", type=float, default=3.0, help="measured time for each engine")
     parser.add_argument("--case", type=int, nargs="+", default=[0], help="input sets: 0 is the base one, K + 1 variant K; -1: all")
@@ -189,6 +191,9 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse_arguments()
+    if arguments.list:
+        print("\n".join(generated.MODELS))
+        return 0
     if arguments.one:
         workload = workloads.Workload(arguments.names[0], arguments.case[0])
         arguments.one.write_text(json.dumps(measure_model(workload, arguments.threads[0], arguments)))

@@ -3,7 +3,7 @@
 
     tools/bench/gate.py OLD NEW [MODEL...] [--threads 1 2] [--threshold 0.03] [--seconds S] [--rounds N] [--json FILE]
 
-OLD and NEW are build folders, or revisions of git, which are built first. Models are names of the catalogue or ONNX files.
+OLD and NEW are build folders, or revisions of git, which are built first. Models are names of the catalogue or of the generated models, or ONNX files.
 Both revisions compile a model; one process per model and number of threads then runs both libraries in turns, each with its
 own runtime. Every round opens both anew, so that where their memory happens to lie is part of the noise and not of the
 result. The ratio is NEW's time over OLD's: above 1 is slower.
@@ -195,7 +195,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Compares two revisions of Tenon; exit status 1 when a model became slower or wrong.")
     parser.add_argument("old", help="build folder or revision of git")
     parser.add_argument("new", help="build folder or revision of git")
-    parser.add_argument("names", nargs="*", default=workloads.DEFAULT_NAMES, metavar="MODEL", help="models of the catalogue, or ONNX files")
+    parser.add_argument("names", nargs="*", default=workloads.DEFAULT_NAMES, metavar="MODEL", help="models of the catalogue, generated ones, or ONNX files")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--case", type=int, nargs="+", default=[0], help="input sets, as for compare_models.py")
     parser.add_argument("--seconds", type=float, default=4.0, help="measured time for each revision")
