@@ -485,10 +485,10 @@ private:
     int64_t tiles = llvm::divideCeil(leastRows, rows->height());
     if (partK)
       tiles = std::clamp<int64_t>(known(blockTiles).value_or(1), 1, tiles);
-    shape.prefetchShares = std::min<int64_t>(llvm::bit_floor<uint64_t>(tiles), mostShares);
+    shape.prefetchShares = std::clamp<int64_t>(tiles, 1, mostShares);
     Value panels = e.constant(llvm::divideCeil(shape.vectors * lanes, nr)), height = e.constant(rows->height());
     Value tile = e.rem(b.createOrFold<arith::CeilDivUIOp>(row, height), e.constant(shape.prefetchShares));
-    Value part = e.mul(e.mul(tile, e.div(shape.k, e.constant(shape.prefetchShares))), shape.bStep);
+    Value part = e.mul(e.mul(tile, b.createOrFold<arith::CeilDivUIOp>(shape.k, e.constant(shape.prefetchShares))), shape.bStep);
     shape.prefetch = e.add(e.mul(panels, shape.panelStep), part);
   }
 

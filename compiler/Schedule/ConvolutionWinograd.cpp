@@ -174,6 +174,7 @@ private:
   int64_t C = 0, F = 0, nr = 16, lanes = 1;
   Tile tile;
   std::optional<ColumnGroups> columns;
+  std::optional<RowTiles> rowTiles;       ///< of a block, if all have the same size
   Value blockTiles;                       ///< of each block but the last
   int64_t mostInBlock = 1, rows = 1;      ///< tiles of a block at most, and rows of V for them
   int64_t channelStep = 0;                ///< from tile to tile in V
@@ -212,7 +213,10 @@ private:
       problem.columns = llvm::alignTo(llvm::divideCeil(F, 2), lanes);
       tile = chooseTile(kernel.machine, problem);
     }
-    rows = llvm::alignTo(mostInBlock, tile.rows);
+    // Blocks of one size have tiles of two heights; else rows are added to the last block's.
+    if (std::optional<int64_t> all = known(tiles); all && known(blockTiles) && *all % mostInBlock == 0)
+      rowTiles.emplace(e, e.constant(mostInBlock), tile.rows);
+    rows = rowTiles ? mostInBlock : llvm::alignTo(mostInBlock, tile.rows);
     columns.emplace(e, e.constant(F), tile.vectors, lanes);
     auto spread = [&](int64_t elements) { return (llvm::divideCeil(elements, line) | 1) * line; };
     inputStep = spread(rows * channelStep);
@@ -303,13 +307,17 @@ private:
     Value one = e.constant(1), first = e.mul(block, blockTiles);
     Value count = b.createOrFold<arith::MinUIOp>(blockTiles, e.sub(tiles, first));
     Value height = e.constant(tile.rows);
-    Value used = e.mul(b.createOrFold<arith::CeilDivUIOp>(count, height), height);
+    Value used = rowTiles ? e.constant(mostInBlock) : e.mul(b.createOrFold<arith::CeilDivUIOp>(count, height), height);
     forEachTile(first, count, used, [&](const Place &place, Value row) { transformInput(place, row); });
     Value firstGroup = e.div(e.mul(chunk, columns->count()), chunks);
     Value lastGroup = e.div(e.mul(e.add(chunk, one), columns->count()), chunks);
     columns->forEach(firstGroup, lastGroup, [&](Value column, int64_t vectors, Value wanted) {
       countedLoop(b, e.constant(0), e.constant(positions()), one, [&](Value position) {
-        countedLoop(b, e.constant(0), used, height, [&](Value row) { multiply(position, row, column, vectors); });
+        auto product = [&](Value row, int64_t count) { multiply(position, row, count, column, vectors); };
+        if (rowTiles)
+          rowTiles->forEach(e.constant(0), rowTiles->count(), product);
+        else
+          countedLoop(b, e.constant(0), used, height, [&](Value row) { product(row, tile.rows); });
       });
       Value width = wanted ? wanted : e.constant(vectors * lanes);
       forEachTile(first, count, count,
@@ -428,11 +436,11 @@ private:
 
   //===--- Products ---===//
 
-  void multiply(Value position, Value row, Value column, int64_t vectors) {
+  void multiply(Value position, Value row, int64_t count, Value column, int64_t vectors) {
     ukernel::BrgemmShape product;
     product.a = scratchV;
     product.aOffset = e.add(e.mul(position, e.constant(inputStep)), e.mul(row, e.constant(channelStep)));
-    for (int64_t m = 0; m < tile.rows; ++m)
+    for (int64_t m = 0; m < count; ++m)
       product.rows.push_back(e.constant(m * channelStep));
     product.aStep = e.constant(1);
     product.k = e.constant(C);
@@ -447,9 +455,10 @@ private:
     if (known(blocks).value_or(1) <= 2) { // more blocks find the filters in the cache
       // The next position's matrix, each tile of rows its part; behind the last position lies the next panel.
       int64_t rowTiles = llvm::divideCeil(mostInBlock, tile.rows);
-      product.prefetchShares = std::min<int64_t>(llvm::bit_floor<uint64_t>(std::max<int64_t>(rowTiles, 1)), mostShares);
-      Value part = e.rem(e.div(row, e.constant(tile.rows)), e.constant(product.prefetchShares));
-      product.prefetch = e.add(matrix, e.mul(part, e.constant(C / product.prefetchShares * nr)));
+      product.prefetchShares = std::clamp<int64_t>(rowTiles, 1, mostShares);
+      Value part =
+          e.rem(b.createOrFold<arith::CeilDivUIOp>(row, e.constant(tile.rows)), e.constant(product.prefetchShares));
+      product.prefetch = e.add(matrix, e.mul(part, e.constant(llvm::divideCeil(C, product.prefetchShares) * nr)));
     }
     product.accumulator = VectorType::get({lanes}, element);
     Value target = e.add(e.mul(position, e.constant(productStep)), e.mul(row, e.constant(vectors * lanes)));
