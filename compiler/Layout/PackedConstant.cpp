@@ -91,8 +91,9 @@ ElementsAttr gatherConstant(ElementsAttr attribute, function_ref<int64_t(int64_t
 ElementsAttr packProducts(ElementsAttr filter, int64_t nr, ArrayRef<SmallVector<double>> weights) {
   auto filterType = cast<RankedTensorType>(filter.getType());
   int64_t F = filterType.getDimSize(0), C = filterType.getDimSize(1), window = weights.front().size();
+  int64_t planes = filterType.getNumElements() / (F * C * window), K = planes * C;
   int64_t panels = llvm::divideCeil(F, nr), positions = weights.size();
-  auto type = RankedTensorType::get({panels, positions, C, nr}, filterType.getElementType());
+  auto type = RankedTensorType::get({panels, positions, K, nr}, filterType.getElementType());
   AsmResourceBlob blob = HeapAsmResourceBlob::allocate(type.getNumElements() * sizeof(float), weightAlignment);
   auto *target = reinterpret_cast<float *>(blob.getMutableData().data());
   std::memset(target, 0, type.getNumElements() * sizeof(float));
@@ -101,17 +102,18 @@ ElementsAttr packProducts(ElementsAttr filter, int64_t nr, ArrayRef<SmallVector<
   size_t step = dense && dense.isSplat() ? 0 : sizeof(float);
   SmallVector<double> taps(window);
   for (int64_t f = 0; f < F; ++f)
-    for (int64_t c = 0; c < C; ++c) {
+    for (int64_t k = 0; k < K; ++k) {
+      int64_t plane = k / C, c = k % C;
       for (int64_t w = 0; w < window; ++w) {
         float tap;
-        std::memcpy(&tap, source.data() + ((f * C + c) * window + w) * step, sizeof tap);
+        std::memcpy(&tap, source.data() + (((f * C + c) * planes + plane) * window + w) * step, sizeof tap);
         taps[w] = tap;
       }
       for (int64_t p = 0; p < positions; ++p) {
         double sum = 0;
         for (int64_t w = 0; w < window; ++w)
           sum += weights[p][w] * taps[w];
-        target[((f / nr * positions + p) * C + c) * nr + f % nr] = static_cast<float>(sum);
+        target[((f / nr * positions + p) * K + k) * nr + f % nr] = static_cast<float>(sum);
       }
     }
   releasePages(source);

@@ -30,8 +30,9 @@ mlir::ElementsAttr packConstant(mlir::ElementsAttr attribute, const MatrixView &
 mlir::ElementsAttr gatherConstant(mlir::ElementsAttr attribute, llvm::function_ref<int64_t(int64_t)> placeOf,
                                   mlir::RankedTensorType type);
 
-/// [ceil(F / nr), positions, C, nr] of a constant f32 [F, C, window...]: element (p, c, f) is the sum over w of
-/// weights[p][w] * filter[f, c, w], in double precision and rounded once. The attribute is one that isReadable.
+/// [ceil(F / nr), positions, planes * C, nr] of a constant f32 [F, C, planes * window]: element (p, plane * C + c, f)
+/// is the sum over w of weights[p][w] * filter[f, c, plane, w], in double precision and rounded once. The attribute is
+/// one that isReadable.
 mlir::ElementsAttr packProducts(mlir::ElementsAttr filter, int64_t nr,
                                 llvm::ArrayRef<llvm::SmallVector<double>> weights);
 

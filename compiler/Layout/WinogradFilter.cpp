@@ -23,8 +23,8 @@ struct Problem {
   struct Dimension {
     int64_t extent, taps, dilation; ///< `extent` of the result
   };
-  double channels, filters;
-  double lines; ///< results in all other dimensions
+  double channels, filters; ///< a window's planes count as channels
+  double lines;             ///< results in all other dimensions
   SmallVector<Dimension> dimensions;
 };
 
@@ -69,19 +69,18 @@ bool fits(const Problem &problem, int64_t outputs) {
 /// The convolution's numbers, if the algorithm covers it.
 std::optional<Problem> describe(nn::ConvOp op, ArrayRef<int64_t> extents) {
   auto input = cast<RankedTensorType>(op.getInput().getType()), result = cast<RankedTensorType>(op.getType());
-  // The schedule transforms lines and pixels only.
-  bool hasPlanes = op.getKernel().size() == 3 && op.getKernel().front() != 1;
-  if (op.getGroups() != 1 || !op.getChannelsLast() || !input.getElementType().isF32() || hasPlanes ||
+  int64_t planes = nn::winogradPlanes(op.getKernel());
+  if (op.getGroups() != 1 || !op.getChannelsLast() || !input.getElementType().isF32() || planes == 0 ||
       llvm::any_of(op.getStrides(), [](int64_t stride) { return stride != 1; }) ||
       llvm::is_contained(result.getShape(), 0))
     return std::nullopt;
   Problem problem;
-  problem.channels = input.getShape().back();
+  problem.channels = planes * input.getShape().back();
   problem.filters = result.getShape().back();
   problem.lines = extents.front();
   for (auto [d, taps] : llvm::enumerate(op.getKernel())) {
     int64_t extent = extents[1 + d], dilation = op.getDilations()[d];
-    if (taps > 1)
+    if (taps > 1 && (d > 0 || planes == 1))
       problem.dimensions.push_back({extent, taps, dilation});
     else
       problem.lines *= extent;
@@ -138,6 +137,8 @@ bool paysToSplit(nn::ConvOp op, ArrayRef<int64_t> kernel, int64_t phases, int64_
 ElementsAttr transformFilter(ElementsAttr filter, nn::PackingAttr packing) {
   auto type = cast<RankedTensorType>(filter.getType());
   ArrayRef<int64_t> kernel = type.getShape().drop_front(2);
+  if (nn::winogradPlanes(kernel) > 1)
+    kernel = kernel.drop_front();
   SmallVector<WinogradTransform, 3> transforms;
   int64_t positions = 1, window = 1;
   for (int64_t taps : kernel) {

@@ -8,6 +8,7 @@
 //   M[position, tile, filter]   a matrix product per position, for one group of filters
 //   result                      M transformed back, a vector of filters at a time, and the epilogue
 //
+// A window's planes are summed as channels are: each is transformed into rows of V of its own.
 // With a dilation the results of a tile, and its inputs, lie that far apart. Tiles at the image's border read zeros
 // outside of it and store only what is inside; the others have code of their own that does not ask. Rows of V that
 // belong to no tile repeat the last one, so that microkernels have one height.
@@ -154,6 +155,7 @@ public:
     if (!epilogue.isPointwise())
       return false;
     C = *known(shape.channels);
+    K = shape.window[0] * C;
     F = *known(shape.filters);
     choose();
     emitPhase();
@@ -171,7 +173,7 @@ private:
   WinogradTransform down, along; ///< of the height and of the width
 
   Type element;
-  int64_t C = 0, F = 0, nr = 16, lanes = 1;
+  int64_t C = 0, K = 0, F = 0, nr = 16, lanes = 1; ///< K: channels of all of the window's planes
   Tile tile;
   std::optional<ColumnGroups> columns;
   std::optional<RowTiles> rowTiles;       ///< of a block, if all have the same size
@@ -200,7 +202,7 @@ private:
     lanes = std::min<int64_t>(kernel.machine.lanes(sizeof(float)), nr);
     int64_t line = 64 / sizeof(float);
     // An odd number of lines: tiles fall on all sets of the first level of cache.
-    channelStep = C < 2 * line ? C : (llvm::divideCeil(C, line) | 1) * line;
+    channelStep = K < 2 * line ? K : (llvm::divideCeil(K, line) | 1) * line;
     tilesDown = tilesOf(1, down);
     tilesAlong = tilesOf(2, along);
     tiles = product(e, {shape.images, shape.output[0], tilesDown, tilesAlong});
@@ -288,7 +290,7 @@ private:
     size_t partV = plan.reserve(element, e.constant(positions() * inputStep));
     size_t partM = plan.reserve(element, e.constant(positions() * productStep));
     size_t partTile = plan.reserve(element, e.constant(down.outputs() * along.outputs() * lanes));
-    Value products = e.mul(tiles, e.constant(C * F * positions()));
+    Value products = e.mul(tiles, e.constant(K * F * positions()));
     SmallVector<Value> places = {chunks, blocks};
     kernel.phase(product(e, places), contractionWork(kernel, e, products, sizeof(float)), plan.bytes(),
                  kernel.canFail(), [&](Value begin, Value end, Value scratch, Value status) {
@@ -374,9 +376,16 @@ private:
                   compare(arith::CmpIPredicate::slt, last, shape.input[d]));
     };
     Value inner = both(inside(place.inputLine, 1, down.size()), inside(place.inputPixel, 2, along.size()));
-    branch(
-        inner, [&] { transformTile(place, row, /*border=*/false); },
-        [&] { transformTile(place, row, /*border=*/true); });
+    countedLoop(b, e.constant(0), e.constant(shape.window[0]), e.constant(1), [&](Value plane) {
+      Value from = e.sub(place.depth, e.constant(shape.low[0]));
+      Value depth = e.add(from, e.mul(plane, e.constant(shape.dilation[0])));
+      Value start = e.add(e.mul(row, e.constant(channelStep)), e.mul(plane, e.constant(C)));
+      Value exists =
+          shape.low[0] || shape.high[0] ? compare(arith::CmpIPredicate::ult, depth, shape.input[0]) : Value();
+      branch(
+          exists ? both(inner, exists) : inner, [&] { transformTile(place, depth, start, /*border=*/false); },
+          [&] { transformTile(place, depth, start, /*border=*/true, exists); });
+    });
   }
 
   /// Coordinates from `origin` on: clamped to the image, and whether they were inside.
@@ -397,7 +406,11 @@ private:
     return line;
   }
 
-  void transformTile(const Place &place, Value row, bool border) {
+  /// A tile of the input's plane `depth`, to `start` of every position of V. `exists`: whether there is such a plane;
+  /// null: there is.
+  void transformTile(const Place &place, Value depth, Value start, bool border, Value exists = {}) {
+    if (exists)
+      depth = arith::SelectOp::create(b, exists, depth, e.constant(0));
     Line lines = coordinates(place.inputLine, 1, down.size(), border);
     Line pixels = coordinates(place.inputPixel, 2, along.size(), border);
     ElementEmitter source = kernel.emitter(std::min<int64_t>(lanes, llvm::PowerOf2Ceil(C)));
@@ -407,19 +420,20 @@ private:
       for (int64_t j = 0; j < along.size(); ++j) {
         SmallVector<Value> column;
         for (int64_t i = 0; i < down.size(); ++i) {
-          Value value = at.emit(op.getInput(),
-                                shape.indices(e, {place.image}, {{place.depth}, {lines.at[i]}, {pixels.at[j]}}, lane));
-          if (border)
-            value = arith::SelectOp::create(b, both(lines.exists[i], pixels.exists[j]), value,
-                                            at.splatConstant(element, 0));
-          else if (far && j >= along.size() - along.outputs())
-            askForNextTile(place, lines.at[i], pixels.at[j], lane);
+          Value value =
+              at.emit(op.getInput(), shape.indices(e, {place.image}, {{depth}, {lines.at[i]}, {pixels.at[j]}}, lane));
+          if (border) {
+            Value counts = both(lines.exists[i], pixels.exists[j]);
+            value =
+                arith::SelectOp::create(b, exists ? both(counts, exists) : counts, value, at.splatConstant(element, 0));
+          } else if (far && j >= along.size() - along.outputs())
+            askForNextTile(place, depth, lines.at[i], pixels.at[j], lane);
           column.push_back(value);
         }
         for (auto [i, value] : llvm::enumerate(LinearMap(b, down.input()).apply(column)))
           half[i].push_back(value);
       }
-      Value base = e.add(e.mul(row, e.constant(channelStep)), channel);
+      Value base = e.add(start, channel);
       for (int64_t i = 0; i < down.size(); ++i)
         for (auto [j, value] : llvm::enumerate(LinearMap(b, along.input()).apply(half[i]))) {
           Value target = e.add(base, e.constant((i * along.size() + j) * inputStep));
@@ -429,9 +443,9 @@ private:
   }
 
   /// A pixel that the next tile of the line will read and this one has not.
-  void askForNextTile(const Place &place, Value line, Value pixel, LaneIndex channel) {
+  void askForNextTile(const Place &place, Value depth, Value line, Value pixel, LaneIndex channel) {
     Value next = e.add(pixel, e.constant(along.outputs()));
-    askAhead(kernel, e, op.getInput(), shape.indices(e, {place.image}, {{place.depth}, {line}, {next}}, channel));
+    askAhead(kernel, e, op.getInput(), shape.indices(e, {place.image}, {{depth}, {line}, {next}}, channel));
   }
 
   //===--- Products ---===//
@@ -443,11 +457,11 @@ private:
     for (int64_t m = 0; m < count; ++m)
       product.rows.push_back(e.constant(m * channelStep));
     product.aStep = e.constant(1);
-    product.k = e.constant(C);
+    product.k = e.constant(K);
     product.b = kernel.denseArgument(cast<BlockArgument>(op.getFilter()));
     product.bStep = e.constant(nr);
-    Value matrix = e.constant(C * nr);
-    product.panelStep = e.constant(positions() * C * nr);
+    Value matrix = e.constant(K * nr);
+    product.panelStep = e.constant(positions() * K * nr);
     Value panel = e.mul(e.div(column, e.constant(nr)), product.panelStep);
     product.bOffset = e.add(e.add(panel, e.mul(position, matrix)), e.rem(column, e.constant(nr)));
     product.nr = nr;
@@ -458,7 +472,7 @@ private:
       product.prefetchShares = std::clamp<int64_t>(rowTiles, 1, mostShares);
       Value part =
           e.rem(b.createOrFold<arith::CeilDivUIOp>(row, e.constant(tile.rows)), e.constant(product.prefetchShares));
-      product.prefetch = e.add(matrix, e.mul(part, e.constant(llvm::divideCeil(C, product.prefetchShares) * nr)));
+      product.prefetch = e.add(matrix, e.mul(part, e.constant(llvm::divideCeil(K, product.prefetchShares) * nr)));
     }
     product.accumulator = VectorType::get({lanes}, element);
     Value target = e.add(e.mul(position, e.constant(productStep)), e.mul(row, e.constant(vectors * lanes)));

@@ -62,6 +62,10 @@ llvm::SmallVector<mlir::OpFoldResult> getExtents(mlir::OpBuilder &builder, mlir:
 mlir::FailureOr<llvm::SmallVector<llvm::SmallVector<mlir::OpFoldResult>>> reifyExtents(mlir::OpBuilder &builder,
                                                                                        mlir::Operation *op);
 
+/// Planes of a window of three dimensions that Winograd's algorithm sums as it sums channels: 1 where tiles take all
+/// dimensions, 0 if the window's shape is none that it has.
+int64_t winogradPlanes(llvm::ArrayRef<int64_t> kernel);
+
 /// Which dimension of recurrent weights, packed or not, holds the units of the state.
 inline int64_t hiddenDimension(mlir::Value recurrent) {
   return mlir::cast<mlir::RankedTensorType>(recurrent.getType()).getRank() == 5 ? 2 : 1;

@@ -99,12 +99,20 @@ static TensorShape windowResult(Extents &extents, Value input, OpFoldResult chan
   return result;
 }
 
+int64_t tenon::nn::winogradPlanes(ArrayRef<int64_t> kernel) {
+  if (kernel.size() < 3 || kernel[0] == 1)
+    return 1;
+  return kernel[1] > 1 && kernel[2] > 1 ? kernel[0] : 0;
+}
+
 /// Positions of a Winograd tile; 0 if the window has none.
 static int64_t winogradPositions(PackingAttr packing, const WindowAttributes &window) {
-  int64_t positions = 1;
-  for (auto [taps, stride] : llvm::zip(window.kernel, window.strides)) {
+  int64_t positions = 1, planes = winogradPlanes(window.kernel);
+  if (planes == 0 || llvm::any_of(window.strides, [](int64_t stride) { return stride != 1; }))
+    return 0;
+  for (int64_t taps : window.kernel.drop_front(planes > 1 ? 1 : 0)) {
     int64_t size = taps == 1 ? 1 : packing.getWinograd() + taps - 1;
-    if (stride != 1 || size > 8)
+    if (size > 8)
       return 0;
     positions *= size;
   }
@@ -153,7 +161,7 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
     for (int64_t positions : window.kernel)
       depth = extents.mul(depth, positions);
     if (packing.getWinograd())
-      depth = extents.constant(1);
+      depth = extents.constant(winogradPlanes(window.kernel));
     if (extents.clash(extents.mul(extents.of(filter, 2), groups), extents.mul(depth, channels), "depths of the filter"))
       return extents.fail("C4: packed filter has K = ", *Extents::known(extents.of(filter, 2)), " but the window has ",
                           *Extents::known(depth), " positions of ", *Extents::known(channels), " / ", groups,

@@ -43,7 +43,7 @@ def NN_ConvOp : NN_InferredOp<"conv"> {
     layout, the filter does not change. `kernel`, `strides` and `dilations` have one entry per spatial dimension, `pads` all low
     pads and then all high ones; `groups` is 1 by default. Accumulation as in `nn.matmul`.
     With `packing` the filter is `tensor<[G, ceil(F/G / nr), K, nr]>`, K = R... x C/G with the channel innermost; F/G is the
-    attribute's `columns`; transformed for Winograd's algorithm it is `tensor<[positions, ceil(F / nr), C, nr]>` as the attribute describes.
+    attribute's `columns`; transformed for Winograd's algorithm it is `tensor<[ceil(F / nr), positions, K, nr]>` as the attribute describes.
     Tiles and threads are not decided here.
 
     - C1: one element type; ranks agree and are 3 to 5 (a packed filter has rank 4).
@@ -52,7 +52,7 @@ def NN_ConvOp : NN_InferredOp<"conv"> {
       below 2^31; kernel is the filter's.
     - C4: a packed filter has the shape above; its `group` divides C / G, and a depthwise filter has none.
     - C5: a packing for Winograd needs channels_last, floats, one group, unit strides, and a window of more than 1 position whose tiles
-      have at most 8 positions in a dimension.
+      have at most 8 positions in a dimension; a window of three dimensions is 1 in the first, or in none.
 
     From ONNX Conv (1, 11, 22), ConvInteger (10); a bias is an `nn.add`.
     - Valid: `nn.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 2>, pads = array<i64: 1, 1>, dilations = array<i64: 1>} :
