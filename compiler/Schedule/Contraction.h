@@ -131,8 +131,10 @@ void finishPartialTile(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilog
 void packPanels(Kernel &kernel, nn::MatmulOp op, const ColumnGroups &groups, int64_t lanes, Value from, Value to,
                 Value memory, llvm::ArrayRef<LaneIndex> outer);
 
-/// Nanoseconds on one thread for `products` multiply-adds of `bytes`-wide accumulators.
-Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t bytes);
+/// Nanoseconds on one thread for `products` multiply-adds of `bytes`-wide accumulators, or for reading the right-hand
+/// side
+/// (`weights`, if given) where that takes longer.
+Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t bytes, Value weights = {});
 
 // The schedules. Each returns false, and emits nothing, if it does not cover the op.
 bool scheduleMatmul(Kernel &kernel, nn::MatmulOp op);

@@ -59,7 +59,7 @@ private:
     SmallVector<Value> places(outer);
     places.push_back(blocks);
     Value products = e.mul(e.mul(product(e, outer), M), e.mul(N, K));
-    Value work = contractionWork(kernel, e, products, sum.getIntOrFloatBitWidth() / 8);
+    Value work = contractionWork(kernel, e, products, sum.getIntOrFloatBitWidth() / 8, op.getRhs());
     kernel.phase(
         product(e, places), work, e.constant(0), kernel.canFail(), [&](Value begin, Value end, Value, Value status) {
           e.setStatus(status);

@@ -262,7 +262,7 @@ private:
     Value batches = product(e, outer), tiles = rows->count();
     Value tasks = e.mul(e.mul(batches, chunks), tiles);
     Value products = e.mul(e.mul(e.mul(batches, M), N), K);
-    kernel.phase(tasks, contractionWork(kernel, e, products, bytes), plan.bytes(), kernel.canFail(),
+    kernel.phase(tasks, contractionWork(kernel, e, products, bytes, op.getRhs()), plan.bytes(), kernel.canFail(),
                  [&](Value begin, Value end, Value scratch, Value status) {
                    e.setStatus(status);
                    if (a == Source::scratch)
@@ -488,7 +488,8 @@ private:
     shape.prefetchShares = std::clamp<int64_t>(tiles, 1, mostShares);
     Value panels = e.constant(llvm::divideCeil(shape.vectors * lanes, nr)), height = e.constant(rows->height());
     Value tile = e.rem(b.createOrFold<arith::CeilDivUIOp>(row, height), e.constant(shape.prefetchShares));
-    Value part = e.mul(e.mul(tile, b.createOrFold<arith::CeilDivUIOp>(shape.k, e.constant(shape.prefetchShares))), shape.bStep);
+    Value part =
+        e.mul(e.mul(tile, b.createOrFold<arith::CeilDivUIOp>(shape.k, e.constant(shape.prefetchShares))), shape.bStep);
     shape.prefetch = e.add(e.mul(panels, shape.panelStep), part);
   }
 

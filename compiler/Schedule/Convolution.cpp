@@ -308,8 +308,8 @@ private:
                                  tileBlocks};
     Value products = e.mul(e.mul(shape.images, product(e, shape.output)),
                            e.constant(F * shape.groups * Cg * shape.window[0] * shape.window[1] * shape.window[2]));
-    kernel.phase(product(e, places), contractionWork(kernel, e, products, bytes), plan.bytes(), kernel.canFail(),
-                 [&](Value begin, Value end, Value scratch, Value status) {
+    kernel.phase(product(e, places), contractionWork(kernel, e, products, bytes, op.getFilter()), plan.bytes(),
+                 kernel.canFail(), [&](Value begin, Value end, Value scratch, Value status) {
                    e.setStatus(status);
                    if (copies)
                      scratchA = plan.view(scratch, partA);

@@ -292,7 +292,7 @@ private:
     size_t partTile = plan.reserve(element, e.constant(down.outputs() * along.outputs() * lanes));
     Value products = e.mul(tiles, e.constant(K * F * positions()));
     SmallVector<Value> places = {chunks, blocks};
-    kernel.phase(product(e, places), contractionWork(kernel, e, products, sizeof(float)), plan.bytes(),
+    kernel.phase(product(e, places), contractionWork(kernel, e, products, sizeof(float), op.getFilter()), plan.bytes(),
                  kernel.canFail(), [&](Value begin, Value end, Value scratch, Value status) {
                    e.setStatus(status);
                    scratchV = plan.view(scratch, partV);
