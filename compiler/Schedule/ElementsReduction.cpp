@@ -87,26 +87,44 @@ public:
     return arith::OrIOp::create(b, wins, takes);
   }
 
-  /// Whether a value at another position, earlier or later, wins.
-  Value wins(Value value, Value position, Value best, Value bestPosition) {
-    Value ties, better;
-    if (isFloat(value)) {
-      auto strict = largest ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT;
-      Value valueIsNan = isNan(value), bestIsNan = isNan(best);
-      better = arith::OrIOp::create(b, arith::CmpFOp::create(b, strict, value, best),
-                                    arith::AndIOp::create(b, valueIsNan, negate(bestIsNan)));
-      ties = arith::OrIOp::create(b, arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, value, best),
-                                  arith::AndIOp::create(b, valueIsNan, bestIsNan));
-    } else {
-      better = arith::CmpIOp::create(b, integerPredicate(/*orEqual=*/false), value, best);
-      ties = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, value, best);
-    }
-    auto nearer = last ? arith::CmpIPredicate::sgt : arith::CmpIPredicate::slt;
-    Value isNearer = arith::CmpIOp::create(b, nearer, position, bestPosition);
-    return arith::OrIOp::create(b, better, arith::AndIOp::create(b, ties, isNearer));
+  /// The position of the best of a vector of values, each of which was at a position of its own.
+  Value winner(Value values, Value positions) {
+    Value keys = ordered(values), best = vector::ReductionOp::create(b, vector::CombiningKind::MAXSI, keys);
+    Value isBest =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, keys, vector::BroadcastOp::create(b, keys.getType(), best));
+    auto type = cast<VectorType>(positions.getType());
+    int64_t loser = last ? -1 : std::numeric_limits<int64_t>::max();
+    Value none = arith::ConstantOp::create(b, DenseElementsAttr::get(type, b.getI64IntegerAttr(loser)));
+    return vector::ReductionOp::create(b, last ? vector::CombiningKind::MAXSI : vector::CombiningKind::MINSI,
+                                       arith::SelectOp::create(b, isBest, positions, none));
   }
 
 private:
+  /// Signed integers in the order of the values, the best one largest, NaN above all. Both zeros are the same.
+  Value ordered(Value values) {
+    auto type = cast<VectorType>(values.getType());
+    unsigned width = type.getElementTypeBitWidth();
+    VectorType bits = type.clone(b.getIntegerType(width));
+    auto splat = [&](const APInt &value) -> Value {
+      return arith::ConstantOp::create(b, DenseElementsAttr::get(bits, b.getIntegerAttr(bits.getElementType(), value)));
+    };
+    Value keys = values;
+    if (isFloat(values)) {
+      Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+      keys = arith::BitcastOp::create(b, bits, arith::AddFOp::create(b, values, zero));
+      // The magnitudes of negative numbers count backwards.
+      Value sign = arith::ShRSIOp::create(b, keys, splat(APInt(width, width - 1)));
+      keys = arith::XOrIOp::create(b, keys, arith::ShRUIOp::create(b, sign, splat(APInt(width, 1))));
+    } else if (isUnsigned) {
+      keys = arith::XOrIOp::create(b, keys, splat(APInt::getSignMask(width)));
+    }
+    if (!largest)
+      keys = arith::XOrIOp::create(b, keys, splat(APInt::getAllOnes(width)));
+    if (isFloat(values))
+      keys = arith::SelectOp::create(b, isNan(values), splat(APInt::getSignedMaxValue(width)), keys);
+    return keys;
+  }
+
   static bool isFloat(Value value) { return isa<FloatType>(getElementTypeOrSelf(value.getType())); }
   Value isNan(Value value) { return arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value); }
   Value negate(Value condition) {
@@ -146,28 +164,27 @@ Value ElementEmitter::emitArgReduce(nn::ArgReduceOp op, ArrayRef<LaneIndex> indi
     ElementEmitter row(*this, rowLanes);
     Value step = constant(rowLanes);
     from = mul(div(length, step), step);
-    auto vector = VectorType::get({rowLanes}, i64);
-    Value lane = arith::IndexCastOp::create(b, vector, row.laneVector({constant(0), 1}));
-    SmallVector<Value> initial{row.splat(first), row.splat(zero)};
-    auto loop = scf::ForOp::create(b, constant(0), from, step, initial);
-    {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(loop.getBody());
+    Value lane = arith::IndexCastOp::create(b, VectorType::get({rowLanes}, i64), row.laneVector({constant(0), 1}));
+    auto contend = [&](Value position, ValueRange best) {
       Scope scope(row);
-      Value position = loop.getInductionVar(), best = loop.getRegionIterArg(0), place = loop.getRegionIterArg(1);
       mapped[axis] = {position, 1};
       Value value = row.widen(row.emit(input, mapped));
       Value here = arith::AddIOp::create(b, row.splat(arith::IndexCastOp::create(b, i64, position)), lane);
-      Value wins = contest.laterWins(value, best);
-      scf::YieldOp::create(b, ValueRange{select(wins, value, best), select(wins, here, place)});
+      Value wins = contest.laterWins(value, best[0]);
+      return SmallVector<Value>{select(wins, value, best[0]), select(wins, here, best[1])};
+    };
+    SmallVector<Value> best =
+        carriedLoops(b, {constant(0)}, {div(length, step)}, {row.splat(first), row.splat(zero)},
+                     [&](ArrayRef<Value> at, ArrayRef<Value> carried) { return contend(mul(at[0], step), carried); });
+    // What is left of a known length is the end of a last vector, most of which was there before.
+    if (std::optional<int64_t> known = getConstantIntValue(OpFoldResult(length)); known && *known >= rowLanes) {
+      if (*known % rowLanes)
+        best = contend(constant(*known - rowLanes), best);
+      return contest.winner(best[0], best[1]);
     }
-    for (int64_t number = 0; number < rowLanes; ++number) {
-      Value value = vector::ExtractOp::create(b, loop.getResult(0), ArrayRef<int64_t>{number});
-      Value place = vector::ExtractOp::create(b, loop.getResult(1), ArrayRef<int64_t>{number});
-      Value wins = number ? contest.wins(value, place, start[0], start[1]) : Value();
-      start = number ? SmallVector<Value>{select(wins, value, start[0]), select(wins, place, start[1])}
-                     : SmallVector<Value>{value, place};
-    }
+    Value place = contest.winner(best[0], best[1]);
+    mapped[axis] = {arith::IndexCastOp::create(b, b.getIndexType(), place)};
+    start = {widen(emit(input, mapped)), place};
   }
   SmallVector<Value> result = carriedLoops(b, {from}, {length}, start, [&](ArrayRef<Value> at, ArrayRef<Value> best) {
     Scope scope(*this);

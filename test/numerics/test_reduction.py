@@ -154,12 +154,17 @@ def test_before_axes_were_inputs(mode):
 def test_places_of_extremes(mode):
     batch, generator = Batch(), rng()
     for op, function in (("ArgMax", numpy.argmax), ("ArgMin", numpy.argmin)):
-        for dtype in ("float32", "float64", "float16", "int8", "uint8", "int32", "int64", BF16):
-            for shape, axis in (((17,), 0), ((3, 33), 1), ((33, 3), 0), ((2, 5, 7), -2), ((4, 1), 1), ((3, 200), 1), ((2, 3, 64), 2)):
-                # Few values, so that many are equal: the first counts, or the last.
-                x = generator.integers(0, 5, shape).astype(dtype)
-                first = function(x.astype(float), axis=axis)
-                last = x.shape[axis] - 1 - function(numpy.flip(x, axis).astype(float), axis=axis)
+        for dtype in ("float32", "float64", "float16", "int8", "uint8", "int32", "int64", "uint32", "uint64", BF16):
+            for shape, axis in (((17,), 0), ((3, 33), 1), ((33, 3), 0), ((2, 5, 7), -2), ((4, 1), 1), ((3, 200), 1), ((2, 3, 64), 2), ((50, 21), 1), ((9, 2), 1)):
+                # Few values, so that many are equal: the first counts, or the last. Around zero, or where the highest bit begins.
+                middle = 2 ** (numpy.iinfo(dtype).bits - 1) if str(dtype).startswith("u") else 0
+                values = generator.integers(-2, 3, shape)
+                x = (values.astype(dtype) + numpy.array(middle, dtype)).astype(dtype)
+                if values.ndim > 1 and dtype in FLOATS:
+                    x[values == 0] *= -1  # negative zeros beside positive ones
+                    x.reshape(-1)[::2][values.reshape(-1)[::2] == 0] = 0
+                first = function(values, axis=axis)
+                last = x.shape[axis] - 1 - function(numpy.flip(values, axis), axis=axis)
                 batch.add(label(op, x, axis), op, [x], numpy.asarray(first), axis=axis, keepdims=0)
                 batch.add(label(op, x, axis, "last"), op, [x], numpy.expand_dims(last, axis), axis=axis, select_last_index=1)
     for width in (5, 100):
