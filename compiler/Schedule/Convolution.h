@@ -46,16 +46,29 @@ struct WindowCut {
 /// For output coordinate `position` of dimension `d`.
 WindowCut cutWindow(ElementEmitter &e, const ConvolutionShape &shape, int64_t d, Value position);
 
-/// The pixels [first, last) of a line of the output whose windows lie inside the input's line.
-struct InnerPixels {
-  Value first, last;
-};
-InnerPixels innerPixels(ElementEmitter &e, const ConvolutionShape &shape);
+/// The pixels of a line of the output: tiles of those whose windows lie inside the input's line, and those at the
+/// borders.
+class LineTiles {
+public:
+  /// Tiles of at most `most` pixels.
+  LineTiles(ElementEmitter &e, const ConvolutionShape &shape, int64_t most);
 
-/// Calls `body` for all pixels of a line of the output: `most` at a time, or as many as are left, where windows lie
-/// inside (`whole`), else one by one.
-void forEachPixel(ElementEmitter &e, const ConvolutionShape &shape, const InnerPixels &inner, int64_t most,
-                  llvm::function_ref<void(Value pixel, int64_t count, bool whole)> body);
+  /// Tiles that a part of a line has which is worth a task with `channels` results per pixel; all, unless the line is
+  /// worth many.
+  Value partTiles(int64_t channels) const;
+  /// Parts of that many tiles.
+  Value countParts(Value partTiles) const;
+
+  /// Calls `body` for the pixels of a part: as many as a tile has, where windows lie inside (`whole`), else one by one.
+  void forEach(Value part, Value partTiles,
+               llvm::function_ref<void(Value pixel, int64_t count, bool whole)> body) const;
+
+private:
+  ElementEmitter &e;
+  const ConvolutionShape &shape;
+  Value innerFirst, innerLast;
+  std::optional<RowTiles> tiles;
+};
 
 /// Whether an image of `input` is known to be larger than the second level of cache: asking for pixels ahead pays, for
 /// pieces of a few lines are no stream that a processor fetches on its own.

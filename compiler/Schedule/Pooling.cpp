@@ -1,8 +1,8 @@
 //===- Pooling.cpp - channels-last pooling, several pixels at a time -----------------------===//
 //
-// Expects channels-last data. As ConvolutionDepthwise.cpp without weights: a task is a block of lines of an image; for
-// a vector of channels several pixels of a line are reduced together in registers, and an input pixel is loaded once
-// for all windows that it belongs to. Pixels whose window leaves the line are done one by one.
+// Expects channels-last data. As ConvolutionDepthwise.cpp without weights: a task is a block of lines of an image, or a
+// part of a long one; for a vector of channels several pixels of a line are reduced together in registers, and an input
+// pixel is loaded once for all windows that it belongs to. Pixels whose window leaves the line are done one by one.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -46,14 +46,15 @@ private:
   Type element, sum;
   Type reduced;                       ///< `sum` with the sign of integers
   int64_t C = 0, lanes = 1, most = 8; ///< `most` pixels at a time
-  InnerPixels inner;
+  std::optional<LineTiles> tiles;     ///< of a line
+  Value partTiles;
   int64_t blockLines = 1;
   bool far = false; ///< the input is asked for ahead
   Value status;
 
   /// A line of the output.
   struct Line {
-    Value image, depth, line;
+    Value image, depth, part, line;
     WindowCut depthCut, lineCut;
   };
   /// A vector of channels, and the emitter with its lanes and mask.
@@ -68,7 +69,8 @@ private:
     lanes = std::min<int64_t>(lanes, llvm::PowerOf2Ceil(std::max<int64_t>(C, 1)));
     // A maximum takes two registers beside its operands.
     most = std::clamp<int64_t>(machine.vectorRegisters / 4, 2, 8);
-    inner = innerPixels(e, shape);
+    tiles.emplace(e, shape, most);
+    partTiles = tiles->partTiles(C);
     far = isFar(kernel, shape, op.getInput());
     int64_t width = known(shape.output[2]).value_or(32);
     blockLines = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(width * C, 1)), 1);
@@ -76,28 +78,28 @@ private:
 
   void emitPhase() {
     Value lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(blockLines));
-    SmallVector<Value> places = {shape.images, shape.output[0], lineBlocks};
+    SmallVector<Value> places = {shape.images, shape.output[0], lineBlocks, tiles->countParts(partTiles)};
     Value elements = e.mul(e.mul(shape.images, product(e, shape.output)), e.constant(C));
-    kernel.phase(product(e, places), kernel.workOf(elements), e.constant(0), kernel.canFail(),
-                 [&](Value begin, Value end, Value, Value status) {
-                   e.setStatus(status);
-                   this->status = status;
-                   countedLoop(b, begin, end, e.constant(1), [&](Value unit) {
-                     SmallVector<LaneIndex> place = delinearize(e, places, {unit});
-                     Value firstLine = e.mul(place[2].base, e.constant(blockLines));
-                     Value lastLine =
-                         b.createOrFold<arith::MinUIOp>(e.add(firstLine, e.constant(blockLines)), shape.output[1]);
-                     WindowCut depthCut = cutWindow(e, shape, 0, place[1].base);
-                     countedLoop(b, firstLine, lastLine, e.constant(1), [&](Value number) {
-                       emitLine({place[0].base, place[1].base, number, depthCut, cutWindow(e, shape, 1, number)});
-                     });
-                   });
-                 });
+    kernel.phase(
+        product(e, places), kernel.workOf(elements), e.constant(0), kernel.canFail(),
+        [&](Value begin, Value end, Value, Value status) {
+          e.setStatus(status);
+          this->status = status;
+          countedLoop(b, begin, end, e.constant(1), [&](Value unit) {
+            SmallVector<LaneIndex> place = delinearize(e, places, {unit});
+            Value firstLine = e.mul(place[2].base, e.constant(blockLines));
+            Value lastLine = b.createOrFold<arith::MinUIOp>(e.add(firstLine, e.constant(blockLines)), shape.output[1]);
+            WindowCut depthCut = cutWindow(e, shape, 0, place[1].base);
+            countedLoop(b, firstLine, lastLine, e.constant(1), [&](Value number) {
+              emitLine({place[0].base, place[1].base, place[3].base, number, depthCut, cutWindow(e, shape, 1, number)});
+            });
+          });
+        });
   }
 
   void emitLine(const Line &line) {
-    forEachPixel(e, shape, inner, most,
-                 [&](Value pixel, int64_t count, bool whole) { emitPixels(line, pixel, count, whole); });
+    tiles->forEach(line.part, partTiles,
+                   [&](Value pixel, int64_t count, bool whole) { emitPixels(line, pixel, count, whole); });
   }
 
   SmallVector<LaneIndex> indices(const Line &line, const Channels &channels, Value depth, Value row, Value pixel) {
