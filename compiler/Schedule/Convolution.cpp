@@ -18,6 +18,8 @@
 
 #include "compiler/Schedule/Convolution.h"
 
+#include "mlir/IR/Matchers.h"
+
 using namespace mlir;
 
 namespace tenon::schedule {
@@ -96,7 +98,32 @@ LineTiles::LineTiles(ElementEmitter &e, const ConvolutionShape &shape, int64_t m
   Value last = e.div(b.createOrFold<arith::MaxSIOp>(room, e.constant(0)), e.constant(shape.stride[2]));
   last = b.createOrFold<arith::MinSIOp>(last, shape.output[2]);
   innerLast = b.createOrFold<arith::MaxSIOp>(last, innerFirst);
-  tiles.emplace(e, e.sub(innerLast, innerFirst), most);
+  chooseCutTiles(most);
+  tiles.emplace(e, cutsTiles ? shape.output[2] : e.sub(innerLast, innerFirst), most);
+}
+
+bool isColumnInside(const ConvolutionShape &shape, int64_t pixel, int64_t s) {
+  int64_t column = pixel * shape.stride[2] - shape.low[2] + s * shape.dilation[2];
+  return column >= 0 && column < *known(shape.input[2]);
+}
+
+/// Cut tiles have code of their own: as many pixels as a few tiles at each border.
+void LineTiles::chooseCutTiles(int64_t most) {
+  constexpr int64_t mostCutTiles = 3;
+  std::optional<int64_t> width = known(shape.output[2]), first = known(innerFirst), last = known(innerLast);
+  if (!width || !known(shape.input[2]) || !first || !last || shape.window[2] > unrolledColumns)
+    return;
+  RowSplit split = splitRows(*width, most);
+  SmallVector<int64_t> starts;
+  for (int64_t t = 0; t <= split.count; ++t)
+    starts.push_back(t * split.tall - std::max<int64_t>(t - split.numTall, 0));
+  // Where no pixel is inside, all tiles are left ones.
+  while (leftTiles < split.count && (starts[leftTiles] < *first || *first == *last))
+    ++leftTiles;
+  firstRightTile = split.count;
+  while (firstRightTile > leftTiles && starts[firstRightTile] > *last)
+    --firstRightTile;
+  cutsTiles = leftTiles <= mostCutTiles && split.count - firstRightTile <= mostCutTiles;
 }
 
 Value LineTiles::partTiles(int64_t channels) const {
@@ -117,13 +144,15 @@ Value LineTiles::countParts(Value partTiles) const {
   return b.createOrFold<arith::MaxUIOp>(b.createOrFold<arith::CeilDivUIOp>(tiles->count(), partTiles), one);
 }
 
-void LineTiles::forEach(Value part, Value partTiles, function_ref<void(Value, int64_t, bool)> body) const {
+void LineTiles::forEach(Value part, Value partTiles, Body body) const {
   ImplicitLocOpBuilder &b = e.builder();
   Value zero = e.constant(0), end = shape.output[2], first = e.mul(part, partTiles);
   Value last = b.createOrFold<arith::MinUIOp>(e.add(first, partTiles), tiles->count());
+  if (cutsTiles)
+    return forEachOfAll(first, last, body);
   auto border = [&](Value from, Value to) {
     if (!sameExtent(from, to))
-      countedLoop(b, from, to, e.constant(1), [&](Value pixel) { body(pixel, 1, /*whole=*/false); });
+      countedLoop(b, from, to, e.constant(1), [&](Value pixel) { body(pixel, 1, Windows::cut); });
   };
   auto chooseIf = [&](Value lhs, Value rhs, Value then, Value otherwise) {
     Value equal = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, lhs, rhs);
@@ -133,8 +162,38 @@ void LineTiles::forEach(Value part, Value partTiles, function_ref<void(Value, in
   border(zero, chooseIf(first, zero, innerFirst, zero));
   if (known(tiles->count()) != 0)
     tiles->forEach(first, last,
-                   [&](Value pixel, int64_t pixels) { body(e.add(innerFirst, pixel), pixels, /*whole=*/true); });
+                   [&](Value pixel, int64_t pixels) { body(e.add(innerFirst, pixel), pixels, Windows::inside); });
   border(chooseIf(last, tiles->count(), innerLast, end), end);
+}
+
+/// The tiles [first, last).
+void LineTiles::forEachOfAll(Value first, Value last, Body body) const {
+  ImplicitLocOpBuilder &b = e.builder();
+  int64_t count = *known(tiles->count());
+  auto cut = [&](int64_t tile) {
+    Value number = e.constant(tile);
+    Value begins = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, first, number);
+    Value ends = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, number, last);
+    auto emit = [&] {
+      Value pixel = tiles->start(number), next = tiles->start(e.constant(tile + 1));
+      body(pixel, *known(next) - *known(pixel), Windows::cutAtKnown);
+    };
+    Value wanted = b.createOrFold<arith::AndIOp>(begins, ends);
+    if (matchPattern(wanted, m_One()))
+      return emit();
+    auto condition = scf::IfOp::create(b, wanted, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(condition.thenBlock());
+    emit();
+  };
+  for (int64_t tile = 0; tile < leftTiles; ++tile)
+    cut(tile);
+  if (leftTiles < firstRightTile)
+    tiles->forEach(b.createOrFold<arith::MaxUIOp>(first, e.constant(leftTiles)),
+                   b.createOrFold<arith::MinUIOp>(last, e.constant(firstRightTile)),
+                   [&](Value pixel, int64_t pixels) { body(pixel, pixels, Windows::inside); });
+  for (int64_t tile = firstRightTile; tile < count; ++tile)
+    cut(tile);
 }
 
 bool isFar(Kernel &kernel, const ConvolutionShape &shape, Value input) {

@@ -186,7 +186,7 @@ private:
 
   void emitLine(const Line &line) {
     tiles->forEach(line.part, partTiles,
-                   [&](Value pixel, int64_t count, bool whole) { emitPixels(line, pixel, count, whole); });
+                   [&](Value pixel, int64_t count, Windows windows) { emitPixels(line, pixel, count, windows); });
   }
 
   SmallVector<LaneIndex> indices(Value image, Value depth, Value line, Value pixel, LaneIndex channel) {
@@ -251,8 +251,8 @@ private:
     return arith::AddFOp::create(b, product, acc, arith::FastMathFlags::contract);
   }
 
-  /// The sums of `count` pixels from `pixel` on, and the epilogue. Unless `whole`, kernel columns are cut to the line.
-  void emitPixels(const Line &line, Value pixel, int64_t count, bool whole) {
+  /// The sums of `count` pixels from `pixel` on, and the epilogue.
+  void emitPixels(const Line &line, Value pixel, int64_t count, Windows windows) {
     ElementEmitter &at = *line.filters.at;
     Value zero = e.constant(0);
     SmallVector<Value> sums(count, at.splatConstant(sum, 0));
@@ -267,9 +267,12 @@ private:
             return loadChannels(line,
                                 [&](LaneIndex channel) { return indices(line.image, plane, row, column, channel); });
           };
-          if (whole && shape.window[2] <= unrolledColumns)
-            return addColumns(line, position, origin, carried, input);
-          WindowCut cut = whole ? WindowCut{zero, e.constant(shape.window[2]), origin} : cutWindow(e, shape, 2, pixel);
+          if (windows != Windows::cut && shape.window[2] <= unrolledColumns)
+            return addColumns(line, position, origin, carried, input, [&](int64_t i, int64_t s) {
+              return windows == Windows::inside || isColumnInside(shape, *known(pixel) + i, s);
+            });
+          WindowCut cut = windows == Windows::inside ? WindowCut{zero, e.constant(shape.window[2]), origin}
+                                                     : cutWindow(e, shape, 2, pixel);
           return carriedLoops(b, {cut.first}, {cut.last}, carried, [&](ArrayRef<Value> s, ArrayRef<Value> inner) {
             SmallVector<Value> weights = loadWeights(line, e.add(position, s[0]));
             Value column = e.add(origin, e.mul(s[0], e.constant(shape.dilation[2])));
@@ -300,9 +303,10 @@ private:
     return acc;
   }
 
-  /// One kernel line for pixels inside: each input pixel is loaded once.
+  /// One kernel line, as far as it `isInside` for a pixel and column: each input pixel is loaded once.
   SmallVector<Value> addColumns(const Line &line, Value position, Value origin, ArrayRef<Value> carried,
-                                function_ref<SmallVector<Value>(Value)> input) {
+                                function_ref<SmallVector<Value>(Value)> input,
+                                function_ref<bool(int64_t, int64_t)> isInside) {
     SmallVector<Value> next(carried);
     SmallVector<SmallVector<Value>> weights;
     for (int64_t s = 0; s < shape.window[2]; ++s)
@@ -310,6 +314,8 @@ private:
     std::map<int64_t, SmallVector<Value>> loaded;
     for (int64_t s = 0; s < shape.window[2]; ++s)
       for (int64_t i = 0; i < static_cast<int64_t>(next.size()); ++i) {
+        if (!isInside(i, s))
+          continue;
         int64_t offset = i * shape.stride[2] + s * shape.dilation[2];
         SmallVector<Value> &x = loaded[offset];
         if (x.empty())
