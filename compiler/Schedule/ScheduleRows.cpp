@@ -212,6 +212,11 @@ static void phaseAcrossLanes(Kernel &kernel, const RowProgram &program, ArrayRef
   std::optional<int64_t> length = known(last);
   if (lanes > 1 && length && *length >= rowAccumulators * lanes)
     wide *= rowAccumulators;
+  // A sum alone reads as much of each row as registers hold: memory likes long runs.
+  int64_t most = kernel.machine.vectorRegisters / 2;
+  bool isSum = program.passes.size() == 1 && program.passes.front().size() == 1 && !program.hasFullResults();
+  if (isSum && wide > lanes && *length >= 4 * most * lanes && *length % (most * lanes) == 0)
+    wide = most * lanes;
   Value width = plain.constant(wide);
   Value groups = b.createOrFold<arith::CeilDivUIOp>(last, width);
   Value outer = product(plain, neighbours.drop_back());

@@ -263,7 +263,7 @@ def test_many_rows(mode, shape):
     batch.check(mode)
 
 
-@pytest.mark.parametrize("shape", ((6, 20, 10, 10), (9, 7, 64), (8, 130), (8, 9, 3, 5, 7), (6, 40, 1, 97), (7, 5, 1, 1), (70, 33), (3, 12, 2, 64)))
+@pytest.mark.parametrize("shape", ((6, 20, 10, 10), (9, 7, 64), (8, 130), (8, 9, 3, 5, 7), (6, 40, 1, 97), (7, 5, 1, 1), (70, 33), (3, 12, 2, 64), (6, 3, 1024)))
 def test_neighbouring_rows(mode, shape):
     """Rows along dimension 1, or 0 of two: vectors run over neighbours, several at once, one, and a part of one."""
     batch, generator = Batch(), rng()

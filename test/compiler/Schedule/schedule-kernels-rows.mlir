@@ -135,3 +135,13 @@ func.func private @apart(%x: tensor<8x20x10x10xf32>, %w: tensor<10xf32>) -> tens
   %1 = nn.reduce sum, %0 {axes = array<i64: 1>} : (tensor<8x20x10x10xf32>) -> tensor<8x10x10xf32>
   return %1 : tensor<8x10x10xf32>
 }
+
+// A sum alone reads half as many vectors of each row as there are registers, if rows have no rest then.
+// CHECK-LABEL: func.func private @long_runs(
+// CHECK: vector.load {{.*}} vector<128xf32>
+// CHECK-NOT: vector.maskedload
+// CHECK: return
+func.func private @long_runs(%x: tensor<8x20x4096xf32>) -> tensor<8x4096xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce sum, %x {axes = array<i64: 1>} : (tensor<8x20x4096xf32>) -> tensor<8x4096xf32>
+  return %0 : tensor<8x4096xf32>
+}
