@@ -88,6 +88,9 @@ private:
     // multiply-add.
     int64_t weights = std::min(shape.window[2], unrolledColumns) * groupChannels;
     most = std::clamp<int64_t>(machine.vectorRegisters - weights - 3, 2, 8);
+    // More weights than registers are read for each sum, which the latency of few sums would cost more than.
+    if (groupChannels > 1)
+      most = std::max<int64_t>(most, std::min<int64_t>(machine.vectorRegisters - groupChannels - 4, 8));
     period = groupFilters % lanes == 0 ? 1 : groupFilters / std::gcd(groupFilters, lanes);
     tiles.emplace(e, shape, most);
     partTiles = tiles->partTiles(F);
@@ -311,17 +314,17 @@ private:
     SmallVector<SmallVector<Value>> weights;
     for (int64_t s = 0; s < shape.window[2]; ++s)
       weights.push_back(loadWeights(line, e.add(position, e.constant(s))));
-    std::map<int64_t, SmallVector<Value>> loaded;
+    // By input pixels, so that one at a time is in registers.
+    std::map<int64_t, SmallVector<std::pair<int64_t, int64_t>>> readers;
     for (int64_t s = 0; s < shape.window[2]; ++s)
-      for (int64_t i = 0; i < static_cast<int64_t>(next.size()); ++i) {
-        if (!isInside(i, s))
-          continue;
-        int64_t offset = i * shape.stride[2] + s * shape.dilation[2];
-        SmallVector<Value> &x = loaded[offset];
-        if (x.empty())
-          x = input(e.add(origin, e.constant(offset)));
+      for (int64_t i = 0; i < static_cast<int64_t>(next.size()); ++i)
+        if (isInside(i, s))
+          readers[i * shape.stride[2] + s * shape.dilation[2]].push_back({i, s});
+    for (auto &[offset, places] : readers) {
+      SmallVector<Value> x = input(e.add(origin, e.constant(offset)));
+      for (auto [i, s] : places)
         next[i] = addChannels(x, weights[s], next[i]);
-      }
+    }
     return next;
   }
 };
