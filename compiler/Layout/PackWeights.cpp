@@ -16,6 +16,8 @@
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+#include <numeric>
+
 using namespace mlir;
 
 namespace tenon::layout {
@@ -167,6 +169,13 @@ SmallVector<int64_t> filterRows(int64_t channels, int64_t positions) {
   return offsets;
 }
 
+/// Whether vectors run over the filters of several groups (ConvolutionDepthwise.cpp).
+bool runsAcrossGroups(int64_t groups, int64_t channels, int64_t filters) {
+  constexpr int64_t mostChannels = 4, panel = 16, mostPeriod = 3;
+  // Vectors that start at different places in a group have code of their own.
+  return groups > 1 && channels <= mostChannels && filters / std::gcd(filters, panel) <= mostPeriod;
+}
+
 /// The packed filter [matrices, panels, K, nr] of a filter that is computed, by movements.
 Value packAtRunTime(OpBuilder &b, Location loc, Value filter, int64_t matrices, int64_t columns, int64_t channels,
                     int64_t positions, nn::PackingAttr packing, RankedTensorType packedType) {
@@ -189,9 +198,8 @@ int64_t packConvolution(OpBuilder &b, nn::ConvOp op, const UsualExtents &usual, 
     positions *= size;
   if (filter.getNumElements() == 0)
     return 0;
-  // With one channel and one filter per group, channels are what vectors run over.
-  bool depthwise = groups > 1 && channels == 1 && filters == groups;
-  int64_t matrices = depthwise ? 1 : groups, columns = depthwise ? filters : filters / groups, K = positions * channels;
+  bool across = runsAcrossGroups(groups, channels, filters / groups);
+  int64_t matrices = across ? 1 : groups, columns = across ? filters : filters / groups, K = positions * channels;
   // One filter is summed along its window (Schedule/ConvolutionDot.cpp): a panel of one column is contiguous.
   bool single = columns == 1 && groups == 1 && isa<FloatType>(filter.getElementType());
   int64_t nr = single && !isPointwise(op) ? 1 : panelWidth(columns), panels = llvm::divideCeil(columns, nr);
@@ -211,7 +219,7 @@ int64_t packConvolution(OpBuilder &b, nn::ConvOp op, const UsualExtents &usual, 
     MatrixView view{matrices, K, columns, columns * K, 0, K, filterRows(channels, positions)};
     if (pointwise)
       packedType = RankedTensorType::get({panels, K, nr}, filter.getElementType());
-    int64_t group = depthwise || nr == 1 ? 1 : groupOf(filter.getElementType(), nr, K, channels, vectorBytes);
+    int64_t group = across || nr == 1 ? 1 : groupOf(filter.getElementType(), nr, K, channels, vectorBytes);
     packing = nn::PackingAttr::get(op.getContext(), nr, columns, /*winograd=*/0, group);
     packed = nn::ConstantOp::create(b, loc, packedType, packConstant(constant, view, packedType, group));
   } else {

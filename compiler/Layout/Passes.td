@@ -28,7 +28,8 @@ def TabulateResizePass : Pass<"tenon-tabulate-resize"> {
   let description = [{
     After ConvertToChannelsLast, which permutes the dimensions of nn.resize; before FoldConstants, which computes the tables of known extents. A table has
     an entry per result index of a dimension: kernels look up what they would compute again for every element. What the scale says of distances goes along, for
-    kernels know no extents of a run. tf_crop_and_resize and antialiasing stay as they are.
+    kernels know no extents of a run. Antialiasing of known extents becomes one such sum for each dimension, of constant tables. tf_crop_and_resize, and
+    antialiasing of other extents, stay as they are.
 
         %1 = nn.resize linear, half_pixel, floor, %x [%c1, %c160] scales [%one, %two] : tensor<1x80xf32> -> tensor<1x160xf32>
       ==>

@@ -114,6 +114,7 @@ void addSchedule(OpPassManager &pm, const Target &target, const PipelineOptions 
     schedule::ApproximateMathOptions approximate;
     approximate.scaling = target.machine().scaling;
     approximate.lookup = target.machine().lookup;
+    approximate.vectorBytes = target.machine().vectorBytes;
     pm.addNestedPass<func::FuncOp>(schedule::createApproximateMath(approximate));
   }
   check(pm, "Schedule", {"nn", "ukernel", "func", "scf", "arith", "math", "tensor", "memref", "vector"});

@@ -95,15 +95,49 @@ Value approximation(Operation *op, Instructions instructions) {
       .Default([](Operation *) { return Value(); });
 }
 
+/// Takes an op on a vector of several registers apart, in place: instructions and tables are of one register.
+/// `replaced` are the ops on registers.
+void splitIntoRegisters(Operation *op, int64_t registerBytes, SmallVectorImpl<Operation *> &replaced) {
+  auto type = op->getNumResults() == 1 ? dyn_cast<VectorType>(op->getResult(0).getType()) : VectorType();
+  int64_t lanes = type && isFloatOfRegisters(type) ? registerBytes * 8 / type.getElementTypeBitWidth() : 0;
+  auto exp = dyn_cast<math::ExpOp>(op);
+  if (lanes == 0 || (exp && sumWithOne(exp)) || type.getNumElements() <= lanes ||
+      !llvm::isPowerOf2_64(type.getNumElements()))
+    return replaced.push_back(op);
+  ImplicitLocOpBuilder b(op->getLoc(), op);
+  SmallVector<Value> parts;
+  for (int64_t first = 0; first < type.getNumElements(); first += lanes) {
+    auto pick = llvm::to_vector(llvm::seq<int64_t>(first, first + lanes));
+    Operation *part = b.clone(*op);
+    for (OpOperand &operand : part->getOpOperands())
+      operand.set(vector::ShuffleOp::create(b, operand.get(), operand.get(), pick));
+    part->moveBefore(op);
+    part->getResult(0).setType(VectorType::get({lanes}, type.getElementType()));
+    replaced.push_back(part);
+    parts.push_back(part->getResult(0));
+  }
+  for (; parts.size() > 1; lanes *= 2) {
+    SmallVector<Value> pairs;
+    auto pick = llvm::to_vector(llvm::seq<int64_t>(0, 2 * lanes));
+    for (size_t i = 0; i < parts.size(); i += 2)
+      pairs.push_back(vector::ShuffleOp::create(b, parts[i], parts[i + 1], pick));
+    parts = pairs;
+  }
+  op->getResult(0).replaceAllUsesWith(parts.front());
+  op->erase();
+}
+
 struct ApproximateMath : impl::ApproximateMathBase<ApproximateMath> {
   using ApproximateMathBase::ApproximateMathBase;
 
   void runOnOperation() override {
-    SmallVector<Operation *> ops;
+    SmallVector<Operation *> found, ops;
     getOperation().walk([&](Operation *op) {
       if (isa_and_nonnull<math::MathDialect>(op->getDialect()) || isa<arith::RemFOp>(op))
-        ops.push_back(op);
+        found.push_back(op);
     });
+    for (Operation *op : found)
+      splitIntoRegisters(op, vectorBytes, ops);
     for (Operation *op : ops) {
       auto exp = dyn_cast<math::ExpOp>(op);
       if (arith::AddFOp sum = exp && isFloatOfRegisters(exp.getType()) ? sumWithOne(exp) : arith::AddFOp()) {

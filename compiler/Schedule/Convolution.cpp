@@ -9,14 +9,16 @@
 //
 // Padding costs nothing inside a tile: above and below (and in front and behind) the range of kernel positions is cut
 // to the image for the whole line; left and right, the lines that a unit needs are copied into scratch with zeros
-// around them. The copy also serves inputs that are computed in this kernel, narrow floats, groups (whose channels
-// become contiguous) and pixels that fall on the same sets of the cache.
+// around them. The copy also serves inputs that are computed in this kernel, narrow floats, groups of few channels
+// (which become contiguous) and pixels that fall on the same sets of the cache.
 //
 // A single filter has no columns: its tiles are a vector of pixels, see ConvolutionDot.cpp.
 //
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Convolution.h"
+
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 
@@ -86,35 +88,112 @@ WindowCut cutWindow(ElementEmitter &e, const ConvolutionShape &shape, int64_t d,
   return cut;
 }
 
-InnerPixels innerPixels(ElementEmitter &e, const ConvolutionShape &shape) {
+LineTiles::LineTiles(ElementEmitter &e, const ConvolutionShape &shape, int64_t most) : e(e), shape(shape) {
   ImplicitLocOpBuilder &b = e.builder();
-  InnerPixels inner;
-  inner.first =
+  innerFirst =
       b.createOrFold<arith::MinSIOp>(e.constant(llvm::divideCeil(shape.low[2], shape.stride[2])), shape.output[2]);
   // The last window inside starts at input extent - span.
   Value room = e.add(e.sub(shape.input[2], e.constant((shape.window[2] - 1) * shape.dilation[2] + 1)),
                      e.constant(shape.low[2] + shape.stride[2]));
   Value last = e.div(b.createOrFold<arith::MaxSIOp>(room, e.constant(0)), e.constant(shape.stride[2]));
   last = b.createOrFold<arith::MinSIOp>(last, shape.output[2]);
-  inner.last = b.createOrFold<arith::MaxSIOp>(last, inner.first);
-  return inner;
+  innerLast = b.createOrFold<arith::MaxSIOp>(last, innerFirst);
+  chooseCutTiles(most);
+  tiles.emplace(e, cutsTiles ? shape.output[2] : e.sub(innerLast, innerFirst), most);
 }
 
-void forEachPixel(ElementEmitter &e, const ConvolutionShape &shape, const InnerPixels &inner, int64_t most,
-                  function_ref<void(Value, int64_t, bool)> body) {
-  Value zero = e.constant(0);
+bool isColumnInside(const ConvolutionShape &shape, int64_t pixel, int64_t s) {
+  int64_t column = pixel * shape.stride[2] - shape.low[2] + s * shape.dilation[2];
+  return column >= 0 && column < *known(shape.input[2]);
+}
+
+/// Cut tiles have code of their own: as many pixels as a few tiles at each border.
+void LineTiles::chooseCutTiles(int64_t most) {
+  constexpr int64_t mostCutTiles = 3;
+  std::optional<int64_t> width = known(shape.output[2]), first = known(innerFirst), last = known(innerLast);
+  if (!width || !known(shape.input[2]) || !first || !last || shape.window[2] > unrolledColumns)
+    return;
+  RowSplit split = splitRows(*width, most);
+  SmallVector<int64_t> starts;
+  for (int64_t t = 0; t <= split.count; ++t)
+    starts.push_back(t * split.tall - std::max<int64_t>(t - split.numTall, 0));
+  // Where no pixel is inside, all tiles are left ones.
+  while (leftTiles < split.count && (starts[leftTiles] < *first || *first == *last))
+    ++leftTiles;
+  firstRightTile = split.count;
+  while (firstRightTile > leftTiles && starts[firstRightTile] > *last)
+    --firstRightTile;
+  cutsTiles = leftTiles <= mostCutTiles && split.count - firstRightTile <= mostCutTiles;
+}
+
+Value LineTiles::partTiles(int64_t channels) const {
+  // A line in parts has its weights loaded for each of them; a line that is a task, or a few, stays whole.
+  constexpr int64_t manyTasks = 16, fewestTiles = 4;
+  std::optional<int64_t> width = known(shape.output[2]);
+  bool isLong = width ? *width * channels >= manyTasks * elementsPerTask : known(shape.output[1]) == 1;
+  if (!isLong)
+    return tiles->count();
+  return e.constant(std::max<int64_t>(llvm::divideCeil(elementsPerTask, tiles->height() * channels), fewestTiles));
+}
+
+Value LineTiles::countParts(Value partTiles) const {
+  Value one = e.constant(1);
+  if (partTiles == tiles->count())
+    return one;
+  ImplicitLocOpBuilder &b = e.builder();
+  return b.createOrFold<arith::MaxUIOp>(b.createOrFold<arith::CeilDivUIOp>(tiles->count(), partTiles), one);
+}
+
+void LineTiles::forEach(Value part, Value partTiles, Body body) const {
+  ImplicitLocOpBuilder &b = e.builder();
+  Value zero = e.constant(0), end = shape.output[2], first = e.mul(part, partTiles);
+  Value last = b.createOrFold<arith::MinUIOp>(e.add(first, partTiles), tiles->count());
+  if (cutsTiles)
+    return forEachOfAll(first, last, body);
   auto border = [&](Value from, Value to) {
     if (!sameExtent(from, to))
-      countedLoop(e.builder(), from, to, e.constant(1), [&](Value pixel) { body(pixel, 1, /*whole=*/false); });
+      countedLoop(b, from, to, e.constant(1), [&](Value pixel) { body(pixel, 1, Windows::cut); });
   };
-  border(zero, inner.first);
-  Value count = e.sub(inner.last, inner.first);
-  if (known(count) != 0) {
-    RowTiles tiles(e, count, most);
-    tiles.forEach(zero, tiles.count(),
-                  [&](Value pixel, int64_t pixels) { body(e.add(inner.first, pixel), pixels, /*whole=*/true); });
-  }
-  border(inner.last, shape.output[2]);
+  auto chooseIf = [&](Value lhs, Value rhs, Value then, Value otherwise) {
+    Value equal = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, lhs, rhs);
+    return b.createOrFold<arith::SelectOp>(equal, then, otherwise);
+  };
+  // The borders go with the tiles beside them.
+  border(zero, chooseIf(first, zero, innerFirst, zero));
+  if (known(tiles->count()) != 0)
+    tiles->forEach(first, last,
+                   [&](Value pixel, int64_t pixels) { body(e.add(innerFirst, pixel), pixels, Windows::inside); });
+  border(chooseIf(last, tiles->count(), innerLast, end), end);
+}
+
+/// The tiles [first, last).
+void LineTiles::forEachOfAll(Value first, Value last, Body body) const {
+  ImplicitLocOpBuilder &b = e.builder();
+  int64_t count = *known(tiles->count());
+  auto cut = [&](int64_t tile) {
+    Value number = e.constant(tile);
+    Value begins = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, first, number);
+    Value ends = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, number, last);
+    auto emit = [&] {
+      Value pixel = tiles->start(number), next = tiles->start(e.constant(tile + 1));
+      body(pixel, *known(next) - *known(pixel), Windows::cutAtKnown);
+    };
+    Value wanted = b.createOrFold<arith::AndIOp>(begins, ends);
+    if (matchPattern(wanted, m_One()))
+      return emit();
+    auto condition = scf::IfOp::create(b, wanted, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(condition.thenBlock());
+    emit();
+  };
+  for (int64_t tile = 0; tile < leftTiles; ++tile)
+    cut(tile);
+  if (leftTiles < firstRightTile)
+    tiles->forEach(b.createOrFold<arith::MaxUIOp>(first, e.constant(leftTiles)),
+                   b.createOrFold<arith::MinUIOp>(last, e.constant(firstRightTile)),
+                   [&](Value pixel, int64_t pixels) { body(pixel, pixels, Windows::inside); });
+  for (int64_t tile = firstRightTile; tile < count; ++tile)
+    cut(tile);
 }
 
 bool isFar(Kernel &kernel, const ConvolutionShape &shape, Value input) {
@@ -216,8 +295,9 @@ private:
     bool padded = shape.low[2] != 0 || shape.high[2] != 0;
     bool collide = pixelsCollide();
     bool paddedLines = lines && (shape.low[1] != 0 || shape.high[1] != 0);
-    copies = padded || paddedLines || narrow || collide || shape.groups > 1 || !isa<BlockArgument>(op.getInput());
     int64_t line = std::max<int64_t>(64 / bytes, 1);
+    bool scattered = shape.groups > 1 && Cg < line; // less than a cache line of a pixel is read
+    copies = padded || paddedLines || narrow || collide || scattered || !isa<BlockArgument>(op.getInput());
     pixelStep = !copies ? inputPitch : collide ? (llvm::divideCeil(Cg, line) | 1) * line : Cg;
     joined = shape.dilation[2] == 1 && pixelStep == Cg;
     chooseBlocks();
@@ -547,6 +627,7 @@ private:
       planeStep = e.mul(plane, e.constant(shape.dilation[0]));
       Value base = e.mul(e.add(e.mul(unit.image, shape.input[0]), depth), plane);
       tileShape.aOffset = e.add(e.add(base, e.mul(inputLine, lineStep)), e.mul(inputPixel, stepOfPixel));
+      tileShape.aOffset = e.add(tileShape.aOffset, e.mul(unit.group, e.constant(Cg)));
     }
     int64_t width = lines ? pixels->height() : count;
     for (int64_t m = 0; m < count; ++m) {

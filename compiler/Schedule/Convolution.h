@@ -46,16 +46,42 @@ struct WindowCut {
 /// For output coordinate `position` of dimension `d`.
 WindowCut cutWindow(ElementEmitter &e, const ConvolutionShape &shape, int64_t d, Value position);
 
-/// The pixels [first, last) of a line of the output whose windows lie inside the input's line.
-struct InnerPixels {
-  Value first, last;
-};
-InnerPixels innerPixels(ElementEmitter &e, const ConvolutionShape &shape);
+/// How the windows of pixels side by side lie in the input's line: inside, or outside with kernel columns that are
+/// known for each pixel (`isColumnInside`), or outside with columns that the run time knows, of one pixel.
+enum class Windows { inside, cutAtKnown, cut };
 
-/// Calls `body` for all pixels of a line of the output: `most` at a time, or as many as are left, where windows lie
-/// inside (`whole`), else one by one.
-void forEachPixel(ElementEmitter &e, const ConvolutionShape &shape, const InnerPixels &inner, int64_t most,
-                  llvm::function_ref<void(Value pixel, int64_t count, bool whole)> body);
+/// Whether kernel column `s` of an output pixel lies in the input's line, whose extent is known.
+bool isColumnInside(const ConvolutionShape &shape, int64_t pixel, int64_t s);
+
+/// The pixels of a line of the output in tiles. Of a line of known extents windows that leave it are cut in tiles like
+/// the others; else pixels at the borders go one by one.
+class LineTiles {
+public:
+  using Body = llvm::function_ref<void(Value pixel, int64_t count, Windows windows)>;
+
+  /// Tiles of at most `most` pixels.
+  LineTiles(ElementEmitter &e, const ConvolutionShape &shape, int64_t most);
+
+  /// Tiles that a part of a line has which is worth a task with `channels` results per pixel; all, unless the line is
+  /// worth many.
+  Value partTiles(int64_t channels) const;
+  /// Parts of that many tiles.
+  Value countParts(Value partTiles) const;
+
+  /// Calls `body` for the pixels of a part.
+  void forEach(Value part, Value partTiles, Body body) const;
+
+private:
+  ElementEmitter &e;
+  const ConvolutionShape &shape;
+  Value innerFirst, innerLast;               ///< pixels whose windows lie inside
+  std::optional<RowTiles> tiles;             ///< of the inner pixels, or of all
+  bool cutsTiles = false;                    ///< of all
+  int64_t leftTiles = 0, firstRightTile = 0; ///< if so: those that are cut
+
+  void chooseCutTiles(int64_t most);
+  void forEachOfAll(Value first, Value last, Body body) const;
+};
 
 /// Whether an image of `input` is known to be larger than the second level of cache: asking for pixels ahead pays, for
 /// pieces of a few lines are no stream that a processor fetches on its own.

@@ -1,18 +1,26 @@
-//===- ConvolutionDepthwise.cpp - convolutions with one channel per group ------------------===//
+//===- ConvolutionDepthwise.cpp - convolutions with few channels per group -----------------===//
 //
-// Expects channels-last data and a filter packed as [1, ceil(C / nr), K, nr]: for a vector of channels, the weights of
-// all kernel positions lie one after the other.
+// Expects channels-last data and a filter packed as [1, ceil(F / nr), K, nr]: for a vector of filters, the weights of
+// all kernel positions and channels of a group lie one after the other.
 //
-// A task is a block of lines of an image, and where those are few, of channels. For a vector of channels it walks the
-// lines, and along a line several pixels at a time: their sums stay in registers, an input pixel is loaded once for all
-// sums it belongs to, a weight once for all pixels. Kernel lines outside the image are left out by the range of the
-// loop; the few pixels whose window leaves the image sideways are done one by one with a range of kernel columns.
+// A task is a block of lines of an image, or a part of a long one, and where those are few, of filters. For a vector of
+// filters it walks the lines, and along a line several pixels at a time: their sums stay in registers, an input pixel
+// is loaded once for all sums it belongs to, a weight once for all pixels. Kernel lines outside the image are left out
+// by the range of the loop; the few pixels whose window leaves the image sideways are done one by one with a range of
+// kernel columns.
+//
+// With one channel and one filter per group, lanes of the input are those of the result. Else lane l wants channel c of
+// the group that filter l belongs to: the channels of a vector's groups are one run in memory, which is loaded once and
+// whose lanes are picked for each c.
 //
 //===---------------------------------------------------------------------------------------===//
 
 #include "compiler/Schedule/Convolution.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Matchers.h"
+
+#include <numeric>
 
 using namespace mlir;
 
@@ -27,10 +35,12 @@ public:
         shape(kernel, op, e) {}
 
   bool run() {
-    std::optional<int64_t> channels = known(shape.channels);
-    if (!epilogue.isPointwise() || !channels || !isa<BlockArgument>(op.getFilter()))
+    std::optional<int64_t> channels = known(shape.channels), filters = known(shape.filters);
+    if (!epilogue.isPointwise() || !channels || !filters || !isa<BlockArgument>(op.getFilter()))
       return false;
-    C = *channels;
+    F = *filters;
+    groupChannels = *channels / shape.groups;
+    groupFilters = F / shape.groups;
     choose();
     emitPhase();
     kernel.setPath("depthwise");
@@ -46,16 +56,26 @@ private:
   ConvolutionShape shape;
 
   Type element, sum;
-  int64_t C = 0, nr = 16, lanes = 1, most = 8; ///< `most` pixels at a time
-  InnerPixels inner;
+  int64_t F = 0, groupFilters = 1, groupChannels = 1;
+  int64_t nr = 16, lanes = 1, most = 8; ///< `most` pixels at a time
+  int64_t period = 1;                   ///< vectors of filters until one starts at the same place in a group
+  std::optional<LineTiles> tiles;       ///< of a line
   int64_t blockLines = 1;
-  Value blockChannels, lineBlocks, channelBlocks;
+  Value blockFilters, lineBlocks, filterBlocks, partTiles, parts;
 
-  /// A line of the output for a vector of channels.
+  /// A vector of filters.
+  struct Filters {
+    ElementEmitter *at = nullptr; ///< with its lanes and mask
+    Value first;
+    int64_t inGroup = 0; ///< the first one's place in its group
+    int64_t wanted = 1;
+  };
+
+  /// A line of the output for a vector of filters.
   struct Line {
-    Value image, depth, line, channel;
+    Value image, depth, part, line;
     WindowCut depthCut, lineCut;
-    ElementEmitter *at = nullptr; ///< with lanes and mask of the channels
+    Filters filters;
   };
 
   void choose() {
@@ -66,14 +86,20 @@ private:
     lanes = std::min<int64_t>(machine.lanes(llvm::divideCeil(sum.getIntOrFloatBitWidth(), 8)), nr);
     // Sums, the weights of a kernel line and an input pixel in registers; enough sums to hide the latency of the
     // multiply-add.
-    int64_t weights = std::min(shape.window[2], unrolledColumns);
+    int64_t weights = std::min(shape.window[2], unrolledColumns) * groupChannels;
     most = std::clamp<int64_t>(machine.vectorRegisters - weights - 3, 2, 8);
-    inner = innerPixels(e, shape);
+    // More weights than registers are read for each sum, which the latency of few sums would cost more than.
+    if (groupChannels > 1)
+      most = std::max<int64_t>(most, std::min<int64_t>(machine.vectorRegisters - groupChannels - 4, 8));
+    period = groupFilters % lanes == 0 ? 1 : groupFilters / std::gcd(groupFilters, lanes);
+    tiles.emplace(e, shape, most);
+    partTiles = tiles->partTiles(F);
+    parts = tiles->countParts(partTiles);
     int64_t width = known(shape.output[2]).value_or(32);
-    blockLines = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(width * C, 1)), sharingLines());
+    blockLines = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(width * F, 1)), sharingLines());
     blockLines = std::max<int64_t>(std::min(blockLines, known(shape.output[1]).value_or(blockLines)), 1);
     lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(blockLines));
-    chooseChannels(width);
+    chooseFilters(width);
   }
 
   /// Lines in a row that make good use of the input's: a vector of channels finds most of theirs in the first level of
@@ -88,22 +114,25 @@ private:
     return stays && overlap > 0 ? llvm::divideCeil(fewestShares * overlap, shape.stride[1]) : 1;
   }
 
-  /// All channels, unless there are so few blocks of lines that threads would get unequal shares.
-  void chooseChannels(int64_t width) {
+  /// All filters, unless there are so few blocks of lines that threads would get unequal shares.
+  void chooseFilters(int64_t width) {
     constexpr int64_t wantedTasks = 16;
-    Value one = e.constant(1), all = e.constant(C);
+    Value one = e.constant(1), all = e.constant(F);
+    int64_t unit = std::lcm(nr, lanes * period);
     Value tasks = b.createOrFold<arith::MaxUIOp>(e.mul(e.mul(shape.images, shape.output[0]), lineBlocks), one);
-    int64_t fewest = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(blockLines * width, 1)), nr);
-    Value parts = b.createOrFold<arith::CeilDivUIOp>(e.constant(wantedTasks), tasks);
-    parts = b.createOrFold<arith::MinUIOp>(parts, e.constant(std::max<int64_t>(C / fewest, 1)));
-    Value panels = b.createOrFold<arith::CeilDivUIOp>(e.constant(llvm::divideCeil(C, nr)), parts);
-    blockChannels = b.createOrFold<arith::MinUIOp>(e.mul(panels, e.constant(nr)), all);
-    channelBlocks = known(blockChannels) == C ? one : b.createOrFold<arith::CeilDivUIOp>(all, blockChannels);
+    tasks = e.mul(tasks, parts);
+    int64_t fewest =
+        std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(blockLines * width, 1)), unit);
+    Value shares = b.createOrFold<arith::CeilDivUIOp>(e.constant(wantedTasks), tasks);
+    shares = b.createOrFold<arith::MinUIOp>(shares, e.constant(std::max<int64_t>(F / fewest, 1)));
+    Value units = b.createOrFold<arith::CeilDivUIOp>(e.constant(llvm::divideCeil(F, unit)), shares);
+    blockFilters = b.createOrFold<arith::MinUIOp>(e.mul(units, e.constant(unit)), all);
+    filterBlocks = known(blockFilters) == F ? one : b.createOrFold<arith::CeilDivUIOp>(all, blockFilters);
   }
 
   void emitPhase() {
-    SmallVector<Value> places = {shape.images, shape.output[0], lineBlocks, channelBlocks};
-    Value positions = e.constant(shape.window[0] * shape.window[1] * shape.window[2] * C);
+    SmallVector<Value> places = {shape.images, shape.output[0], lineBlocks, parts, filterBlocks};
+    Value positions = e.constant(shape.window[0] * shape.window[1] * shape.window[2] * groupChannels * F);
     Value products = e.mul(e.mul(shape.images, product(e, shape.output)), positions);
     // A weight and a pixel are loaded for fewer multiply-adds than in a matrix product: about half of its speed.
     Value work =
@@ -115,8 +144,9 @@ private:
             SmallVector<LaneIndex> place = delinearize(e, places, {unit});
             Value firstLine = e.mul(place[2].base, e.constant(blockLines));
             Value lastLine = b.createOrFold<arith::MinUIOp>(e.add(firstLine, e.constant(blockLines)), shape.output[1]);
-            forEachChannels(place[3].base, [&](ElementEmitter &at, Value channel) {
-              Line line{place[0].base, place[1].base, Value(), channel, cutWindow(e, shape, 0, place[1].base), {}, &at};
+            forEachFilters(place[4].base, [&](const Filters &filters) {
+              Line line{place[0].base, place[1].base, place[3].base, Value(), cutWindow(e, shape, 0, place[1].base), {},
+                        filters};
               countedLoop(b, firstLine, lastLine, e.constant(1), [&](Value number) {
                 line.line = number;
                 line.lineCut = cutWindow(e, shape, 1, number);
@@ -127,42 +157,107 @@ private:
         });
   }
 
-  /// The vectors of a block of channels.
-  void forEachChannels(Value block, function_ref<void(ElementEmitter &, Value)> body) {
-    ElementEmitter channels = kernel.emitter(lanes);
-    Value first = e.constant(0), last = e.constant(C);
-    bool isWhole = known(channelBlocks) == 1;
-    if (!isWhole) {
-      first = e.mul(block, blockChannels);
-      last = b.createOrFold<arith::MinUIOp>(e.add(first, blockChannels), last);
+  /// The vectors of a block of filters.
+  void forEachFilters(Value block, function_ref<void(const Filters &)> body) {
+    ElementEmitter vectors = kernel.emitter(lanes);
+    int64_t step = lanes * period, whole = F / step * step;
+    Value first = e.constant(0), last = e.constant(F), border = e.constant(whole);
+    if (known(filterBlocks) != 1) {
+      first = e.mul(block, blockFilters);
+      last = b.createOrFold<arith::MinUIOp>(e.add(first, blockFilters), last);
     }
-    if (!isWhole && C % lanes == 0) // no vector is cut
-      countedLoop(b, first, last, e.constant(lanes), [&](Value channel) { body(channels, channel); });
-    else
-      vectorLoop(channels, kernel.machine, first, last, body);
+    if (whole > 0)
+      countedLoop(b, first, b.createOrFold<arith::MinUIOp>(last, border), e.constant(step), [&](Value filter) {
+        for (int64_t v = 0; v < period; ++v)
+          body({&vectors, e.add(filter, e.constant(v * lanes)), v * lanes % groupFilters, lanes});
+      });
+    if (whole == F)
+      return;
+    Value wanted = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ugt, last, border);
+    if (matchPattern(wanted, m_One()))
+      return restOfFilters(vectors, whole, body);
+    auto condition = scf::IfOp::create(b, wanted, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(condition.thenBlock());
+    restOfFilters(vectors, whole, body);
+  }
+
+  /// Filters from number `first` on; the last vector is cut, or its lanes go one by one.
+  void restOfFilters(ElementEmitter &vectors, int64_t first, function_ref<void(const Filters &)> body) {
+    for (; first + lanes <= F; first += lanes)
+      body({&vectors, e.constant(first), first % groupFilters, lanes});
+    if (first == F)
+      return;
+    if (!kernel.machine.maskedMemory) {
+      ElementEmitter single = kernel.emitter(1);
+      return countedLoop(b, e.constant(first), e.constant(F), e.constant(1),
+                         [&](Value filter) { body({&single, filter, 0, 1}); });
+    }
+    ElementEmitter::Scope scope(vectors);
+    vectors.setMask(
+        vector::CreateMaskOp::create(b, VectorType::get({lanes}, b.getI1Type()), ValueRange{e.constant(F - first)}));
+    body({&vectors, e.constant(first), first % groupFilters, F - first});
+    vectors.setMask(Value());
   }
 
   void emitLine(const Line &line) {
-    forEachPixel(e, shape, inner, most,
-                 [&](Value pixel, int64_t count, bool whole) { emitPixels(line, pixel, count, whole); });
+    tiles->forEach(line.part, partTiles,
+                   [&](Value pixel, int64_t count, Windows windows) { emitPixels(line, pixel, count, windows); });
   }
 
-  SmallVector<LaneIndex> indices(Value image, Value depth, Value line, Value pixel, const Line &at) {
-    return shape.indices(e, {image}, {{depth}, {line}, {pixel}}, {at.channel, at.at->lanes() > 1 ? 1 : 0});
+  SmallVector<LaneIndex> indices(Value image, Value depth, Value line, Value pixel, LaneIndex channel) {
+    return shape.indices(e, {image}, {{depth}, {line}, {pixel}}, channel);
   }
 
-  Value loadWeight(const Line &line, Value position) {
-    ElementEmitter &at = *line.at;
-    Value width = e.constant(nr), K = e.constant(shape.window[0] * shape.window[1] * shape.window[2]);
-    Value offset = e.mul(e.add(e.mul(e.div(line.channel, width), K), position), width);
-    offset = e.add(offset, e.rem(line.channel, width));
-    Buffer filter = kernel.argumentBuffer(cast<BlockArgument>(op.getFilter()));
+  /// The weights of position number `k`, counted with the channels of a group innermost.
+  Value loadWeight(const Line &line, Value k) {
+    ElementEmitter &at = *line.filters.at;
+    Value width = e.constant(nr), filter = line.filters.first;
+    Value K = e.constant(shape.window[0] * shape.window[1] * shape.window[2] * groupChannels);
+    Value offset = e.mul(e.add(e.mul(e.div(filter, width), K), k), width);
+    offset = e.add(offset, e.rem(filter, width));
+    Buffer buffer = kernel.argumentBuffer(cast<BlockArgument>(op.getFilter()));
     // Panels are filled with zeros, so that no mask is needed.
     Value outerMask = at.currentMask();
     at.setMask(Value());
-    Value weight = at.load(element, filter, {e.constant(1)}, {LaneIndex{offset, at.lanes() > 1 ? 1 : 0}});
+    Value weight = at.load(element, buffer, {e.constant(1)}, {LaneIndex{offset, at.lanes() > 1 ? 1 : 0}});
     at.setMask(outerMask);
     return widenTo(b, weight, sum);
+  }
+
+  /// What the filters of a line read of the pixel at `indices`, for each channel of their groups.
+  SmallVector<Value> loadChannels(const Line &line, function_ref<SmallVector<LaneIndex>(LaneIndex)> indices) {
+    const Filters &filters = line.filters;
+    ElementEmitter &at = *filters.at;
+    if (groupFilters == 1 && groupChannels == 1) {
+      ElementEmitter::Scope scope(at);
+      return {widenTo(b, at.emit(op.getInput(), indices({filters.first, at.lanes() > 1 ? 1 : 0})), sum)};
+    }
+    auto groupOf = [&](int64_t lane) { return (filters.inGroup + lane) / groupFilters; };
+    Value first = e.mul(e.div(filters.first, e.constant(groupFilters)), e.constant(groupChannels));
+    // The run of channels in vectors, the last of which ends with it.
+    int64_t length = (groupOf(filters.wanted - 1) + 1) * groupChannels;
+    int64_t width = std::min<int64_t>(llvm::bit_floor<uint64_t>(length), at.lanes());
+    int64_t count = llvm::divideCeil(length, width), lastStart = length - width;
+    ElementEmitter run = kernel.emitter(width);
+    SmallVector<Value> loaded;
+    for (int64_t v = 0; v < count; ++v) {
+      LaneIndex channel{e.add(first, e.constant(v + 1 < count ? v * width : lastStart)), width > 1 ? 1 : 0};
+      loaded.push_back(widenTo(b, run.emit(op.getInput(), indices(channel)), sum));
+    }
+    SmallVector<Value> channels;
+    for (int64_t c = 0; c < groupChannels; ++c) {
+      if (width == 1) {
+        channels.push_back(at.splat(loaded[c]));
+        continue;
+      }
+      auto placeOf = [&](int64_t lane) {
+        int64_t place = lane < filters.wanted ? groupOf(lane) * groupChannels + c : 0, whole = (count - 1) * width;
+        return place < whole ? place : whole + place - lastStart;
+      };
+      channels.push_back(pickLanes(b, loaded, at.lanes(), placeOf));
+    }
+    return channels;
   }
 
   Value multiplyAdd(Value x, Value weight, Value acc) {
@@ -172,9 +267,9 @@ private:
     return arith::AddFOp::create(b, product, acc, arith::FastMathFlags::contract);
   }
 
-  /// The sums of `count` pixels from `pixel` on, and the epilogue. Unless `whole`, kernel columns are cut to the line.
-  void emitPixels(const Line &line, Value pixel, int64_t count, bool whole) {
-    ElementEmitter &at = *line.at;
+  /// The sums of `count` pixels from `pixel` on, and the epilogue.
+  void emitPixels(const Line &line, Value pixel, int64_t count, Windows windows) {
+    ElementEmitter &at = *line.filters.at;
     Value zero = e.constant(0);
     SmallVector<Value> sums(count, at.splatConstant(sum, 0));
     Value origin = e.sub(e.mul(pixel, e.constant(shape.stride[2])), e.constant(shape.low[2]));
@@ -185,42 +280,64 @@ private:
           Value row = e.add(line.lineCut.origin, e.mul(r[1], e.constant(shape.dilation[1])));
           Value position = e.mul(e.add(e.mul(r[0], e.constant(shape.window[1])), r[1]), e.constant(shape.window[2]));
           auto input = [&](Value column) {
-            ElementEmitter::Scope scope(at);
-            return widenTo(b, at.emit(op.getInput(), indices(line.image, plane, row, column, line)), sum);
+            return loadChannels(line,
+                                [&](LaneIndex channel) { return indices(line.image, plane, row, column, channel); });
           };
-          if (whole && shape.window[2] <= unrolledColumns)
-            return addColumns(line, position, origin, carried, input);
-          WindowCut cut = whole ? WindowCut{zero, e.constant(shape.window[2]), origin} : cutWindow(e, shape, 2, pixel);
+          if (windows != Windows::cut && shape.window[2] <= unrolledColumns)
+            return addColumns(line, position, origin, carried, input, [&](int64_t i, int64_t s) {
+              return windows == Windows::inside || isColumnInside(shape, *known(pixel) + i, s);
+            });
+          WindowCut cut = windows == Windows::inside ? WindowCut{zero, e.constant(shape.window[2]), origin}
+                                                     : cutWindow(e, shape, 2, pixel);
           return carriedLoops(b, {cut.first}, {cut.last}, carried, [&](ArrayRef<Value> s, ArrayRef<Value> inner) {
-            Value weight = loadWeight(line, e.add(position, s[0]));
+            SmallVector<Value> weights = loadWeights(line, e.add(position, s[0]));
             Value column = e.add(origin, e.mul(s[0], e.constant(shape.dilation[2])));
-            SmallVector<Value> next;
+            SmallVector<Value> next(inner);
             for (int64_t i = 0; i < count; ++i)
-              next.push_back(multiplyAdd(input(e.add(column, e.constant(i * shape.stride[2]))), weight, inner[i]));
+              next[i] = addChannels(input(e.add(column, e.constant(i * shape.stride[2]))), weights, next[i]);
             return next;
           });
         });
     for (int64_t i = 0; i < count; ++i) {
       Value outer = at.lanes() > 1 ? at.currentMask() : Value();
-      epilogue.emit(sums[i], indices(line.image, line.depth, line.line, e.add(pixel, e.constant(i)), line), outer);
+      LaneIndex filter{line.filters.first, at.lanes() > 1 ? 1 : 0};
+      epilogue.emit(sums[i], indices(line.image, line.depth, line.line, e.add(pixel, e.constant(i)), filter), outer);
     }
   }
 
-  /// One kernel line for pixels inside: each input pixel is loaded once.
+  /// Of a kernel position, for each channel of a group.
+  SmallVector<Value> loadWeights(const Line &line, Value position) {
+    SmallVector<Value> weights;
+    for (int64_t c = 0; c < groupChannels; ++c)
+      weights.push_back(loadWeight(line, e.add(e.mul(position, e.constant(groupChannels)), e.constant(c))));
+    return weights;
+  }
+
+  Value addChannels(ArrayRef<Value> channels, ArrayRef<Value> weights, Value acc) {
+    for (auto [x, weight] : llvm::zip_equal(channels, weights))
+      acc = multiplyAdd(x, weight, acc);
+    return acc;
+  }
+
+  /// One kernel line, as far as it `isInside` for a pixel and column: each input pixel is loaded once.
   SmallVector<Value> addColumns(const Line &line, Value position, Value origin, ArrayRef<Value> carried,
-                                function_ref<Value(Value)> input) {
-    SmallVector<Value> next(carried), weights;
+                                function_ref<SmallVector<Value>(Value)> input,
+                                function_ref<bool(int64_t, int64_t)> isInside) {
+    SmallVector<Value> next(carried);
+    SmallVector<SmallVector<Value>> weights;
     for (int64_t s = 0; s < shape.window[2]; ++s)
-      weights.push_back(loadWeight(line, e.add(position, e.constant(s))));
-    std::map<int64_t, Value> loaded;
+      weights.push_back(loadWeights(line, e.add(position, e.constant(s))));
+    // By input pixels, so that one at a time is in registers.
+    std::map<int64_t, SmallVector<std::pair<int64_t, int64_t>>> readers;
     for (int64_t s = 0; s < shape.window[2]; ++s)
-      for (int64_t i = 0; i < static_cast<int64_t>(next.size()); ++i) {
-        int64_t offset = i * shape.stride[2] + s * shape.dilation[2];
-        Value &x = loaded[offset];
-        if (!x)
-          x = input(e.add(origin, e.constant(offset)));
-        next[i] = multiplyAdd(x, weights[s], next[i]);
-      }
+      for (int64_t i = 0; i < static_cast<int64_t>(next.size()); ++i)
+        if (isInside(i, s))
+          readers[i * shape.stride[2] + s * shape.dilation[2]].push_back({i, s});
+    for (auto &[offset, places] : readers) {
+      SmallVector<Value> x = input(e.add(origin, e.constant(offset)));
+      for (auto [i, s] : places)
+        next[i] = addChannels(x, weights[s], next[i]);
+    }
     return next;
   }
 };
@@ -228,10 +345,8 @@ private:
 } // namespace
 
 bool scheduleDepthwise(Kernel &kernel, nn::ConvOp op) {
-  // The form of the packed filter says that Layout found the convolution to be depthwise.
-  bool depthwise = op.getPacking() && op.getChannelsLast() && op.getGroups() > 1 &&
-                   cast<RankedTensorType>(op.getFilter().getType()).getDimSize(0) == 1;
-  return depthwise && DepthwiseSchedule(kernel, op).run();
+  // The form of the packed filter says how Layout found the convolution to be summed.
+  return op.isPackedAcrossGroups() && op.getChannelsLast() && DepthwiseSchedule(kernel, op).run();
 }
 
 } // namespace tenon::schedule

@@ -468,9 +468,11 @@ Value ElementEmitter::emitConv(nn::ConvOp op, ArrayRef<LaneIndex> indices) {
         }
         if (op.getPacking()) {
           Value nr = constant(op.getPacking()->getNr()), kGroup = constant(op.getPacking()->getGroup());
-          Value n = rem(f, groupFilters), k = add(mul(position, groupChannels), channel), inGroup = rem(k, kGroup);
+          bool across = op.isPackedAcrossGroups();
+          Value n = across ? f : rem(f, groupFilters), k = add(mul(position, groupChannels), channel),
+                inGroup = rem(k, kGroup);
           Value place = add(mul(rem(n, nr), kGroup), inGroup);
-          w = {{group}, {div(n, nr)}, {add(sub(k, inGroup), div(place, nr))}, {rem(place, nr)}};
+          w = {{across ? constant(0) : group}, {div(n, nr)}, {add(sub(k, inGroup), div(place, nr))}, {rem(place, nr)}};
         } else {
           w = {{f}, {channel}};
           for (Value p : at.drop_back())

@@ -18,6 +18,8 @@ namespace {
 /// From how many windows lanes are picked. Each costs a load per combination of neighbours, and a permutation per
 /// neighbour; a gather costs more than a cycle per lane.
 constexpr int64_t mostWindows = 4;
+/// More neighbours in a dimension are a loop.
+constexpr int64_t mostUnrolledTaps = 16;
 
 /// A resampled dimension.
 struct Axis {
@@ -109,8 +111,8 @@ private:
     return llvm::divideCeil(static_cast<int64_t>(reach), e.lanes());
   }
 
-  Value scalarPosition(const Axis &axis, int64_t tap, Value index) {
-    Value position = e.emitUniform(axis.positions, {LaneIndex{e.constant(tap)}, LaneIndex{index}});
+  Value scalarPosition(const Axis &axis, Value tap, Value index) {
+    Value position = e.emitUniform(axis.positions, {LaneIndex{tap}, LaneIndex{index}});
     return arith::IndexCastOp::create(b, b.getIndexType(), position);
   }
 
@@ -118,20 +120,20 @@ private:
   Value spreadOf(const Axis &axis) {
     Value base = indices[axis.dim].base, end = e.sub(e.extents(axis.positions)[1], e.constant(1));
     Value last = math.min(e.add(base, e.constant(e.lanes() - 1)), end);
-    return e.sub(scalarPosition(axis, axis.taps - 1, last), scalarPosition(axis, 0, base));
+    return e.sub(scalarPosition(axis, e.constant(axis.taps - 1), last), scalarPosition(axis, e.constant(0), base));
   }
 
-  LaneIndex position(const Axis &axis, int64_t tap) {
+  LaneIndex position(const Axis &axis, Value tap) {
     const LaneIndex &index = indices[axis.dim];
     if (index.isUniform())
       return {scalarPosition(axis, tap, index.base)};
-    Value lanes = e.emit(axis.positions, {LaneIndex{e.constant(tap)}, index});
+    Value lanes = e.emit(axis.positions, {LaneIndex{tap}, index});
     auto type = VectorType::get({e.lanes()}, b.getIndexType());
     return {Value(), 0, arith::IndexCastOp::create(b, type, lanes)};
   }
 
-  Value weight(const Axis &axis, int64_t tap) {
-    LaneIndex row{e.constant(tap)}, column = indices[axis.dim];
+  Value weight(const Axis &axis, Value tap) {
+    LaneIndex row{tap}, column = indices[axis.dim];
     return column.isUniform() ? e.splat(e.emitUniform(axis.weights, {row, column}))
                               : e.emit(axis.weights, {row, column});
   }
@@ -143,18 +145,27 @@ private:
       return isWeighted ? e.convert(element, elementType, computed) : element;
     }
     const Axis &axis = rest.front();
-    return weightedSum(axis, [&](int64_t tap) {
+    return weightedSum(axis, [&](Value tap) {
       mapped[axis.dim] = position(axis, tap);
       return sum(rest.drop_front());
     });
   }
 
-  Value weightedSum(const Axis &axis, function_ref<Value(int64_t)> element) {
+  Value weightedSum(const Axis &axis, function_ref<Value(Value)> element) {
+    auto weighted = [&](Value tap) -> Value {
+      Value value = element(tap);
+      return axis.weights ? Value(arith::MulFOp::create(b, value, weight(axis, tap))) : value;
+    };
+    if (axis.taps > mostUnrolledTaps)
+      return carriedLoops(b, {e.constant(0)}, {e.constant(axis.taps)}, {e.splatConstant(computed, 0)},
+                          [&](ArrayRef<Value> tap, ArrayRef<Value> total) {
+                            ElementEmitter::Scope scope(e);
+                            Value value = weighted(tap[0]);
+                            return SmallVector<Value>{arith::AddFOp::create(b, total[0], value)};
+                          })[0];
     Value total;
     for (int64_t tap = 0; tap < axis.taps; ++tap) {
-      Value value = element(tap);
-      if (axis.weights)
-        value = arith::MulFOp::create(b, value, weight(axis, tap));
+      Value value = weighted(e.constant(tap));
       total = total ? Value(arith::AddFOp::create(b, total, value)) : value;
     }
     return total;
@@ -170,7 +181,8 @@ private:
     Value in = e.extents(input)[axis.dim], lanes = e.constant(e.lanes()), outer = e.currentMask();
     std::optional<int64_t> extent = getConstantIntValue(OpFoldResult(in));
     bool isShort = extent && *extent < e.lanes();
-    Value first = scalarPosition(axis, 0, indices[axis.dim].base), last = isShort ? e.constant(0) : e.sub(in, lanes);
+    Value first = scalarPosition(axis, e.constant(0), indices[axis.dim].base),
+          last = isShort ? e.constant(0) : e.sub(in, lanes);
     SmallVector<Value> starts, windows;
     {
       // Lanes of a window are elements, whichever results are wanted.
@@ -185,8 +197,8 @@ private:
       e.setMask(outer);
     }
     Type placeType = placeTypeFor(cast<VectorType>(windows.front().getType()).getElementTypeBitWidth());
-    return weightedSum(axis, [&](int64_t tap) {
-      Value positions = e.emit(axis.positions, {LaneIndex{e.constant(tap)}, indices[axis.dim]}), picked;
+    return weightedSum(axis, [&](Value tap) {
+      Value positions = e.emit(axis.positions, {LaneIndex{tap}, indices[axis.dim]}), picked;
       for (auto [start, window] : llvm::zip_equal(starts, windows)) {
         Value origin = arith::IndexCastOp::create(b, b.getI32Type(), start);
         Value value = permuteLanes(b, window, placesFrom(positions, origin, placeType));

@@ -102,12 +102,18 @@ SmallVector<LaneIndex> delinearize(ElementEmitter &emitter, ArrayRef<Value> exte
 
 Value pickLanes(ImplicitLocOpBuilder &b, ArrayRef<Value> from, int64_t lanes, function_ref<int64_t(int64_t)> place) {
   Value merged = from[0];
+  int64_t width = cast<VectorType>(merged.getType()).getNumElements();
+  assert((from.size() <= 2 || width == lanes) && "what has been merged has the lanes of a source");
+  if (from.size() == 1) {
+    SmallVector<int64_t> pick = llvm::map_to_vector(llvm::seq<int64_t>(0, lanes), place);
+    return vector::ShuffleOp::create(b, merged, merged, pick);
+  }
   for (int64_t source = 1; source < static_cast<int64_t>(from.size()); ++source) {
     // Lanes of the sources before this one are in place already, except the first time.
     SmallVector<int64_t> pick;
     for (int64_t lane = 0; lane < lanes; ++lane) {
-      int64_t at = place(lane), owner = at / lanes;
-      pick.push_back(owner == source ? lanes + at % lanes : source == 1 ? at % lanes : lane);
+      int64_t at = place(lane), owner = at / width;
+      pick.push_back(owner == source ? width + at % width : source == 1 ? at % width : lane);
     }
     merged = vector::ShuffleOp::create(b, merged, from[source], pick);
   }

@@ -92,7 +92,8 @@ bool isUnpadded(nn::PadOp op, size_t dim);
 /// constant it is outside.
 LaneIndex unpaddedIndex(ElementEmitter &emitter, nn::PadOp op, size_t dim, const LaneIndex &index);
 
-/// A vector whose lane l is element place(l) of the given vectors, two or more, taken as one run.
+/// A vector of `lanes` lanes; lane l is element place(l) of the given vectors taken as one run. More than two of them
+/// have as many lanes.
 Value pickLanes(ImplicitLocOpBuilder &b, llvm::ArrayRef<Value> from, int64_t lanes,
                 llvm::function_ref<int64_t(int64_t)> place);
 

@@ -47,7 +47,8 @@ def ApproximateMath : Pass<"tenon-approximate-math", "::mlir::func::FuncOp"> {
   }];
   let options = [
     Option<"scaling", "scaling", "bool", "false", "the machine has an instruction for ukernel.scale">,
-    Option<"lookup", "lookup", "bool", "false", "the machine has an instruction for ukernel.lookup">
+    Option<"lookup", "lookup", "bool", "false", "the machine has an instruction for ukernel.lookup">,
+    Option<"vectorBytes", "vector-bytes", "int64_t", "64", "size of a vector register">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect", "::tenon::ukernel::UkernelDialect"];

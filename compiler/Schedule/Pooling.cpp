@@ -1,8 +1,8 @@
 //===- Pooling.cpp - channels-last pooling, several pixels at a time -----------------------===//
 //
-// Expects channels-last data. As ConvolutionDepthwise.cpp without weights: a task is a block of lines of an image; for
-// a vector of channels several pixels of a line are reduced together in registers, and an input pixel is loaded once
-// for all windows that it belongs to. Pixels whose window leaves the line are done one by one.
+// Expects channels-last data. As ConvolutionDepthwise.cpp without weights: a task is a block of lines of an image, or a
+// part of a long one; for a vector of channels several pixels of a line are reduced together in registers, and an input
+// pixel is loaded once for all windows that it belongs to. Windows that leave the line are cut as there.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -46,14 +46,15 @@ private:
   Type element, sum;
   Type reduced;                       ///< `sum` with the sign of integers
   int64_t C = 0, lanes = 1, most = 8; ///< `most` pixels at a time
-  InnerPixels inner;
+  std::optional<LineTiles> tiles;     ///< of a line
+  Value partTiles;
   int64_t blockLines = 1;
   bool far = false; ///< the input is asked for ahead
   Value status;
 
   /// A line of the output.
   struct Line {
-    Value image, depth, line;
+    Value image, depth, part, line;
     WindowCut depthCut, lineCut;
   };
   /// A vector of channels, and the emitter with its lanes and mask.
@@ -68,7 +69,8 @@ private:
     lanes = std::min<int64_t>(lanes, llvm::PowerOf2Ceil(std::max<int64_t>(C, 1)));
     // A maximum takes two registers beside its operands.
     most = std::clamp<int64_t>(machine.vectorRegisters / 4, 2, 8);
-    inner = innerPixels(e, shape);
+    tiles.emplace(e, shape, most);
+    partTiles = tiles->partTiles(C);
     far = isFar(kernel, shape, op.getInput());
     int64_t width = known(shape.output[2]).value_or(32);
     blockLines = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(width * C, 1)), 1);
@@ -76,28 +78,28 @@ private:
 
   void emitPhase() {
     Value lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(blockLines));
-    SmallVector<Value> places = {shape.images, shape.output[0], lineBlocks};
+    SmallVector<Value> places = {shape.images, shape.output[0], lineBlocks, tiles->countParts(partTiles)};
     Value elements = e.mul(e.mul(shape.images, product(e, shape.output)), e.constant(C));
-    kernel.phase(product(e, places), kernel.workOf(elements), e.constant(0), kernel.canFail(),
-                 [&](Value begin, Value end, Value, Value status) {
-                   e.setStatus(status);
-                   this->status = status;
-                   countedLoop(b, begin, end, e.constant(1), [&](Value unit) {
-                     SmallVector<LaneIndex> place = delinearize(e, places, {unit});
-                     Value firstLine = e.mul(place[2].base, e.constant(blockLines));
-                     Value lastLine =
-                         b.createOrFold<arith::MinUIOp>(e.add(firstLine, e.constant(blockLines)), shape.output[1]);
-                     WindowCut depthCut = cutWindow(e, shape, 0, place[1].base);
-                     countedLoop(b, firstLine, lastLine, e.constant(1), [&](Value number) {
-                       emitLine({place[0].base, place[1].base, number, depthCut, cutWindow(e, shape, 1, number)});
-                     });
-                   });
-                 });
+    kernel.phase(
+        product(e, places), kernel.workOf(elements), e.constant(0), kernel.canFail(),
+        [&](Value begin, Value end, Value, Value status) {
+          e.setStatus(status);
+          this->status = status;
+          countedLoop(b, begin, end, e.constant(1), [&](Value unit) {
+            SmallVector<LaneIndex> place = delinearize(e, places, {unit});
+            Value firstLine = e.mul(place[2].base, e.constant(blockLines));
+            Value lastLine = b.createOrFold<arith::MinUIOp>(e.add(firstLine, e.constant(blockLines)), shape.output[1]);
+            WindowCut depthCut = cutWindow(e, shape, 0, place[1].base);
+            countedLoop(b, firstLine, lastLine, e.constant(1), [&](Value number) {
+              emitLine({place[0].base, place[1].base, place[3].base, number, depthCut, cutWindow(e, shape, 1, number)});
+            });
+          });
+        });
   }
 
   void emitLine(const Line &line) {
-    forEachPixel(e, shape, inner, most,
-                 [&](Value pixel, int64_t count, bool whole) { emitPixels(line, pixel, count, whole); });
+    tiles->forEach(line.part, partTiles,
+                   [&](Value pixel, int64_t count, Windows windows) { emitPixels(line, pixel, count, windows); });
   }
 
   SmallVector<LaneIndex> indices(const Line &line, const Channels &channels, Value depth, Value row, Value pixel) {
@@ -105,21 +107,21 @@ private:
     return shape.indices(e, {line.image}, {{depth}, {row}, {pixel}}, channel);
   }
 
-  /// `count` pixels from `pixel` on, all channels of theirs. Unless `whole`, kernel columns are cut to the line.
-  void emitPixels(const Line &line, Value pixel, int64_t count, bool whole) {
+  /// `count` pixels from `pixel` on, all channels of theirs.
+  void emitPixels(const Line &line, Value pixel, int64_t count, Windows windows) {
     ElementEmitter vectors = kernel.emitter(lanes);
     vectors.setStatus(status);
     vectorLoop(vectors, kernel.machine, e.constant(0), e.constant(C),
-               [&](ElementEmitter &at, Value channel) { emitChannels(line, {channel, at}, pixel, count, whole); });
+               [&](ElementEmitter &at, Value channel) { emitChannels(line, {channel, at}, pixel, count, windows); });
   }
 
-  void emitChannels(const Line &line, const Channels &channels, Value pixel, int64_t count, bool whole) {
+  void emitChannels(const Line &line, const Channels &channels, Value pixel, int64_t count, Windows windows) {
     ElementEmitter &at = channels.at;
     nn::ReduceKind kind = op.getKind() == nn::PoolKind::max ? nn::ReduceKind::max : nn::ReduceKind::sum;
     Value origin = e.sub(e.mul(pixel, e.constant(shape.stride[2])), e.constant(shape.low[2]));
-    WindowCut columns = whole
-                            ? WindowCut{e.constant(0), e.constant(shape.window[2]), origin, e.constant(shape.window[2])}
-                            : cutWindow(e, shape, 2, pixel);
+    Value all = e.constant(shape.window[2]);
+    bool isInside = windows == Windows::inside;
+    WindowCut columns = isInside ? WindowCut{e.constant(0), all, origin, all} : cutWindow(e, shape, 2, pixel);
     SmallVector<Value> results(count, at.neutral(kind, reduced));
     results = carriedLoops(
         b, {line.depthCut.first, line.lineCut.first}, {line.depthCut.last, line.lineCut.last}, results,
@@ -130,9 +132,10 @@ private:
             ElementEmitter::Scope scope(at);
             return widenTo(b, at.emit(op.getInput(), indices(line, channels, plane, row, column)), sum);
           };
-          if (whole && shape.window[2] <= unrolledColumns)
-            return addColumns(at, kind, origin, carried, [&](Value column) {
-              if (far && count == most) {
+          auto isWanted = [&](int64_t i, int64_t s) { return isInside || isColumnInside(shape, *known(pixel) + i, s); };
+          if (windows != Windows::cut && shape.window[2] <= unrolledColumns)
+            return addColumns(at, kind, origin, carried, isWanted, [&](Value column) {
+              if (far && count == most && isInside) {
                 Value next = e.add(column, e.constant(most * shape.stride[2]));
                 askAhead(kernel, e, op.getInput(), indices(line, channels, plane, row, next));
               }
@@ -148,18 +151,21 @@ private:
         });
     for (int64_t i = 0; i < count; ++i) {
       Value place = e.add(pixel, e.constant(i)), mask = at.lanes() > 1 ? at.currentMask() : Value();
-      Value result = average(at, line, results[i], columns.count, place);
+      Value inside = windows == Windows::cutAtKnown ? cutWindow(e, shape, 2, place).count : columns.count;
+      Value result = average(at, line, results[i], inside, place);
       epilogue.emit(result, indices(line, channels, line.depth, line.line, place), mask);
     }
   }
 
-  /// One kernel line for pixels inside: each input pixel is loaded once.
+  /// One kernel line, as far as it `isWanted` for a pixel and column: each input pixel is loaded once.
   SmallVector<Value> addColumns(ElementEmitter &at, nn::ReduceKind kind, Value origin, ArrayRef<Value> carried,
-                                function_ref<Value(Value)> input) {
+                                function_ref<bool(int64_t, int64_t)> isWanted, function_ref<Value(Value)> input) {
     SmallVector<Value> next(carried);
     std::map<int64_t, Value> loaded;
     for (int64_t s = 0; s < shape.window[2]; ++s)
       for (int64_t i = 0; i < static_cast<int64_t>(next.size()); ++i) {
+        if (!isWanted(i, s))
+          continue;
         int64_t offset = i * shape.stride[2] + s * shape.dilation[2];
         Value &x = loaded[offset];
         if (!x)

@@ -275,12 +275,15 @@ void RowEmitter::reduceAcross(ElementEmitter &rows, size_t pass) {
           inRow.push_back({position});
         SmallVector<LaneIndex> indices = fullIndices(inRow);
         SmallVector<Value> next;
+        provideCached(rows, pass, /*position=*/Value(), indices);
         for (auto [constReduce, old] : llvm::zip(reduces, acc)) {
           nn::ReduceOp reduce = constReduce;
           Type accType = accumulatorType(reduce);
           Value value = rows.convert(rows.emit(reduce.getInput(), indices), elementTypeOf(reduce.getInput()), accType);
           next.push_back(rows.combine(reduce.getKind(), accType, old, value, program.skipsNan.contains(reduce)));
         }
+        for (Value value : program.cachedFor[pass])
+          rows.unbindRegister(value);
         return next;
       });
   bindReduced(rows, pass, reduced);
@@ -333,8 +336,7 @@ void RowEmitter::storeFullWith(ElementEmitter &lane, ArrayRef<Value> at, Value i
   if (program.lanesInRow)
     inRow.push_back({inner, lane.lanes() == 1 ? 0 : 1});
   SmallVector<LaneIndex> indices = fullIndices(inRow);
-  if (program.lanesInRow)
-    provideCached(lane, last, linearPosition(at, inner), indices);
+  provideCached(lane, last, program.lanesInRow ? linearPosition(at, inner) : Value(), indices);
   for (auto [number, result] : llvm::enumerate(kernel.results()))
     if (!program.rowValues.contains(result))
       lane.store(lane.emit(result, indices), elementTypeOf(result), kernel.resultBuffer(number), kernel.extents(result),

@@ -141,6 +141,12 @@ void collectRoots(Kernel &kernel, RowProgram &program) {
       program.roots.back().push_back(result);
 }
 
+/// Whether most vectors over neighbouring rows are whole.
+bool fillsVectors(Kernel &kernel, const RowProgram &program) {
+  std::optional<int64_t> neighbours = known(withoutLastUnits(program.space).back());
+  return neighbours && *neighbours >= 2 * kernel.lanes(withoutLastUnits(program.space).back());
+}
+
 void chooseCached(Kernel &kernel, RowProgram &program) {
   auto fullValues = [&](ArrayRef<Value> roots) {
     llvm::DenseSet<Value> seen;
@@ -150,10 +156,16 @@ void chooseCached(Kernel &kernel, RowProgram &program) {
   };
   for (Operation *op : kernel.ops()) {
     Value value = op->getResult(0);
-    if (!isCostly(op) || program.rowValues.contains(value) || !program.lanesInRow)
+    if (!isCostly(op) || program.rowValues.contains(value))
       continue;
     if (llvm::count_if(program.roots, [&](ArrayRef<Value> roots) { return fullValues(roots).contains(value); }) > 1)
       program.cached.insert(value);
+  }
+  // Neighbouring rows have no scratch; and what a masked store has just written is slow to load.
+  if (!program.lanesInRow) {
+    if (fillsVectors(kernel, program))
+      keepInResults(kernel, program);
+    program.cached.remove_if([&](Value value) { return !program.inResult.contains(value); });
   }
   for (auto [pass, roots] : llvm::enumerate(program.roots)) {
     llvm::DenseSet<Value> needed = fullValues(roots);
@@ -166,12 +178,63 @@ void chooseCached(Kernel &kernel, RowProgram &program) {
   }
 }
 
+/// Looks at all tensors as if the last dimensions, which are all reduced or all not, were one, whose extent is their
+/// product, behind dimensions of one element. Returns whether that is so, and more than one of them had elements.
+bool mergeLastDimensions(Kernel &kernel, const RowProgram &program) {
+  size_t rank = program.space.size(), first = rank - 1;
+  bool areReduced = program.isReduced(first);
+  while (first > 0 && program.isReduced(first - 1) == areReduced)
+    --first;
+  ArrayRef<Value> merged = ArrayRef(program.space).drop_front(first);
+  if (llvm::count_if(merged, [](Value extent) { return known(extent) != 1; }) < 2 || (areReduced && !program.keepsDims))
+    return false;
+  SmallVector<Value> tensors;
+  for (Operation *op : kernel.ops()) {
+    llvm::append_range(tensors, op->getResults());
+    llvm::copy_if(op->getOperands(), std::back_inserter(tensors),
+                  [](Value operand) { return isa<RankedTensorType>(operand.getType()); });
+  }
+  auto isOne = [](Value extent) { return known(extent) == 1; };
+  auto spans = [&](Value tensor) { return sameExtents(kernel.extents(tensor).take_back(merged.size()), merged); };
+  if (!llvm::all_of(tensors, [&](Value tensor) {
+        ArrayRef<Value> extents = kernel.extents(tensor);
+        return llvm::all_of(extents.take_back(std::min(merged.size(), extents.size())), isOne) ||
+               (extents.size() >= merged.size() && spans(tensor));
+      }))
+    return false;
+  ElementEmitter e = kernel.emitter(1);
+  SmallVector<Value> ones(merged.size(), e.constant(1));
+  ones.back() = product(e, merged);
+  llvm::SetVector<Value> wide;
+  for (Value tensor : tensors)
+    if (kernel.extents(tensor).size() >= merged.size() && spans(tensor))
+      wide.insert(tensor);
+  for (Value tensor : wide) {
+    SmallVector<Value> extents(kernel.extents(tensor).drop_back(merged.size()));
+    llvm::append_range(extents, ones);
+    kernel.setExtents(tensor, extents);
+  }
+  return true;
+}
+
 } // namespace
+
+void keepInResults(Kernel &kernel, RowProgram &program) {
+  for (auto [number, result] : llvm::enumerate(kernel.results()))
+    for (Value value : program.cached)
+      if (elementTypeOf(value) == elementTypeOf(result) && !program.rowValues.contains(result) &&
+          sameExtents(kernel.extents(result), program.space) && !program.inResult.contains(value)) {
+        program.inResult[value] = number;
+        break;
+      }
+}
 
 std::optional<RowProgram> analyzeRows(Kernel &kernel) {
   std::optional<RowProgram> program = findRows(kernel);
   if (!program)
     return std::nullopt;
+  if (mergeLastDimensions(kernel, *program))
+    program = findRows(kernel);
   assignLevels(kernel, *program);
   collectRoots(kernel, *program);
   chooseCached(kernel, *program);

@@ -34,6 +34,10 @@ struct RowProgram {
   int64_t inScratch() const { return static_cast<int64_t>(cached.size() - inResult.size()); }
 };
 
+/// Has cached values where a result of their type goes, which replaces them position by position: so one row less is
+/// written and read.
+void keepInResults(Kernel &kernel, RowProgram &program);
+
 /// Finds the program of a body, or nothing if it is not of this form.
 std::optional<RowProgram> analyzeRows(Kernel &kernel);
 

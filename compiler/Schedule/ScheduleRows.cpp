@@ -25,18 +25,6 @@ namespace tenon::schedule {
 /// Rows that a task has for each one that a pipeline takes more than there are.
 static constexpr int64_t rowsPerExtraRow = 8;
 
-/// Has cached values where a result of their type goes, which replaces them position by position: so one row less is
-/// written and read. Not in a pipeline, whose last steps keep values of a row again.
-static void keepInResults(Kernel &kernel, RowProgram &program) {
-  for (auto [number, result] : llvm::enumerate(kernel.results()))
-    for (Value value : program.cached)
-      if (elementTypeOf(value) == elementTypeOf(result) && !program.rowValues.contains(result) &&
-          sameExtents(kernel.extents(result), program.space) && !program.inResult.contains(value)) {
-        program.inResult[value] = number;
-        break;
-      }
-}
-
 /// Whether rows go through a pipeline: while the lines of all rows in it stay in the first level of cache. With 16
 /// registers some constants are read each time, which costs less than the pipeline gains. What fills and drains it
 /// computes with values that mean nothing, which must not trap.
@@ -219,12 +207,17 @@ static void phaseAcrossLanes(Kernel &kernel, const RowProgram &program, ArrayRef
   Value last = neighbours.back(), rowLength = plain.constant(1);
   for (int64_t axis : program.axes)
     rowLength = plain.mul(rowLength, program.space[axis]);
-  int64_t lanes = kernel.lanes(last);
-  // Several vectors at once hide the latency of accumulation.
-  std::optional<int64_t> known = getConstantIntValue(OpFoldResult(last));
-  if (lanes > 1 && known && *known % (rowAccumulators * lanes) == 0)
-    lanes *= rowAccumulators;
-  Value width = plain.constant(lanes);
+  int64_t lanes = kernel.lanes(last), wide = lanes;
+  // Several vectors at once hide the latency of accumulation; what is left of a run goes one by one.
+  std::optional<int64_t> length = known(last);
+  if (lanes > 1 && length && *length >= rowAccumulators * lanes)
+    wide *= rowAccumulators;
+  // A sum alone reads as much of each row as registers hold: memory likes long runs.
+  int64_t most = kernel.machine.vectorRegisters / 2;
+  bool isSum = program.passes.size() == 1 && program.passes.front().size() == 1 && !program.hasFullResults();
+  if (isSum && wide > lanes && *length >= 4 * most * lanes && *length % (most * lanes) == 0)
+    wide = most * lanes;
+  Value width = plain.constant(wide);
   Value groups = b.createOrFold<arith::CeilDivUIOp>(last, width);
   Value outer = product(plain, neighbours.drop_back());
   Value units = plain.mul(outer, groups);
@@ -233,8 +226,9 @@ static void phaseAcrossLanes(Kernel &kernel, const RowProgram &program, ArrayRef
   Value tasks = b.createOrFold<arith::CeilDivUIOp>(units, chunk);
   kernel.phase(tasks, kernel.workOf(plain.mul(plain.mul(outer, last), rowLength)), plain.constant(0), kernel.canFail(),
                [&](Value begin, Value end, Value scratch, Value status) {
-                 RowEmitter emitter(kernel, program, lanes, scratch, status);
-                 ElementEmitter &e = emitter.emitter();
+                 RowEmitter several(kernel, program, wide, scratch, status);
+                 RowEmitter single(kernel, program, lanes, scratch, status);
+                 ElementEmitter &e = several.emitter();
                  Value from = e.mul(begin, chunk), to = b.createOrFold<arith::MinUIOp>(e.mul(end, chunk), units);
                  auto loop = scf::ForOp::create(b, from, to, e.constant(1));
                  OpBuilder::InsertionGuard guard(b);
@@ -243,14 +237,28 @@ static void phaseAcrossLanes(Kernel &kernel, const RowProgram &program, ArrayRef
                  Value unit = loop.getInductionVar();
                  Value first = e.mul(e.rem(unit, groups), width);
                  SmallVector<LaneIndex> at = delinearize(e, neighbours.drop_back(), {e.div(unit, groups)});
-                 // A group is full, or the last one of its run.
                  Value stop = b.createOrFold<arith::MinUIOp>(e.add(first, width), last);
-                 vectorLoop(e, kernel.machine, first, stop, [&](ElementEmitter &rows, Value position) {
+                 auto emitAt = [&](RowEmitter &emitter, ElementEmitter &rows, Value position) {
                    SmallVector<LaneIndex> indices(at);
                    indices.push_back({position, rows.lanes() == 1 ? 0 : 1});
                    indices.resize(outerExtents.size(), {rows.constant(0)});
                    emitter.emitRows(rows, indices);
-                 });
+                 };
+                 auto emitSingle = [&] {
+                   vectorLoop(single.emitter(), kernel.machine, first, stop,
+                              [&](ElementEmitter &rows, Value position) { emitAt(single, rows, position); });
+                 };
+                 // A group is full, or the last one of its run.
+                 if (wide == lanes)
+                   return emitSingle();
+                 if (*length % wide == 0)
+                   return emitAt(several, e, first);
+                 Value isFull = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, e.sub(stop, first), width);
+                 auto choice = scf::IfOp::create(b, isFull, /*withElseRegion=*/true);
+                 b.setInsertionPointToStart(choice.thenBlock());
+                 emitAt(several, e, first);
+                 b.setInsertionPointToStart(choice.elseBlock());
+                 emitSingle();
                });
 }
 
@@ -270,6 +278,7 @@ bool scheduleRows(Kernel &kernel) {
     if (!program->isReduced(d))
       outerExtents.push_back(program->space[d]);
   bool pipelined = isPipelined(kernel, *program, outerExtents);
+  // Not in a pipeline, whose last steps keep values of a row again.
   if (program->lanesInRow && !pipelined)
     keepInResults(kernel, *program);
   if (program->lanesInRow)

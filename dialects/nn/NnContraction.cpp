@@ -119,6 +119,15 @@ static int64_t winogradPositions(PackingAttr packing, const WindowAttributes &wi
   return positions == 1 ? 0 : positions;
 }
 
+/// Of a packed filter: whether all groups are one matrix.
+static bool isAcrossGroups(Value filter, int64_t groups) {
+  return groups > 1 && cast<RankedTensorType>(filter.getType()).getDimSize(0) == 1;
+}
+
+bool ConvOp::isPackedAcrossGroups() {
+  return getPacking() && !getPacking()->getWinograd() && isAcrossGroups(getFilter(), getGroups());
+}
+
 LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
   Value input = adaptor.getInput(), filter = adaptor.getFilter();
   PackingAttr packing = adaptor.getPackingAttr();
@@ -136,12 +145,11 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
 
   OpFoldResult channels = extents.of(input, adaptor.getChannelsLast() ? rank - 1 : 1), filters;
   if (packing) {
-    // A depthwise filter is packed as one group whose columns are the channels.
-    auto mayBe = [](OpFoldResult extent, int64_t value) { return Extents::known(extent).value_or(value) == value; };
-    bool depthwise =
-        groups > 1 && packing.getColumns() == groups && mayBe(channels, groups) && mayBe(extents.of(filter, 0), 1);
-    filters = extents.constant(depthwise ? groups : groups * packing.getColumns());
-    int64_t matrices = groups;
+    bool across = isAcrossGroups(filter, groups);
+    if (across && packing.getColumns() % groups != 0)
+      return extents.fail("C4: ", packing.getColumns(), " columns do not divide into ", groups, " groups");
+    filters = extents.constant(across ? packing.getColumns() : groups * packing.getColumns());
+    int64_t matrices = across ? 1 : groups;
     if (packing.getWinograd()) {
       matrices = winogradPositions(packing, window);
       if (matrices == 0 || groups != 1 || !adaptor.getChannelsLast() || !isa<FloatType>(Extents::element(input)))
@@ -150,7 +158,7 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
     // Of a transformed filter the panels come first.
     int64_t matrixDimension = packing.getWinograd() ? 1 : 0;
     OpFoldResult filterMatrices = extents.of(filter, matrixDimension);
-    if (!depthwise && extents.clash(filterMatrices, extents.constant(matrices), "matrices of the filter"))
+    if (extents.clash(filterMatrices, extents.constant(matrices), "matrices of the filter"))
       return extents.fail("C4: packed filter has ", *Extents::known(filterMatrices), " matrices but needs ", matrices);
     if (extents.clash(extents.of(filter, 1 - matrixDimension),
                       extents.constant(llvm::divideCeil(packing.getColumns(), packing.getNr())),
@@ -167,7 +175,7 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
                           *Extents::known(depth), " positions of ", *Extents::known(channels), " / ", groups,
                           " channels");
     bool divides = Extents::known(channels).value_or(0) % (groups * packing.getGroup()) == 0;
-    if (packing.getGroup() > 1 && (depthwise || !divides))
+    if (packing.getGroup() > 1 && (across || !divides))
       return extents.fail("C4: the group of ", packing, " must divide the channels of each of ", groups, " groups");
   } else {
     filters = extents.of(filter, 0);

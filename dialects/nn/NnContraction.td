@@ -43,14 +43,15 @@ def NN_ConvOp : NN_InferredOp<"conv"> {
     layout, the filter does not change. `kernel`, `strides` and `dilations` have one entry per spatial dimension, `pads` all low
     pads and then all high ones; `groups` is 1 by default. Accumulation as in `nn.matmul`.
     With `packing` the filter is `tensor<[G, ceil(F/G / nr), K, nr]>`, K = R... x C/G with the channel innermost; F/G is the
-    attribute's `columns`; transformed for Winograd's algorithm it is `tensor<[ceil(F / nr), positions, K, nr]>` as the attribute describes.
+    attribute's `columns`. Packed across groups it is `tensor<[1, ceil(F / nr), K, nr]>` with F columns, each of the K of its own
+    group. Transformed for Winograd's algorithm it is `tensor<[ceil(F / nr), positions, K, nr]>` as the attribute describes.
     Tiles and threads are not decided here.
 
     - C1: one element type; ranks agree and are 3 to 5 (a packed filter has rank 4).
     - C2: groups is positive, C = G * filter dimension 1, F is a multiple of G.
     - C3: attributes have one entry (pads: two) per spatial dimension, kernel, strides and dilations at least 1, pads not negative, all
       below 2^31; kernel is the filter's.
-    - C4: a packed filter has the shape above; its `group` divides C / G, and a depthwise filter has none.
+    - C4: a packed filter has the shape above; its `group` divides C / G, and is 1 across groups.
     - C5: a packing for Winograd needs channels_last, floats, one group, unit strides, and a window of more than 1 position whose tiles
       have at most 8 positions in a dimension; a window of three dimensions is 1 in the first, or in none.
 
@@ -65,6 +66,10 @@ def NN_ConvOp : NN_InferredOp<"conv"> {
                        OptionalAttr<NN_PackingAttr>:$packing);
   let results = (outs NN_NumberTensor:$result);
   let assemblyFormat = "$input `,` $filter attr-dict `:` functional-type(operands, results)";
+  let extraClassDeclaration = inferredDeclarations # [{
+    /// Whether the filters of all groups are the columns of one packed matrix.
+    bool isPackedAcrossGroups();
+  }];
 }
 
 def NN_ConvTransposeOp : NN_InferredOp<"conv_transpose"> {

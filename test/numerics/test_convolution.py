@@ -135,8 +135,24 @@ def test_depthwise(mode):
             pads = [(kernel[0] // 2 * dilations[0],) * 2, (kernel[1] // 2 * dilations[1],) * 2]
             add_conv(batch, uniform(generator, (1, channels, 9, 14)), uniform(generator, (channels, 1, *kernel)), uniform(generator, channels),
                      strides, dilations, pads, groups=channels)
-    # Two filters for each channel.
-    add_conv(batch, uniform(generator, (1, 6, 7, 7)), uniform(generator, (12, 1, 3, 3)), groups=6, pads=[(1, 1), (1, 1)])
+    batch.check(mode)
+
+
+def test_few_channels_per_group(mode):
+    """Vectors over the filters of several groups: groups that vectors cut, that are cut by vectors, and rests of both."""
+    batch, generator = Batch(opset=22), rng()
+    for groups, channels, filters in ((6, 1, 2), (5, 1, 3), (40, 1, 4), (3, 1, 5), (7, 1, 6), (3, 1, 8), (2, 1, 12), (3, 1, 32), (20, 2, 1), (16, 2, 2), (7, 2, 4),
+                                      (21, 3, 3), (4, 3, 6), (9, 4, 1), (12, 4, 4), (2, 4, 12), (3, 4, 16)):
+        for kernel, strides, dilations in (((3, 3), [1, 1], [1, 1]), ((1, 1), [1, 1], [1, 1]), ((2, 5), [1, 2], [2, 1])):
+            x, weights = uniform(generator, (2, groups * channels, 6, 13)), uniform(generator, (groups * filters, channels, *kernel))
+            add_conv(batch, x, weights, uniform(generator, groups * filters), strides, dilations, [(1, 1), (kernel[1] // 2, 1)], groups)
+    # Few lines of many filters: blocks of filters; windows wider than those whose columns are unrolled.
+    add_conv(batch, uniform(generator, (1, 300, 200)), uniform(generator, (600, 1, 3)), pads=[(1, 1)], groups=300)
+    add_conv(batch, uniform(generator, (1, 12, 40)), uniform(generator, (24, 2, 11)), pads=[(5, 5)], groups=6)
+    add_conv(batch, uniform(generator, (1, 8, 3, 5, 6)), uniform(generator, (16, 2, 2, 2, 2)), groups=4)
+    for dtype in ("float64", "float16", BF16):
+        x, weights = uniform(generator, (1, 12, 5, 9), dtype=dtype), uniform(generator, (18, 2, 3, 3), dtype=dtype)
+        add_conv(batch, x, weights, uniform(generator, 18, dtype=dtype), pads=[(1, 1), (1, 1)], groups=6)
     batch.check(mode)
 
 

@@ -268,6 +268,36 @@ def test_many_rows(mode, shape):
     batch.check(mode)
 
 
+@pytest.mark.parametrize("shape", ((6, 20, 10, 10), (9, 7, 64), (8, 130), (8, 9, 3, 5, 7), (6, 40, 1, 97), (7, 5, 1, 1), (70, 33), (3, 12, 2, 64), (6, 3, 1024)))
+def test_neighbouring_rows(mode, shape):
+    """Rows along dimension 1, or 0 of two: vectors run over neighbours, several at once, one, and a part of one."""
+    batch, generator = Batch(), rng()
+    axis = 1 if len(shape) > 2 else 0
+    x = uniform(generator, shape, -8, 8)
+    rows = numpy.moveaxis(x, axis, -1)
+    rows[..., 1::6, :] = -numpy.inf
+    rows[..., 2::6, ::2] = -numpy.inf
+    rows[..., 3::6, -1] = numpy.nan
+    rows[..., 4::6, :] *= 1e30
+    exact = softmax(x.astype(float), axis)
+    batch.add(label("Softmax", x), "Softmax", [x], exact.astype(numpy.float32), numpy.where(exact == 0, 0, 2e-6), axis=axis)
+    x = numpy.where(numpy.isfinite(x) & (abs(x) < 200), x, 1)
+    exact = numpy.log(softmax(x.astype(float), axis))
+    batch.add(label("LogSoftmax", x), "LogSoftmax", [x], exact.astype(numpy.float32), 4e-5, axis=axis)
+    exact = numpy.log(numpy.exp(x.astype(float)).sum(axis=axis, keepdims=False))
+    batch.add(label("ReduceLogSumExp", x), "ReduceLogSumExp", [x, numpy.array([axis], numpy.int64)], exact.astype(numpy.float32), 4e-5, (1,), keepdims=0)
+    size = numpy.sqrt((x.astype(float) ** 2).sum(axis=axis, keepdims=True))
+    batch.add(label("LpNormalization", x), "LpNormalization", [x], (x / size).astype(numpy.float32), 2e-6, axis=axis, p=2)
+    scale, offset = uniform(generator, shape[1]), uniform(generator, shape[1])
+    if len(shape) > 2:
+        others = tuple(range(2, len(shape)))
+        centred = x.astype(float) - x.astype(float).mean(axis=others, keepdims=True)
+        along = (-1, *[1] * len(others))
+        exact = centred / numpy.sqrt((centred**2).mean(axis=others, keepdims=True) + float(numpy.float32(1e-5))) * scale.reshape(along) + offset.reshape(along)
+        batch.add(label("InstanceNormalization", x), "InstanceNormalization", [x, scale, offset], exact.astype(numpy.float32), 3e-3)
+    batch.check(mode)
+
+
 def test_softmax_of_old_versions(mode):
     """Before opset 13 all axes from the given one on are one."""
     batch, x = Batch(opset=11), uniform(rng(), (2, 3, 5), -4, 4)

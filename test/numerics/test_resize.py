@@ -131,6 +131,26 @@ def test_antialias(mode):
         add_resize(batch, uniform(generator, (1, 2, 9, 12)), scales=[1, 1, 0.5, 0.3], mode=kind, antialias=1)
         # Lanes along a dimension that stays as it is.
         add_resize(batch, uniform(generator, (1, 9, 12, 8)), scales=[1, 0.5, 0.3, 1], mode=kind, antialias=1)
+        # Growing and shrinking, more neighbours than are unrolled, rows as long as vectors and longer, in one to three dimensions.
+        add_resize(batch, uniform(generator, (1, 2, 21, 40)), scales=[1, 1, 1.7, 0.5], mode=kind, antialias=1)
+        add_resize(batch, uniform(generator, (3, 100)), scales=[1, 0.33], mode=kind, antialias=1)
+        add_resize(batch, uniform(generator, (2, 90)), sizes=[2, 4], mode=kind, antialias=1)
+        add_resize(batch, uniform(generator, (1, 5, 6, 20)), scales=[1, 0.6, 2, 1.5], mode=kind, antialias=1)
+        for coordinates in ("align_corners", "asymmetric"):
+            add_resize(batch, uniform(generator, (2, 7, 37)), sizes=[2, 4, 20], mode=kind, antialias=1, coordinate_transformation_mode=coordinates)
+        add_resize(batch, uniform(generator, (2, 7, 37)), sizes=[2, 4, 20], mode=kind, antialias=1, exclude_outside=1)
+    batch.check(mode)
+
+
+def test_antialias_of_halves(mode):
+    """Between two dimensions nothing is rounded to f16: the result is the exact one rounded, but for sums in f32."""
+    batch, generator = Batch(opset=19), rng()
+    x = uniform(generator, (2, 11, 40), dtype="float16")
+    for kind in ("linear", "cubic"):
+        scales = numpy.array([1, 0.5, 0.4], numpy.float32)
+        exact = reference(x, scales, None, {"mode": kind, "antialias": 1})
+        bound = epsilon("float16") * abs(exact) + 64 * 40 * epsilon("float32") * float(abs(x).max())
+        batch.add(kind, "Resize", [x, None, scales], exact.astype(numpy.float16), bound, constants=(2,), mode=kind, antialias=1)
     batch.check(mode)
 
 

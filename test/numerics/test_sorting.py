@@ -83,6 +83,27 @@ def test_top_k_of_many(mode, largest):
     batch.check(mode)
 
 
+@pytest.mark.parametrize("largest", (0, 1))
+def test_top_k_at_the_ends_of_types(mode, largest):
+    """The least and greatest numbers of every width and sign; zeros of both signs are equal, NaN of both are the largest."""
+    batch, generator = Batch(), rng()
+    for dtype in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float16", "float32", "float64"):
+        if dtype.startswith("float"):
+            limits = numpy.finfo(dtype)
+            ends = [-numpy.inf, limits.min, -1, -limits.smallest_subnormal, -0.0, 0.0, limits.smallest_subnormal, limits.tiny, 1, limits.max, numpy.inf, numpy.nan, -numpy.nan]
+        else:
+            ends = [numpy.iinfo(dtype).min, numpy.iinfo(dtype).min + 1, 0, 1, 100, numpy.iinfo(dtype).max - 1, numpy.iinfo(dtype).max]
+        ends = numpy.array(ends, dtype)
+        x = ends[generator.integers(0, len(ends), (3, 90))]
+        # Dense ranks, since 64 bits have no wider type here; NaN, equal to no other, is the last.
+        rank = numpy.searchsorted(numpy.unique(ends[ends == ends]), x)
+        rank = numpy.where(x == x, rank, len(ends))
+        for k in (5, 60):
+            index = numpy.argsort(-rank if largest else rank, axis=-1, kind="stable")[..., :k]
+            batch.add(f"{dtype} {k}", "TopK", [x, numpy.array([k])], [numpy.take_along_axis(x, index, -1), index], constants=(1,), largest=largest)
+    batch.check(mode)
+
+
 @pytest.mark.parametrize("largest", [0, 1])
 @pytest.mark.parametrize("count", [0, 1, 7, 90])
 def test_top_k_of_data_dependent_lines(tmp_path, mode, largest, count):

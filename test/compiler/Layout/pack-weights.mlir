@@ -41,6 +41,25 @@ func.func @depthwise(%x: tensor<?x9x3xi32>) -> tensor<?x8x3xi32> {
   return %0 : tensor<?x8x3xi32>
 }
 
+// So is one of few channels per group: its columns are the filters of all groups.
+// CHECK-LABEL: func @few_channels
+// CHECK: nn.constant dense<{{\[}}{{\[}}{{\[}}[1, 3, 5, 7], [2, 4, 6, 8]]]]> : tensor<1x1x2x4xi32>
+// CHECK: nn.conv {{.*}}groups = 2 : i64{{.*}}packing = #nn.packing<nr = 4, columns = 4>
+func.func @few_channels(%x: tensor<?x9x4xi32>) -> tensor<?x9x4xi32> {
+  %w = nn.constant dense<[[[1], [2]], [[3], [4]], [[5], [6]], [[7], [8]]]> : tensor<4x2x1xi32>
+  %0 = nn.conv %x, %w {channels_last, groups = 2 : i64, kernel = array<i64: 1>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>} : (tensor<?x9x4xi32>, tensor<4x2x1xi32>) -> tensor<?x9x4xi32>
+  return %0 : tensor<?x9x4xi32>
+}
+
+// Not where vectors of filters would start at more than three places in a group.
+// CHECK-LABEL: func @five_filters
+// CHECK: nn.conv {{.*}}packing = #nn.packing<nr = 8, columns = 5>{{.*}} tensor<2x1x3x8xf32>
+func.func @five_filters(%x: tensor<?x9x2xf32>) -> tensor<?x7x10xf32> {
+  %w = nn.constant dense<1.0> : tensor<10x1x3xf32>
+  %0 = nn.conv %x, %w {channels_last, groups = 2 : i64, kernel = array<i64: 3>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>} : (tensor<?x9x2xf32>, tensor<10x1x3xf32>) -> tensor<?x7x10xf32>
+  return %0 : tensor<?x7x10xf32>
+}
+
 // A window of one position makes a matrix product.
 // CHECK-LABEL: func @pointwise
 // CHECK-NOT: nn.conv

@@ -56,14 +56,41 @@ func.func @same(%x: tensor<4xf32>) -> tensor<4xf32> {
   return %0 : tensor<4xf32>
 }
 
-// Antialiasing has as many neighbours as the scale says, tf_crop_and_resize positions outside: they stay.
-// CHECK-LABEL: func @stays
-// CHECK: nn.resize linear, half_pixel, floor, {{.*}} {antialias}
-// CHECK: nn.resize nearest, tf_crop_and_resize
-func.func @stays(%x: tensor<8xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+// Antialiasing has as many neighbours as the scale says: tables of known extents are made here. Positions outside are those of the border.
+// CHECK-LABEL: func @antialiased
+// CHECK: %[[P:.*]] = nn.constant dense<{{\[}}[0, 1, 3, 5], [0, 2, 4, 6], [1, 3, 5, 7], [2, 4, 6, 7]]> : tensor<4x4xi32>
+// CHECK: %[[W:.*]] = nn.constant dense<{{\[}}[1.250000e-01, {{.*}}], [3.750000e-01, {{.*}}], [3.750000e-01, {{.*}}], [1.250000e-01, {{.*}}]]> : tensor<4x4xf32>
+// CHECK: nn.resample %arg0 at[%[[P]]] weights[%[[W]]] {advances = array<f64: 2.0{{.*}}>, dims = array<i64: 0>}
+func.func @antialiased(%x: tensor<8xf32>) -> tensor<4xf32> {
   %c4 = arith.constant 4 : index
   %half = arith.constant 0.5 : f32
   %0 = nn.resize linear, half_pixel, floor, %x [%c4] scales [%half] {antialias} : tensor<8xf32> -> tensor<4xf32>
-  %1 = nn.resize nearest, tf_crop_and_resize, floor, %x [%c4] scales [%half] roi [%half, %half] : tensor<8xf32> -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// One dimension after the other: first what shrinks, then what grows. Between them no number is rounded to a narrow type.
+// CHECK-LABEL: func @antialiased_both
+// CHECK: %[[X:.*]] = nn.cast %arg0 to f32 : (tensor<8x4xf16>) -> tensor<8x4xf32>
+// CHECK: %[[Y:.*]] = nn.resample %[[X]] {{.*}}dims = array<i64: 0>{{.*}} -> tensor<4x4xf32>
+// CHECK: %[[Z:.*]] = nn.resample %[[Y]] {{.*}}dims = array<i64: 1>{{.*}} -> tensor<4x8xf32>
+// CHECK: nn.cast %[[Z]] to f16 : (tensor<4x8xf32>) -> tensor<4x8xf16>
+func.func @antialiased_both(%x: tensor<8x4xf16>) -> tensor<4x8xf16> {
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  %half = arith.constant 0.5 : f32
+  %two = arith.constant 2.0 : f32
+  %0 = nn.resize linear, half_pixel, floor, %x [%c4, %c8] scales [%half, %two] {antialias} : tensor<8x4xf16> -> tensor<4x8xf16>
+  return %0 : tensor<4x8xf16>
+}
+
+// How many neighbours there are only the run knows, and tf_crop_and_resize has positions outside: they stay.
+// CHECK-LABEL: func @stays
+// CHECK: nn.resize linear, half_pixel, floor, {{.*}} {antialias}
+// CHECK: nn.resize nearest, tf_crop_and_resize
+func.func @stays(%x: tensor<?xf32>, %y: tensor<8xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %c4 = arith.constant 4 : index
+  %half = arith.constant 0.5 : f32
+  %0 = nn.resize linear, half_pixel, floor, %x [%c4] scales [%half] {antialias} : tensor<?xf32> -> tensor<4xf32>
+  %1 = nn.resize nearest, tf_crop_and_resize, floor, %y [%c4] scales [%half] roi [%half, %half] : tensor<8xf32> -> tensor<4xf32>
   return %0, %1 : tensor<4xf32>, tensor<4xf32>
 }

@@ -109,3 +109,16 @@ func.func @tabulated(%x: vector<16xf32>, %y: vector<8xf32>, %z: vector<8xf64>) -
   %4 = math.exp %z : vector<8xf64>
   return %0, %1, %3, %4 : vector<16xf32>, vector<16xf32>, vector<8xf32>, vector<8xf64>
 }
+
+// Vectors of several registers are taken apart: instructions and tables are of one.
+// LOOKUP-LABEL: func.func @registers
+// LOOKUP: vector.shuffle %{{.*}}, %{{.*}} [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] : vector<32xf32>
+// LOOKUP: ukernel.lookup {{.*}} : vector<16xi32>
+// LOOKUP: vector.shuffle %{{.*}}, %{{.*}} [16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31] : vector<32xf32>
+// LOOKUP: ukernel.lookup {{.*}} : vector<16xi32>
+// LOOKUP-NOT: ukernel.lookup
+// LOOKUP: return
+func.func @registers(%x: vector<32xf32>) -> vector<32xf32> {
+  %0 = math.exp %x {tenon.not_positive} : vector<32xf32>
+  return %0 : vector<32xf32>
+}

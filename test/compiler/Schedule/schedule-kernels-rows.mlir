@@ -102,3 +102,46 @@ func.func private @integers(%x: tensor<64x1024xi32>) -> tensor<64x1024xi32> attr
   %1 = nn.div %x, %0 : (tensor<64x1024xi32>, tensor<64x1xi32>) -> tensor<64x1024xi32>
   return %1 : tensor<64x1024xi32>
 }
+
+// Rows side by side: the dimensions that they lie along are one, of 100 elements here. As many vectors at once as hide the latency
+// of an addition; the 36 that are left go one vector at a time. Exponentials are kept where the result goes.
+// CHECK-LABEL: func.func private @neighbours(
+// CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[OUT:.*]]: memref<?xf32>)
+// CHECK: scf.if
+// CHECK: vector.load %[[X]]{{.*}} vector<64xf32>
+// CHECK: math.exp {{.*}} : vector<64xf32>
+// CHECK: vector.store %{{.*}}, %[[OUT]]
+// CHECK: vector.load %[[OUT]]{{.*}} vector<64xf32>
+// CHECK-NOT: math.exp
+// CHECK: } else {
+// CHECK: vector.load %[[X]]{{.*}} vector<16xf32>
+// CHECK: vector.maskedload %[[X]]
+func.func private @neighbours(%x: tensor<8x20x10x10xf32>) -> tensor<8x20x10x10xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce max, %x {axes = array<i64: 1>, keep_dims} : (tensor<8x20x10x10xf32>) -> tensor<8x1x10x10xf32>
+  %1 = nn.sub %x, %0 : (tensor<8x20x10x10xf32>, tensor<8x1x10x10xf32>) -> tensor<8x20x10x10xf32>
+  %2 = nn.exp %1 : (tensor<8x20x10x10xf32>) -> tensor<8x20x10x10xf32>
+  %3 = nn.reduce sum, %2 {axes = array<i64: 1>, keep_dims} : (tensor<8x20x10x10xf32>) -> tensor<8x1x10x10xf32>
+  %4 = nn.div %2, %3 : (tensor<8x20x10x10xf32>, tensor<8x1x10x10xf32>) -> tensor<8x20x10x10xf32>
+  return %4 : tensor<8x20x10x10xf32>
+}
+
+// An operand that lies along one of the dimensions only keeps them apart: ten lanes of a vector.
+// CHECK-LABEL: func.func private @apart(
+// CHECK-NOT: vector.load {{.*}} vector<64xf32>
+// CHECK: vector.maskedload
+// CHECK: return
+func.func private @apart(%x: tensor<8x20x10x10xf32>, %w: tensor<10xf32>) -> tensor<8x10x10xf32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>]} {
+  %0 = nn.mul %x, %w : (tensor<8x20x10x10xf32>, tensor<10xf32>) -> tensor<8x20x10x10xf32>
+  %1 = nn.reduce sum, %0 {axes = array<i64: 1>} : (tensor<8x20x10x10xf32>) -> tensor<8x10x10xf32>
+  return %1 : tensor<8x10x10xf32>
+}
+
+// A sum alone reads half as many vectors of each row as there are registers, if rows have no rest then.
+// CHECK-LABEL: func.func private @long_runs(
+// CHECK: vector.load {{.*}} vector<128xf32>
+// CHECK-NOT: vector.maskedload
+// CHECK: return
+func.func private @long_runs(%x: tensor<8x20x4096xf32>) -> tensor<8x4096xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce sum, %x {axes = array<i64: 1>} : (tensor<8x20x4096xf32>) -> tensor<8x4096xf32>
+  return %0 : tensor<8x4096xf32>
+}

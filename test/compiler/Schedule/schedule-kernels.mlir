@@ -277,22 +277,35 @@ func.func private @parts_of_complex(%x: tensor<40xcomplex<f32>>) -> tensor<40xco
   return %2 : tensor<40xcomplex<f32>>
 }
 
-// Four pixels of a line are reduced together (eight with 32 registers); an input pixel is loaded once for all windows that it belongs to.
+// Up to four pixels of a line are reduced together (eight with 32 registers); an input pixel is loaded once for all windows that it belongs to.
 // MASKED-LABEL: func.func private @pooling(
 // MASKED-SAME: nn.path = "pooling"
 // MASKED: ukernel.phase
-// MASKED: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
-// MASKED-COUNT-9: vector.load
+// MASKED: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// MASKED-COUNT-7: vector.load
 // MASKED-NOT: vector.load
 // MASKED: scf.yield
-// The last pixel's window leaves the line.
-// MASKED: scf.for
-// MASKED: vector.load
+// The last pixel's window leaves the line: the same without that column.
+// MASKED: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// MASKED-COUNT-6: vector.load
+// MASKED-NOT: vector.load
+// MASKED: scf.yield
 // REFERENCE-LABEL: func.func private @pooling(
 // REFERENCE-SAME: nn.path = "reference"
 func.func private @pooling(%x: tensor<1x18x18x16xf32>) -> tensor<1x9x9x16xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
   %0 = nn.pool max, %x {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, pads = array<i64: 0, 0, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x18x18x16xf32>) -> tensor<1x9x9x16xf32>
   return %0 : tensor<1x9x9x16xf32>
+}
+
+// Two channels and four filters per group: eight channels are loaded, and the lanes of each of the two picked from them.
+// MASKED-LABEL: func.func private @across_groups(
+// MASKED-SAME: nn.path = "depthwise"
+// MASKED: %[[X:.*]] = vector.load {{.*}} vector<8xf32>
+// MASKED: vector.shuffle %[[X]], %[[X]] [0, 0, 0, 0, 2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6]
+// MASKED: vector.shuffle %[[X]], %[[X]] [1, 1, 1, 1, 3, 3, 3, 3, 5, 5, 5, 5, 7, 7, 7, 7]
+func.func private @across_groups(%x: tensor<1x9x9x8xf32>, %w: tensor<1x1x18x16xf32>) -> tensor<1x7x7x16xf32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>]} {
+  %0 = nn.conv %x, %w {channels_last, groups = 4 : i64, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 16, columns = 16>} : (tensor<1x9x9x8xf32>, tensor<1x1x18x16xf32>) -> tensor<1x7x7x16xf32>
+  return %0 : tensor<1x7x7x16xf32>
 }
 
 // The maximum of softmax is taken without asking for NaN, which is in the sum; one that is a result is not.

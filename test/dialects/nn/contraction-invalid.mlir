@@ -305,3 +305,12 @@ func.func @depthwise_group(%x: tensor<1x8x4xf32>, %w: tensor<1x1x2x4xf32>) {
   %0 = nn.conv %x, %w {kernel = array<i64: 2>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, groups = 4 : i64, channels_last, packing = #nn.packing<nr = 4, columns = 4, group = 2>} : (tensor<1x8x4xf32>, tensor<1x1x2x4xf32>) -> tensor<1x7x4xf32>
   return
 }
+
+// -----
+
+func.func @across_groups(%x: tensor<1x8x4xf32>, %w: tensor<1x2x2x4xf32>) {
+  // expected-error @below {{C4: 5 columns do not divide into 2 groups}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.conv %x, %w {kernel = array<i64: 1>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, groups = 2 : i64, channels_last, packing = #nn.packing<nr = 4, columns = 5>} : (tensor<1x8x4xf32>, tensor<1x2x2x4xf32>) -> tensor<1x8x5xf32>
+  return
+}
