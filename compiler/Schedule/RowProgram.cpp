@@ -143,8 +143,15 @@ void collectRoots(Kernel &kernel, RowProgram &program) {
 
 /// Whether values of neighbouring rows are worth keeping: most vectors are whole, for what a masked store has just
 /// written is slow to load; and results are near, for memory costs more to write twice than an exponential (measured:
-/// 2 MB gain, 16 MB lose, with 1 MB of second level).
+/// 2 MB gain, 16 MB lose, with 1 MB of second level). A load waits for a store that lies a multiple of a page before
+/// it, as all of them do where a step along the rows is one (measured: 1.4 to 1.8 times slower; else 0.75 times).
 bool keepsNeighbours(Kernel &kernel, const RowProgram &program) {
+  constexpr int64_t pageBytes = 4096;
+  int64_t step = 1;
+  for (size_t d = program.space.size(); d-- > 0 && !program.isReduced(d);)
+    step *= known(program.space[d]).value_or(1);
+  if (llvm::any_of(kernel.results(), [&](Value result) { return step * storageBytes(result) % pageBytes == 0; }))
+    return false;
   int64_t elements = 1, mostBytes = 4 * kernel.machine.l2Bytes;
   for (Value extent : program.space)
     elements = std::min(elements, mostBytes) * known(extent).value_or(mostBytes);
