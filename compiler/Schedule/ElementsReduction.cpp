@@ -89,7 +89,7 @@ public:
 
   /// The position of the best of a vector of values, each of which was at a position of its own.
   Value winner(Value values, Value positions) {
-    Value keys = ordered(values), best = vector::ReductionOp::create(b, vector::CombiningKind::MAXSI, keys);
+    Value keys = ordered(values), best = vector::ReductionOp::create(b, vector::CombiningKind::MAXUI, keys);
     Value isBest =
         arith::CmpIOp::create(b, arith::CmpIPredicate::eq, keys, vector::BroadcastOp::create(b, keys.getType(), best));
     auto type = cast<VectorType>(positions.getType());
@@ -100,29 +100,15 @@ public:
   }
 
 private:
-  /// Signed integers in the order of the values, the best one largest, NaN above all. Both zeros are the same.
+  /// Unsigned integers in the order of the values, the best one largest, NaN above all.
   Value ordered(Value values) {
-    auto type = cast<VectorType>(values.getType());
-    unsigned width = type.getElementTypeBitWidth();
-    VectorType bits = type.clone(b.getIntegerType(width));
-    auto splat = [&](const APInt &value) -> Value {
-      return arith::ConstantOp::create(b, DenseElementsAttr::get(bits, b.getIntegerAttr(bits.getElementType(), value)));
-    };
-    Value keys = values;
-    if (isFloat(values)) {
-      Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
-      keys = arith::BitcastOp::create(b, bits, arith::AddFOp::create(b, values, zero));
-      // The magnitudes of negative numbers count backwards.
-      Value sign = arith::ShRSIOp::create(b, keys, splat(APInt(width, width - 1)));
-      keys = arith::XOrIOp::create(b, keys, arith::ShRUIOp::create(b, sign, splat(APInt(width, 1))));
-    } else if (isUnsigned) {
-      keys = arith::XOrIOp::create(b, keys, splat(APInt::getSignMask(width)));
-    }
-    if (!largest)
-      keys = arith::XOrIOp::create(b, keys, splat(APInt::getAllOnes(width)));
-    if (isFloat(values))
-      keys = arith::SelectOp::create(b, isNan(values), splat(APInt::getSignedMaxValue(width)), keys);
-    return keys;
+    Value keys = orderedBits(b, values, isUnsigned);
+    if (largest)
+      return keys;
+    Value ones = arith::ConstantOp::create(
+        b, DenseElementsAttr::get(cast<VectorType>(keys.getType()), b.getIntegerAttr(getElementTypeOrSelf(keys), -1)));
+    keys = arith::XOrIOp::create(b, keys, ones);
+    return isFloat(values) ? Value(arith::SelectOp::create(b, isNan(values), ones, keys)) : keys;
   }
 
   static bool isFloat(Value value) { return isa<FloatType>(getElementTypeOrSelf(value.getType())); }

@@ -151,4 +151,26 @@ Value permuteLanes(ImplicitLocOpBuilder &b, Value vector, Value places) {
   return vector::FromElementsOp::create(b, type, lanes);
 }
 
+Value orderedBits(ImplicitLocOpBuilder &b, Value values, bool isUnsigned) {
+  Type type = values.getType();
+  unsigned width = getElementTypeOrSelf(type).getIntOrFloatBitWidth();
+  auto vector = dyn_cast<VectorType>(type);
+  Type element = b.getIntegerType(width), bits = vector ? Type(vector.clone(element)) : element;
+  auto constant = [&](const APInt &value) -> Value {
+    IntegerAttr number = b.getIntegerAttr(element, value);
+    return arith::ConstantOp::create(
+        b, vector ? TypedAttr(DenseElementsAttr::get(cast<VectorType>(bits), Attribute(number))) : TypedAttr(number));
+  };
+  Value sign = constant(APInt::getSignMask(width));
+  if (!isa<FloatType>(getElementTypeOrSelf(type)))
+    return isUnsigned ? values : Value(arith::XOrIOp::create(b, values, sign));
+  // Of negative numbers all bits are turned round, for their magnitudes count backwards.
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+  Value code = arith::BitcastOp::create(b, bits, arith::AddFOp::create(b, values, zero));
+  Value isNegative = arith::ShRSIOp::create(b, code, constant(APInt(width, width - 1)));
+  Value result = arith::XOrIOp::create(b, code, arith::OrIOp::create(b, isNegative, sign));
+  Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, values, values);
+  return arith::SelectOp::create(b, isNan, constant(APInt::getAllOnes(width)), result);
+}
+
 } // namespace tenon::schedule

@@ -109,6 +109,10 @@ Value permuteLanes(ImplicitLocOpBuilder &b, Value vector, Value places);
 /// apart.
 void transposeTile(ImplicitLocOpBuilder &b, llvm::SmallVectorImpl<Value> &rows);
 
+/// Unsigned integers, as wide as `values`, in the order of the values (scalars or vectors; floats of 32 or 64 bits).
+/// Zeros are equal, NaN is the greatest number.
+Value orderedBits(ImplicitLocOpBuilder &b, Value values, bool isUnsigned);
+
 /// A vector whose lane i is the sum of `rows[i]`'s lanes, for as many float vectors as lanes.
 Value sumOfEach(ImplicitLocOpBuilder &b, SmallVector<Value> rows);
 

@@ -37,31 +37,18 @@ struct Line {
     return at.emit(op.getInput(), indices);
   }
 
-  /// Unsigned numbers that are the greater the earlier an element comes. NaN counts as the greatest element, zeros are
-  /// equal.
+  /// Unsigned numbers that are the greater the earlier an element comes.
   Value rank(ElementEmitter &at, Value element) {
     ImplicitLocOpBuilder &b = at.builder();
     Type type = elementType(), halfType = at.laneType(half());
-    int64_t bits = halfBits(type);
-    Value ones = at.splatConstant(half(), -1), sign = at.splatConstant(half(), -std::ldexp(1.0, bits - 1)), result;
-    if (isa<FloatType>(type)) {
-      Type wide = bits == 32 ? Type(b.getF32Type()) : type;
-      Value x = arith::AddFOp::create(b, at.convert(element, type, wide), at.splatConstant(wide, 0));
-      Value code = arith::BitcastOp::create(b, halfType, x);
-      Value isNegative = arith::ShRSIOp::create(b, code, at.splatConstant(half(), static_cast<double>(bits - 1)));
-      result = arith::XOrIOp::create(b, code, arith::OrIOp::create(b, isNegative, sign));
-      Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
-      result = arith::SelectOp::create(b, isNan, ones, result);
-    } else {
-      bool isUnsigned = type.isUnsignedInteger();
-      result = element;
-      if (type.getIntOrFloatBitWidth() < bits)
-        result = isUnsigned ? Value(arith::ExtUIOp::create(b, halfType, element))
-                            : Value(arith::ExtSIOp::create(b, halfType, element));
-      if (!isUnsigned)
-        result = arith::XOrIOp::create(b, result, sign);
-    }
-    return op.getSmallest() ? Value(arith::XOrIOp::create(b, result, ones)) : result;
+    bool isUnsigned = type.isUnsignedInteger(), isHalf = type.getIntOrFloatBitWidth() == halfBits(type);
+    if (isa<FloatType>(type))
+      element = at.convert(element, type, isHalf ? type : Type(b.getF32Type()));
+    else if (!isHalf)
+      element = isUnsigned ? Value(arith::ExtUIOp::create(b, halfType, element))
+                           : Value(arith::ExtSIOp::create(b, halfType, element));
+    Value result = orderedBits(b, element, isUnsigned);
+    return op.getSmallest() ? Value(arith::XOrIOp::create(b, result, at.splatConstant(half(), -1))) : result;
   }
 
   Value key(Value position) {
