@@ -131,9 +131,8 @@ void finishPartialTile(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilog
 void packPanels(Kernel &kernel, nn::MatmulOp op, const ColumnGroups &groups, int64_t lanes, Value from, Value to,
                 Value memory, llvm::ArrayRef<LaneIndex> outer);
 
-/// Nanoseconds on one thread for `products` multiply-adds of `bytes`-wide accumulators, or for reading the right-hand
-/// side
-/// (`weights`, if given) where that takes longer.
+/// Nanoseconds on one thread for `products` multiply-adds of `bytes`-wide accumulators, or for reading `weights` (the
+/// right-hand side, if given) where that takes longer.
 Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t bytes, Value weights = {});
 
 // The schedules. Each returns false, and emits nothing, if it does not cover the op.

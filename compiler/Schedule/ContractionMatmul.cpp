@@ -6,8 +6,9 @@
 //   A  is read where it is (rows are base + a constant each), or copied row by row into scratch: if it is computed
 //      in this kernel, if it must be converted, or if its rows fall on the same sets of the first level of cache.
 //   B  goes by in blocks of columns that stay in the cache behind that one. It is packed (a constant), read where it is
-//   (few rows: packing would cost more than it saves), or packed into scratch,
-//      some groups of columns at a time.
+//      (few rows: packing would cost more than it saves), or packed into scratch, some groups of columns at a time.
+//   K  is summed in parts where a group of columns would fill the second level: a part of A's rows serves all the
+//      columns of a block, whose sums wait in scratch; the last part ends in the epilogue.
 //
 // With one right-hand side for the whole batch, the batch's rows are rows of one product.
 //

@@ -8,10 +8,10 @@
 //   M[position, tile, filter]   a matrix product per position, for one group of filters
 //   result                      M transformed back, a vector of filters at a time, and the epilogue
 //
-// A window's planes are summed as channels are: each is transformed into rows of V of its own.
+// A window's planes are summed as channels are: the transformed planes of a tile lie side by side in its row of V.
 // With a dilation the results of a tile, and its inputs, lie that far apart. Tiles at the image's border read zeros
-// outside of it and store only what is inside; the others have code of their own that does not ask. Rows of V that
-// belong to no tile repeat the last one, so that microkernels have one height.
+// outside of it and store only what is inside; the others have code of their own that does not ask. Where blocks differ
+// in size, microkernels have one height, and rows of V that belong to no tile repeat the last one.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -426,8 +426,9 @@ private:
             Value counts = both(lines.exists[i], pixels.exists[j]);
             value =
                 arith::SelectOp::create(b, exists ? both(counts, exists) : counts, value, at.splatConstant(element, 0));
-          } else if (far && j >= along.size() - along.outputs())
+          } else if (far && j >= along.size() - along.outputs()) {
             askForNextTile(place, depth, lines.at[i], pixels.at[j], lane);
+          }
           column.push_back(value);
         }
         for (auto [i, value] : llvm::enumerate(LinearMap(b, down.input()).apply(column)))
@@ -468,8 +469,7 @@ private:
     product.vectors = vectors;
     if (known(blocks).value_or(1) <= 2) { // more blocks find the filters in the cache
       // The next position's matrix, each tile of rows its part; behind the last position lies the next panel.
-      int64_t rowTiles = llvm::divideCeil(mostInBlock, tile.rows);
-      product.prefetchShares = std::clamp<int64_t>(rowTiles, 1, mostShares);
+      product.prefetchShares = std::clamp<int64_t>(llvm::divideCeil(mostInBlock, tile.rows), 1, mostShares);
       Value part =
           e.rem(b.createOrFold<arith::CeilDivUIOp>(row, e.constant(tile.rows)), e.constant(product.prefetchShares));
       product.prefetch = e.add(matrix, e.mul(part, e.constant(llvm::divideCeil(K, product.prefetchShares) * nr)));

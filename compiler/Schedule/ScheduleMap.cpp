@@ -63,7 +63,7 @@ static RowAxis rowAxisOf(Kernel &kernel) {
         continue;
       Type element = storageType(cast<RankedTensorType>(reduce.getInput().getType()).getElementType());
       int64_t lanes = kernel.machine.lanes(std::max<int64_t>(element.getIntOrFloatBitWidth() / 8, 4));
-      // Fewer than a known length, so that no element is left over (ElementEmitter::emitArgReduce).
+      // No more than a known length, so that no element is left over (ElementEmitter::emitArgReduce).
       if (std::optional<int64_t> length = getConstantIntValue(OpFoldResult(extents.back())); length && *length > 1)
         lanes = std::min<int64_t>(lanes, llvm::bit_floor<uint64_t>(*length));
       return {extents.back(), lanes};

@@ -48,6 +48,7 @@ FUNCTIONS = [
     ("Elu", lambda x: numpy.where(x > 0, x, numpy.expm1(x)), spread(-30, 5), 4, 0),
     ("Elu", lambda x: numpy.where(x > 0, x, numpy.expm1(x)), -exponents(-100, 0), 4, 0),
     ("Softplus", lambda x: numpy.log1p(numpy.exp(x)), spread(-80, 80), 5, 0),
+    ("Mish", lambda x: x * numpy.tanh(numpy.log1p(numpy.exp(x))), spread(-80, 80), 6, 0),
     ("Sin", numpy.sin, spread(-100, 100), 3, 0),
     ("Sin", numpy.sin, spread(-8192, 8192), 3, 0),
     ("Sin", numpy.sin, spread(8000, 1e6), 3, 0),
