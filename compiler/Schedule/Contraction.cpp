@@ -216,6 +216,38 @@ void RowTiles::forEach(Value first, Value last, function_ref<void(Value, int64_t
   }
 }
 
+EvenRowTiles::EvenRowTiles(ElementEmitter &e, Value total, int64_t largest, ArrayRef<int64_t> possible) : e(e) {
+  int64_t least = leastHeight(largest);
+  auto occurs = [&](int64_t height, int64_t rows) {
+    RowSplit split = splitRows(std::max(rows, least), largest);
+    return height == split.tall || (height == split.tall - 1 && split.numTall < split.count);
+  };
+  for (int64_t height = largest; height >= least; --height)
+    if (possible.empty() || llvm::any_of(possible, [&](int64_t rows) { return occurs(height, rows); }))
+      heights.push_back(height);
+  ImplicitLocOpBuilder &b = e.builder();
+  covered = b.createOrFold<arith::MaxUIOp>(total, e.constant(least));
+  Value count = b.createOrFold<arith::CeilDivUIOp>(covered, e.constant(largest));
+  tall = b.createOrFold<arith::CeilDivUIOp>(covered, count);
+  numLow = e.sub(e.mul(tall, count), covered);
+  numTall = e.sub(count, numLow);
+}
+
+void EvenRowTiles::forEach(function_ref<void(Value, int64_t)> body) const {
+  ImplicitLocOpBuilder &b = e.builder();
+  auto numberIf = [&](int64_t isTall, Value number, Value otherwise) {
+    Value equal = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, tall, e.constant(isTall));
+    return b.createOrFold<arith::SelectOp>(equal, number, otherwise);
+  };
+  Value row = e.constant(0);
+  for (int64_t height : heights) {
+    Value number = numberIf(height, numTall, numberIf(height + 1, numLow, e.constant(0)));
+    Value end = e.add(row, e.mul(number, e.constant(height)));
+    countedLoop(b, row, end, e.constant(height), [&](Value first) { body(first, height); });
+    row = end;
+  }
+}
+
 ColumnGroups::ColumnGroups(ElementEmitter &e, Value total, int64_t vectors, int64_t lanes)
     : e(e), total(total), vectors(vectors), lanes(lanes) {
   Value width = e.constant(vectors * lanes);

@@ -71,6 +71,27 @@ private:
   RowSplit split;
 };
 
+/// Rows in tiles of heights that differ by at most one, as few as possible, for code that is short enough to exist in
+/// every height.
+class EvenRowTiles {
+public:
+  /// `total` rows (an index value, not zero) in tiles of at most `largest`, and of at least half as many: fewer rows
+  /// are treated as `used()`. `possible`: all that `total` may be, if that is known.
+  EvenRowTiles(ElementEmitter &e, Value total, int64_t largest, llvm::ArrayRef<int64_t> possible = {});
+
+  /// The lowest tile.
+  static int64_t leastHeight(int64_t largest) { return llvm::divideCeil(largest, 2); }
+  /// Rows that tiles cover: `total`, or the lowest tile's.
+  Value used() const { return covered; }
+  /// Loops over all tiles; `body` gets the first row and how many there are.
+  void forEach(llvm::function_ref<void(Value row, int64_t rows)> body) const;
+
+private:
+  ElementEmitter &e;
+  SmallVector<int64_t> heights; ///< descending
+  Value covered, tall, numTall, numLow;
+};
+
 /// Columns in groups of `vectors` vectors; the last group may have fewer, and lanes that are not wanted.
 class ColumnGroups {
 public:

@@ -10,8 +10,9 @@
 //
 // A window's planes are summed as channels are: the transformed planes of a tile lie side by side in its row of V.
 // With a dilation the results of a tile, and its inputs, lie that far apart. Tiles at the image's border read zeros
-// outside of it and store only what is inside; the others have code of their own that does not ask. Where blocks differ
-// in size, microkernels have one height, and rows of V that belong to no tile repeat the last one.
+// outside of it and store only what is inside; the others have code of their own that does not ask. A block's tiles are
+// rows of microkernels of two heights, which the run time chooses where blocks differ in size; where the block has fewer
+// than the lowest microkernel, rows of V repeat the last tile.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -177,11 +178,14 @@ private:
   Tile tile;
   std::optional<ColumnGroups> columns;
   std::optional<RowTiles> rowTiles;       ///< of a block, if all have the same size
+  SmallVector<int64_t> blockSizes;        ///< all that there are, if that is known
   Value blockTiles;                       ///< of each block but the last
   int64_t mostInBlock = 1, rows = 1;      ///< tiles of a block at most, and rows of V for them
   int64_t channelStep = 0;                ///< from tile to tile in V
   int64_t inputStep = 0, productStep = 0; ///< from position to position in V and in M
-  Value tilesDown, tilesAlong, tiles, blocks, chunks;
+  Value tilesDown, tilesAlong;
+  Value segments, segment; ///< what blocks cut, and its tiles
+  Value blocksOfSegment, blocks, chunks;
   Value scratchV, scratchM, scratchTile;
 
   bool far = false; ///< the input is asked for ahead
@@ -205,20 +209,23 @@ private:
     channelStep = K < 2 * line ? K : (llvm::divideCeil(K, line) | 1) * line;
     tilesDown = tilesOf(1, down);
     tilesAlong = tilesOf(2, along);
-    tiles = product(e, {shape.images, shape.output[0], tilesDown, tilesAlong});
+    chooseSegment();
     far = shape.dilation[2] == 1 && isFar(kernel, shape, op.getInput());
     chooseBlock();
     TileProblem problem{sizeof(float), lanes, nr, mostInBlock, F, false, 1};
     tile = chooseTile(kernel.machine, problem);
-    if (affordableChunks() > 1 && known(blocks).value_or(1) == 1 && F > lanes && F <= tile.vectors * lanes) {
+    if (affordableChunks() > 1 && known(blocksOfSegment).value_or(1) == 1 && F > lanes && F <= tile.vectors * lanes) {
       // Narrower tiles, so that there is something to divide.
       problem.columns = llvm::alignTo(llvm::divideCeil(F, 2), lanes);
       tile = chooseTile(kernel.machine, problem);
     }
-    // Blocks of one size have tiles of two heights; else rows are added to the last block's.
-    if (std::optional<int64_t> all = known(tiles); all && known(blockTiles) && *all % mostInBlock == 0)
-      rowTiles.emplace(e, e.constant(mostInBlock), tile.rows);
-    rows = rowTiles ? mostInBlock : llvm::alignTo(mostInBlock, tile.rows);
+    if (std::optional<int64_t> all = known(segment); all && known(blockTiles)) {
+      if (*all % mostInBlock == 0)
+        rowTiles.emplace(e, e.constant(mostInBlock), tile.rows);
+      else
+        blockSizes = {mostInBlock, *all % mostInBlock};
+    }
+    rows = rowTiles ? mostInBlock : std::max(mostInBlock, EvenRowTiles::leastHeight(tile.rows));
     columns.emplace(e, e.constant(F), tile.vectors, lanes);
     auto spread = [&](int64_t elements) { return (llvm::divideCeil(elements, line) | 1) * line; };
     inputStep = spread(rows * channelStep);
@@ -240,19 +247,29 @@ private:
     return e.add(inSequence, e.rem(tile, dilation));
   }
 
+  /// Blocks cut all tiles or, where the number of images is not known but that of an image's tiles is and fills a
+  /// block, those of each image: then their sizes are known.
+  void chooseSegment() {
+    Value ofImage = product(e, {shape.output[0], tilesDown, tilesAlong});
+    bool isEach = !known(shape.images) && known(ofImage).value_or(0) >= mostTiles / 2;
+    segments = isEach ? shape.images : e.constant(1);
+    segment = isEach ? ofImage : e.mul(shape.images, ofImage);
+  }
+
   /// V and a group's M in three quarters of the second level, and equal shares for a few threads: blocks of equal size,
   /// whose number is a power of two or a multiple of four.
   void chooseBlock() {
     int64_t bytesPerTile = positions() * (channelStep + 2 * nr) * sizeof(float);
     mostInBlock = std::clamp<int64_t>(kernel.machine.l2Bytes * 3 / 4 / bytesPerTile, fewestTiles, mostTiles);
     Value one = e.constant(1), share = e.constant(wantedBlocks);
-    Value number = b.createOrFold<arith::CeilDivUIOp>(tiles, e.constant(mostInBlock));
+    Value number = b.createOrFold<arith::CeilDivUIOp>(segment, e.constant(mostInBlock));
     Value rounded = e.mul(b.createOrFold<arith::CeilDivUIOp>(number, share), share);
     Value few = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, number, e.constant(2));
     number = b.createOrFold<arith::SelectOp>(few, number, rounded);
     number = b.createOrFold<arith::MaxUIOp>(number, one);
-    blockTiles = b.createOrFold<arith::MaxUIOp>(b.createOrFold<arith::CeilDivUIOp>(tiles, number), one);
-    blocks = b.createOrFold<arith::CeilDivUIOp>(tiles, blockTiles);
+    blockTiles = b.createOrFold<arith::MaxUIOp>(b.createOrFold<arith::CeilDivUIOp>(segment, number), one);
+    blocksOfSegment = b.createOrFold<arith::CeilDivUIOp>(segment, blockTiles);
+    blocks = e.mul(segments, blocksOfSegment);
     mostInBlock = known(blockTiles).value_or(mostInBlock);
   }
 
@@ -290,8 +307,8 @@ private:
     size_t partV = plan.reserve(element, e.constant(positions() * inputStep));
     size_t partM = plan.reserve(element, e.constant(positions() * productStep));
     size_t partTile = plan.reserve(element, e.constant(down.outputs() * along.outputs() * lanes));
-    Value products = e.mul(tiles, e.constant(K * F * positions()));
-    SmallVector<Value> places = {chunks, blocks};
+    Value products = e.mul(e.mul(segments, segment), e.constant(K * F * positions()));
+    SmallVector<Value> places = {chunks, segments, blocksOfSegment};
     kernel.phase(product(e, places), contractionWork(kernel, e, products, sizeof(float), op.getFilter()), plan.bytes(),
                  kernel.canFail(), [&](Value begin, Value end, Value scratch, Value status) {
                    e.setStatus(status);
@@ -300,16 +317,19 @@ private:
                    scratchTile = plan.view(scratch, partTile);
                    countedLoop(b, begin, end, e.constant(1), [&](Value unit) {
                      SmallVector<LaneIndex> place = delinearize(e, places, {unit});
-                     emitUnit(place[0].base, place[1].base);
+                     emitUnit(place[0].base, place[1].base, place[2].base);
                    });
                  });
   }
 
-  void emitUnit(Value chunk, Value block) {
-    Value one = e.constant(1), first = e.mul(block, blockTiles);
-    Value count = b.createOrFold<arith::MinUIOp>(blockTiles, e.sub(tiles, first));
-    Value height = e.constant(tile.rows);
-    Value used = rowTiles ? e.constant(mostInBlock) : e.mul(b.createOrFold<arith::CeilDivUIOp>(count, height), height);
+  void emitUnit(Value chunk, Value number, Value block) {
+    Value one = e.constant(1);
+    Value inSegment = e.mul(block, blockTiles), first = e.add(e.mul(number, segment), inSegment);
+    Value count = b.createOrFold<arith::MinUIOp>(blockTiles, e.sub(segment, inSegment));
+    std::optional<EvenRowTiles> evenTiles;
+    if (!rowTiles)
+      evenTiles.emplace(e, count, tile.rows, blockSizes);
+    Value used = rowTiles ? e.constant(mostInBlock) : evenTiles->used();
     forEachTile(first, count, used, [&](const Place &place, Value row) { transformInput(place, row); });
     Value firstGroup = e.div(e.mul(chunk, columns->count()), chunks);
     Value lastGroup = e.div(e.mul(e.add(chunk, one), columns->count()), chunks);
@@ -319,7 +339,7 @@ private:
         if (rowTiles)
           rowTiles->forEach(e.constant(0), rowTiles->count(), product);
         else
-          countedLoop(b, e.constant(0), used, height, [&](Value row) { product(row, tile.rows); });
+          evenTiles->forEach(product);
       });
       Value width = wanted ? wanted : e.constant(vectors * lanes);
       forEachTile(first, count, count,
@@ -467,9 +487,11 @@ private:
     product.bOffset = e.add(e.add(panel, e.mul(position, matrix)), e.rem(column, e.constant(nr)));
     product.nr = nr;
     product.vectors = vectors;
-    if (known(blocks).value_or(1) <= 2) { // more blocks find the filters in the cache
+    if (known(blocksOfSegment).value_or(1) <= 2) { // more blocks find the filters in the cache
       // The next position's matrix, each tile of rows its part; behind the last position lies the next panel.
-      product.prefetchShares = std::clamp<int64_t>(llvm::divideCeil(mostInBlock, tile.rows), 1, mostShares);
+      // Of tiles whose number is not known the first two.
+      product.prefetchShares =
+          std::clamp<int64_t>(llvm::divideCeil(mostInBlock, tile.rows), 1, known(segment) ? mostShares : 2);
       Value part =
           e.rem(b.createOrFold<arith::CeilDivUIOp>(row, e.constant(tile.rows)), e.constant(product.prefetchShares));
       product.prefetch = e.add(matrix, e.mul(part, e.constant(llvm::divideCeil(K, product.prefetchShares) * nr)));

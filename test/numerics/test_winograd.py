@@ -136,6 +136,36 @@ def test_one_artefact_for_all_sizes(tmp_path):
             numpy.testing.assert_allclose(loaded.run({"x": x})["y"], numpy.maximum(sums(x, w, (1, 1, 1, 1)), 0), rtol=0, atol=limit)
 
 
+# Channels, filters: tiles of many rows by one vector, and of few rows by several.
+@pytest.mark.parametrize("widths", [(16, 16), (16, 40), (24, 144)], ids=lambda widths: "x".join(map(str, widths)))
+def test_every_number_of_tiles_in_a_block(tmp_path, widths):
+    """Blocks of 1 to 24 tiles, alone and several: rows in every height of a tile, also where they are padded."""
+    channels, filters = widths
+    generator = numpy.random.default_rng(11)
+    w = generator.uniform(-1, 1, (filters, channels, 3, 3)).astype(numpy.float32)
+    library = tenon.compile(model(numpy.zeros((1, channels, 1, 1), numpy.float32), w, (1, 1, 1, 1), "Relu", True), tmp_path / "model.so", cpu=CPU)
+    loaded = tenon.load(library)
+    for columns in [*range(1, 27), 47, 50, 99]:
+        x = generator.uniform(-1, 1, (1, channels, 3, 4 * columns - 1)).astype(numpy.float32)
+        limit = BOUND * sums(abs(x), abs(w), (1, 1, 1, 1)).max()
+        numpy.testing.assert_allclose(loaded.run({"x": x})["y"], numpy.maximum(sums(x, w, (1, 1, 1, 1)), 0), rtol=0, atol=limit)
+
+
+@pytest.mark.parametrize("size", [(7, 7), (14, 14), (9, 50), (28, 28)], ids=lambda size: "x".join(map(str, size)))
+def test_any_number_of_images_of_known_size(tmp_path, size):
+    generator = numpy.random.default_rng(12)
+    w = generator.uniform(-1, 1, (48, 96, 3, 3)).astype(numpy.float32)
+    x = generator.uniform(-1, 1, (5, 96, *size)).astype(numpy.float32)
+    pads = (1, 1, 1, 1)
+    graph = model(x, w, pads, "silu", False)
+    graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "images"
+    loaded = tenon.load(tenon.compile(graph, tmp_path / "model.so", cpu=CPU))
+    # The largest of 200,000 errors; without fused multiply-adds the transforms round twice as often.
+    expected, limit = silu(sums(x, w, pads)), 2 * BOUND * sums(abs(x), abs(w), pads).max()
+    for images in (0, 1, 2, 5):
+        numpy.testing.assert_allclose(loaded.run({"x": x[:images]})["y"], expected[:images], rtol=0, atol=limit)
+
+
 def test_non_finite_values_stay_in_their_tile(tmp_path):
     """An infinity or NaN spoils the tiles that read it, as it spoils the windows of a direct sum, and nothing else."""
     generator = numpy.random.default_rng(7)

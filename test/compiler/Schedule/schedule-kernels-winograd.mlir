@@ -13,3 +13,26 @@ func.func private @winograd(%x: tensor<1x14x14x16xf32>, %w: tensor<1x36x16x16xf3
   %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 16, columns = 16, winograd = 4>} : (tensor<1x14x14x16xf32>, tensor<1x36x16x16xf32>) -> tensor<1x14x14x16xf32>
   return %0 : tensor<1x14x14x16xf32>
 }
+
+// Where only the number of images is not known, blocks cut the 49 tiles of each image: three of 13 and one of 10. There is
+// a body of the product for each height that occurs.
+// CHECK-LABEL: func.func private @images(
+// CHECK: ukernel.brgemm {{.*}} rows(%c0, %c16, %c32, %c48, %c64) step
+// CHECK: ukernel.brgemm {{.*}} rows(%c0, %c16, %c32, %c48) step
+// CHECK-NOT: ukernel.brgemm
+func.func private @images(%x: tensor<?x28x28x16xf32>, %w: tensor<1x36x16x16xf32>, %n: index) -> tensor<?x28x28x16xf32> attributes {nn.kernel, nn.extents = [array<i64: 0>, array<i64>]} {
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 16, columns = 16, winograd = 4>} : (tensor<?x28x28x16xf32>, tensor<1x36x16x16xf32>) -> tensor<?x28x28x16xf32>
+  return %0 : tensor<?x28x28x16xf32>
+}
+
+// Where the number of tiles is not known, for each from the highest to half of it.
+// CHECK-LABEL: func.func private @lines(
+// CHECK: ukernel.brgemm {{.*}} rows(%c0, %c16, %c32, %c48, %c64, %c80) step
+// CHECK: ukernel.brgemm {{.*}} rows(%c0, %c16, %c32, %c48, %c64) step
+// CHECK: ukernel.brgemm {{.*}} rows(%c0, %c16, %c32, %c48) step
+// CHECK: ukernel.brgemm {{.*}} rows(%c0, %c16, %c32) step
+// CHECK-NOT: ukernel.brgemm
+func.func private @lines(%x: tensor<1x?x28x16xf32>, %w: tensor<1x36x16x16xf32>, %h: index) -> tensor<1x?x28x16xf32> attributes {nn.kernel, nn.extents = [array<i64: 0>, array<i64>]} {
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 16, columns = 16, winograd = 4>} : (tensor<1x?x28x16xf32>, tensor<1x36x16x16xf32>) -> tensor<1x?x28x16xf32>
+  return %0 : tensor<1x?x28x16xf32>
+}
