@@ -487,7 +487,9 @@ private:
     product.bOffset = e.add(e.add(panel, e.mul(position, matrix)), e.rem(column, e.constant(nr)));
     product.nr = nr;
     product.vectors = vectors;
-    if (known(blocksOfSegment).value_or(1) <= 2) { // more blocks find the filters in the cache
+    // Later blocks find the filters in the second level, unless it is too small for them.
+    int64_t filterBytes = positions() * K * F * sizeof(float);
+    if (known(blocksOfSegment).value_or(1) <= 2 || filterBytes > kernel.machine.l2Bytes / 2) {
       // The next position's matrix, each tile of rows its part; behind the last position lies the next panel.
       // Of tiles whose number is not known the first two.
       product.prefetchShares =
