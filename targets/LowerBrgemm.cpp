@@ -64,6 +64,7 @@ private:
   int64_t group, lanes, rows, vectors, laneSteps, sets;
   bool byLane;
   SmallVector<Value> masks;
+  SmallVector<Value> rowOffsets; ///< of A's rows from the position at hand
 
   Value index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
 
@@ -211,7 +212,7 @@ private:
   /// One step of k (a group of them) by broadcast loads; `a` and `b` are the positions of that k.
   void addBroadcastStep(Value a, Value b, int64_t set, SmallVector<Value> &sums) {
     auto factor = [&](int64_t m) {
-      Value position = add(a, op.getRows()[m]);
+      Value position = add(a, rowOffsets[m]);
       if (group > 1)
         return loadGroup(position);
       Value scalar = memref::LoadOp::create(builder, loc, op.getA(), position);
@@ -224,7 +225,7 @@ private:
   void addLaneSteps(Value a, Value b, SmallVector<Value> &sums) {
     SmallVector<Value> factors;
     VectorType type = VectorType::get({laneSteps}, element);
-    for (Value row : op.getRows())
+    for (Value row : rowOffsets)
       factors.push_back(vector::LoadOp::create(builder, loc, type, op.getA(), add(a, row)));
     for (int64_t u = 0; u < laneSteps; ++u) {
       auto factor = [&](int64_t m) {
@@ -283,8 +284,56 @@ private:
     return SmallVector<Value>(forOp.getResults());
   }
 
+  /// The step that each of `rows` is a multiple of, by its number, if it is no constant.
+  Value unknownRowStep() {
+    Value step = rows > 1 ? op.getRows()[1] : Value();
+    if (!step || getConstantIntValue(step))
+      return {};
+    for (int64_t m = 2; m < rows; ++m) {
+      auto product = op.getRows()[m].getDefiningOp<arith::MulIOp>();
+      bool isMultiple = product && llvm::is_contained({product.getLhs(), product.getRhs()}, step) &&
+                        getConstantIntValue(product.getLhs() == step ? product.getRhs() : product.getLhs()) == m;
+      if (!isMultiple)
+        return {};
+    }
+    return matchPattern(op.getRows()[0], m_Zero()) ? step : Value();
+  }
+
+  /// `value` as a number of which LLVM does not know where it comes from, without an instruction.
+  Value opaque(Value value) {
+    Type type = builder.getI64Type();
+    Value number = arith::IndexCastOp::create(builder, loc, type, value);
+    auto same = LLVM::InlineAsmOp::create(builder, loc, type, number, /*asm_string=*/"", /*constraints=*/"=r,0",
+                                          /*has_side_effects=*/false, /*is_align_stack=*/false,
+                                          LLVM::TailCallKind::None, /*asm_dialect=*/nullptr,
+                                          /*operand_attrs=*/nullptr);
+    return arith::IndexCastOp::create(builder, loc, builder.getIndexType(), same.getRes());
+  }
+
+  /// Moves the position of A into the offsets of its rows where the distance between them is no constant. Each third
+  /// row has an address of its own, which the others are one or two steps behind, as an instruction can say. LLVM's
+  /// strength reduction would compute addresses anew for every step of k, and loads that wait for them would be started
+  /// early and spill sums.
+  Value placeRows(Value a) {
+    constexpr int64_t rowsPerAddress = 3;
+    rowOffsets = SmallVector<Value>(op.getRows());
+    Value step = unknownRowStep();
+    if (!step)
+      return a;
+    Value base;
+    step = opaque(step);
+    for (int64_t m = 0; m < rows; ++m) {
+      int64_t behind = m % rowsPerAddress;
+      if (behind == 0)
+        base = opaque(add(a, multiply(index(m), step)));
+      rowOffsets[m] = add(base, multiply(index(behind), step));
+    }
+    return index(0);
+  }
+
   /// The sum over k from the given positions.
   SmallVector<Value> reduceK(Value a, Value b, SmallVector<Value> sums) {
+    a = placeRows(a);
     int64_t unrolled = unroll(), step = unrolled * group;
     auto body = [&](int64_t steps) {
       return [&, steps](Value k, SmallVector<Value> &carried) {

@@ -277,7 +277,7 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
       OpBuilder builder(op);
       if (auto convolution = dyn_cast<nn::ConvOp>(op)) {
         if (winograd)
-          convolution = splitStrides(builder, convolution, weightBytes);
+          convolution = splitStrides(builder, convolution, usual, weightBytes);
         builder.setInsertionPoint(convolution);
         moreBytes += packConvolution(builder, convolution, usual, winograd ? weightBytes : -1, vectorBytes);
         continue;

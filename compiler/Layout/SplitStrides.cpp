@@ -4,7 +4,9 @@
 //
 //     y[o] = sum over u, r of w'[u, r] x'[o + u - pad', r],    x'[u, r] = x[s u + r]
 //
-// so the phases become channels, and the stride is 1. Taps that do not exist are zeros.
+// so the phases become channels, and the stride is 1. Taps that do not exist are zeros. Of extents that only the run
+// time knows, pads are the same for all: x' has as many positions as the results need, which the input is filled up, or
+// cut, to.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -13,6 +15,7 @@
 #include "compiler/Layout/PackedConstant.h"
 #include "compiler/Layout/WinogradFilter.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 
 using namespace mlir;
 
@@ -21,20 +24,36 @@ namespace tenon::layout {
 namespace {
 
 struct Dimension {
-  int64_t extent, stride, taps, lowPad; ///< of the strided convolution
-  int64_t positions, newTaps, newLowPad, newHighPad;
+  int64_t stride, taps, lowPad; ///< of the strided convolution
+  int64_t newTaps, newLowPad, newHighPad;
+  int64_t positions;  ///< or dynamic: `more` than there are results
+  int64_t more;       ///< if dynamic
+  bool isCut = false; ///< whether the positions may end before the input does
 };
 
-/// The unit-stride form of a dimension; nothing if it would leave out a part of the input.
-std::optional<Dimension> describe(int64_t extent, int64_t result, int64_t stride, int64_t taps, int64_t lowPad) {
-  Dimension d{extent, stride, taps, lowPad, 0, 0, 0, 0};
-  d.newLowPad = llvm::divideCeil(lowPad, stride);
-  d.newTaps = llvm::divideCeil(d.newLowPad * stride - lowPad + taps, stride);
-  d.positions = llvm::divideCeil(extent, stride);
-  d.newHighPad = result + d.newTaps - 1 - d.newLowPad - d.positions;
-  if (d.newHighPad < 0)
-    return std::nullopt;
-  return d;
+/// The unit-stride form of a dimension; nothing if it would leave out a part of the input whose extent is known.
+std::optional<Dimension> describe(nn::ConvOp op, size_t d) {
+  int64_t extent = cast<RankedTensorType>(op.getInput().getType()).getDimSize(1 + d);
+  int64_t result = cast<RankedTensorType>(op.getType()).getDimSize(1 + d);
+  int64_t stride = op.getStrides()[d], taps = op.getKernel()[d], lowPad = op.getPads()[d];
+  int64_t highPad = op.getPads()[op.getKernel().size() + d];
+  Dimension form{stride, taps, lowPad, 0, 0, 0, 0, 0};
+  form.newLowPad = llvm::divideCeil(lowPad, stride);
+  form.newTaps = llvm::divideCeil(form.newLowPad * stride - lowPad + taps, stride);
+  if (!ShapedType::isDynamic(extent)) {
+    form.positions = llvm::divideCeil(extent, stride);
+    form.newHighPad = result + form.newTaps - 1 - form.newLowPad - form.positions;
+    return form.newHighPad < 0 ? std::nullopt : std::optional(form);
+  }
+  // A line with one position less for each result, and the input's padding, ends `tail` elements before its positions
+  // do, less what is left over of a stride. As much of that as lies in the padding on the right is not missed.
+  int64_t span = taps - lowPad - highPad, leftOver = std::min(highPad, stride - 1);
+  int64_t strides = llvm::divideCeilSigned(span + leftOver, stride), tail = strides * stride - span;
+  form.positions = ShapedType::kDynamic;
+  form.more = strides - 1;
+  form.newHighPad = form.newTaps - form.newLowPad - strides;
+  form.isCut = tail < stride - 1;
+  return form;
 }
 
 /// For each phase and position of the new window the tap of the old one, or -1.
@@ -73,55 +92,98 @@ ElementsAttr splitFilter(ElementsAttr filter, ArrayRef<Dimension> dims, int64_t 
   return gatherConstant(filter, placeOf, type);
 }
 
-/// [N, spatial..., C] to [N, positions..., phases x C].
-Value phasesOf(OpBuilder &b, Location loc, Value input, ArrayRef<Dimension> dims) {
-  auto type = cast<RankedTensorType>(input.getType());
-  Type element = type.getElementType();
-  auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, loc, value); };
-  SmallVector<Value> low, high;
-  SmallVector<int64_t> padded(type.getShape());
-  bool pads = false;
-  for (int64_t d = 0; d < type.getRank(); ++d) {
-    bool isSpatial = d > 0 && d + 1 < type.getRank();
-    int64_t extra = isSpatial ? dims[d - 1].positions * dims[d - 1].stride - dims[d - 1].extent : 0;
-    low.push_back(index(0));
-    high.push_back(index(extra));
-    padded[d] += extra;
-    pads |= extra != 0;
-  }
-  int64_t batch = type.getDimSize(0), channels = type.getShape().back(), phases = 1;
-  Value images = getValueOrCreateConstantIndexOp(b, loc, nn::getExtents(b, loc, input).front());
-  if (pads) {
-    auto scalar = RankedTensorType::get({}, element);
-    Value zero = nn::ConstantOp::create(b, loc, scalar, cast<ElementsAttr>(b.getZeroAttr(scalar)));
-    input = nn::PadOp::create(b, loc, RankedTensorType::get(padded, element), nn::PadMode::constant, input, low, high,
-                              zero);
-  }
-  SmallVector<int64_t> split{batch}, joined{batch}, order{0};
-  SmallVector<Value> splitSizes{images}, joinedSizes{images};
-  for (const Dimension &d : dims) {
+/// The input of `op` as [N, positions..., phases x C].
+class PhaseSplitter {
+public:
+  PhaseSplitter(OpBuilder &builder, nn::ConvOp op, ArrayRef<Dimension> dims)
+      : b(op.getLoc(), builder), op(op), dims(dims) {}
+
+  Value split() {
+    extents = getValueOrCreateConstantIndexOp(b, b.getLoc(), nn::getExtents(b, b.getLoc(), op.getInput()));
+    countPositions();
+    Value input = fillUp(op.getInput());
+    auto type = cast<RankedTensorType>(input.getType());
+    int64_t batch = type.getDimSize(0), channels = type.getShape().back(), phases = 1;
+    SmallVector<int64_t> split{batch}, joined{batch}, order{0};
+    SmallVector<Value> splitSizes{extents.front()}, joinedSizes{extents.front()};
+    for (auto [d, position] : llvm::zip(dims, positions)) {
+      order.push_back(split.size());
+      split.append({d.positions, d.stride});
+      splitSizes.append({position, index(d.stride)});
+      joined.push_back(d.positions);
+      joinedSizes.push_back(position);
+      phases *= d.stride;
+    }
+    for (size_t d = 0; d < dims.size(); ++d)
+      order.push_back(2 + 2 * d);
     order.push_back(split.size());
-    split.append({d.positions, d.stride});
-    splitSizes.append({index(d.positions), index(d.stride)});
-    joined.push_back(d.positions);
-    joinedSizes.push_back(index(d.positions));
-    phases *= d.stride;
+    split.push_back(channels);
+    splitSizes.push_back(index(channels));
+    joined.push_back(phases * channels);
+    joinedSizes.push_back(index(phases * channels));
+    Value pieces = nn::ReshapeOp::create(b, type.clone(split), input, splitSizes);
+    Value moved = nn::TransposeOp::create(b, pieces, order);
+    return nn::ReshapeOp::create(b, type.clone(joined), moved, joinedSizes);
   }
-  for (size_t d = 0; d < dims.size(); ++d)
-    order.push_back(2 + 2 * d);
-  order.push_back(split.size());
-  split.push_back(channels);
-  splitSizes.push_back(index(channels));
-  joined.push_back(phases * channels);
-  joinedSizes.push_back(index(phases * channels));
-  Value pieces = nn::ReshapeOp::create(b, loc, RankedTensorType::get(split, element), input, splitSizes);
-  Value moved = nn::TransposeOp::create(b, loc, pieces, order);
-  return nn::ReshapeOp::create(b, loc, RankedTensorType::get(joined, element), moved, joinedSizes);
-}
+
+private:
+  ImplicitLocOpBuilder b;
+  nn::ConvOp op;
+  ArrayRef<Dimension> dims;
+  SmallVector<Value> extents, positions;
+
+  Value index(int64_t value) { return arith::ConstantIndexOp::create(b, value); }
+
+  void countPositions() {
+    FailureOr<SmallVector<SmallVector<OpFoldResult>>> results = nn::reifyExtents(b, op);
+    for (auto [d, form] : llvm::enumerate(dims)) {
+      if (!ShapedType::isDynamic(form.positions)) {
+        positions.push_back(index(form.positions));
+      } else if (form.stride == 1) {
+        positions.push_back(extents[1 + d]);
+      } else {
+        Value count = getValueOrCreateConstantIndexOp(b, b.getLoc(), results->front()[1 + d]);
+        positions.push_back(b.createOrFold<arith::AddIOp>(count, index(form.more)));
+      }
+    }
+  }
+
+  /// The input with zeros behind it, or without its end, so that dimensions are positions times strides.
+  Value fillUp(Value input) {
+    auto type = cast<RankedTensorType>(input.getType());
+    SmallVector<Value> zeros(type.getRank(), index(0)), ones(type.getRank(), index(1)), high(zeros), sizes(extents);
+    SmallVector<int64_t> padded(type.getShape()), cut(type.getShape());
+    bool pads = false, cuts = false;
+    for (auto [d, form] : llvm::enumerate(dims)) {
+      if (form.stride == 1)
+        continue;
+      sizes[1 + d] = b.createOrFold<arith::MulIOp>(positions[d], index(form.stride));
+      high[1 + d] = b.createOrFold<arith::SubIOp>(sizes[1 + d], extents[1 + d]);
+      if (ShapedType::isDynamic(form.positions)) {
+        pads = true;
+        cuts |= form.isCut;
+        if (form.isCut)
+          high[1 + d] = b.createOrFold<arith::MaxSIOp>(high[1 + d], index(0));
+        continue;
+      }
+      pads |= padded[1 + d] != form.positions * form.stride;
+      cut[1 + d] = padded[1 + d] = form.positions * form.stride;
+    }
+    Type element = type.getElementType();
+    if (pads) {
+      auto scalar = RankedTensorType::get({}, element);
+      Value zero = nn::ConstantOp::create(b, scalar, cast<ElementsAttr>(b.getZeroAttr(scalar)));
+      input = nn::PadOp::create(b, type.clone(padded), nn::PadMode::constant, input, zeros, high, zero);
+    }
+    if (cuts)
+      input = nn::SliceOp::create(b, type.clone(cut), input, zeros, sizes, ones);
+    return input;
+  }
+};
 
 } // namespace
 
-nn::ConvOp splitStrides(OpBuilder &b, nn::ConvOp op, int64_t weightBytes) {
+nn::ConvOp splitStrides(OpBuilder &b, nn::ConvOp op, UsualExtents &usual, int64_t weightBytes) {
   auto input = cast<RankedTensorType>(op.getInput().getType()), result = cast<RankedTensorType>(op.getType());
   auto filterType = cast<RankedTensorType>(op.getFilter().getType());
   auto filter = op.getFilter().getDefiningOp<nn::ConstantOp>();
@@ -130,15 +192,13 @@ nn::ConvOp splitStrides(OpBuilder &b, nn::ConvOp op, int64_t weightBytes) {
   if (!isStrided || !op.getChannelsLast() || op.getGroups() != 1 || op.getPacking() || !filter ||
       !isReadable(filter.getValue()) || !filterType.getElementType().isF32() || !filterType.hasStaticShape() ||
       llvm::any_of(op.getDilations(), [](int64_t dilation) { return dilation != 1; }) ||
-      llvm::is_contained(input.getShape().drop_front(), ShapedType::kDynamic) ||
-      llvm::is_contained(result.getShape(), 0))
+      ShapedType::isDynamic(input.getShape().back()) || llvm::is_contained(result.getShape(), 0))
     return op;
   SmallVector<Dimension> dims;
   SmallVector<int64_t> kernel, pads, ones(spatial, 1);
   int64_t phases = 1;
   for (size_t d = 0; d < spatial; ++d) {
-    std::optional<Dimension> dimension = describe(input.getDimSize(1 + d), result.getDimSize(1 + d), op.getStrides()[d],
-                                                  op.getKernel()[d], op.getPads()[d]);
+    std::optional<Dimension> dimension = describe(op, d);
     if (!dimension)
       return op;
     dims.push_back(*dimension);
@@ -149,7 +209,8 @@ nn::ConvOp splitStrides(OpBuilder &b, nn::ConvOp op, int64_t weightBytes) {
   for (const Dimension &d : dims)
     pads.push_back(d.newHighPad);
   int64_t filters = filterType.getDimSize(0), channels = filterType.getDimSize(1);
-  if (!paysToSplit(op, kernel, phases, weightBytes))
+  SmallVector<int64_t> read = usual.of(op.getInput()), written = usual.of(op.getResult());
+  if (!paysToSplit(op, read, written, kernel, phases, weightBytes))
     return op;
 
   Location loc = op.getLoc();
@@ -157,8 +218,9 @@ nn::ConvOp splitStrides(OpBuilder &b, nn::ConvOp op, int64_t weightBytes) {
   llvm::append_range(newShape, kernel);
   auto newType = RankedTensorType::get(newShape, filterType.getElementType());
   Value newFilter = nn::ConstantOp::create(b, loc, newType, splitFilter(filter.getValue(), dims, phases, newType));
-  auto split = nn::ConvOp::create(b, loc, result, phasesOf(b, loc, op.getInput(), dims), newFilter, kernel, ones, pads,
+  auto split = nn::ConvOp::create(b, loc, result, PhaseSplitter(b, op, dims).split(), newFilter, kernel, ones, pads,
                                   ones, /*groups=*/1, /*channels_last=*/true, nn::PackingAttr());
+  usual.set(split.getResult(), written);
   op.getResult().replaceAllUsesWith(split.getResult());
   op.erase();
   return split;

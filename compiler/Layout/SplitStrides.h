@@ -3,14 +3,15 @@
 #ifndef TENON_COMPILER_LAYOUT_SPLITSTRIDES_H
 #define TENON_COMPILER_LAYOUT_SPLITSTRIDES_H
 
+#include "compiler/Layout/UsualExtents.h"
 #include "dialects/nn/Nn.h"
 
 namespace tenon::layout {
 
 /// Where it makes Winograd's algorithm possible and that pays, replaces a strided channels-last convolution with a
 /// constant filter by one of unit stride on the phases of its input. Returns that, or `op` itself.
-/// `weightBytes`: of all constants of the model.
-nn::ConvOp splitStrides(mlir::OpBuilder &b, nn::ConvOp op, int64_t weightBytes);
+/// `usual` learns of the new one. `weightBytes`: of all constants of the model.
+nn::ConvOp splitStrides(mlir::OpBuilder &b, nn::ConvOp op, UsualExtents &usual, int64_t weightBytes);
 
 } // namespace tenon::layout
 

@@ -66,7 +66,8 @@ void UsualExtents::visit(Operation *op, OpBuilder &scratch) {
       std::optional<int64_t> number;
       if (succeeded(shapes) && (*shapes)[result.getResultNumber()][d])
         number = numberOf((*shapes)[result.getResultNumber()][d]);
-      extent = number && *number >= 0 ? *number : usualExtent;
+      // An input that leaves nothing, as one of few samples for its windows, was a poor guess.
+      extent = number && *number > 0 ? *number : usualExtent;
     }
     tensors[result] = extents;
   }

@@ -17,6 +17,9 @@ public:
   /// The extents of a tensor, static ones as they are.
   llvm::SmallVector<int64_t> of(mlir::Value tensor) const;
 
+  /// The extents of a tensor that was made later.
+  void set(mlir::Value tensor, llvm::ArrayRef<int64_t> extents) { tensors[tensor].assign(extents); }
+
 private:
   void visit(mlir::Operation *op, mlir::OpBuilder &scratch);
   void evaluate(mlir::Operation *op);

@@ -110,19 +110,19 @@ int64_t chooseWinograd(nn::ConvOp op, ArrayRef<int64_t> extents, int64_t weightB
   return best;
 }
 
-bool paysToSplit(nn::ConvOp op, ArrayRef<int64_t> kernel, int64_t phases, int64_t weightBytes) {
+bool paysToSplit(nn::ConvOp op, ArrayRef<int64_t> input, ArrayRef<int64_t> result, ArrayRef<int64_t> kernel,
+                 int64_t phases, int64_t weightBytes) {
   constexpr double movement = 24; // lane cycles per element of the input: measured
   constexpr double enough = 0.75; // of the time of direct sums; the estimate is rough
-  auto input = cast<RankedTensorType>(op.getInput().getType()), result = cast<RankedTensorType>(op.getType());
   Problem problem;
-  problem.channels = phases * input.getShape().back();
-  problem.filters = result.getShape().back();
-  problem.lines = ShapedType::isDynamic(result.getDimSize(0)) ? 1 : result.getDimSize(0);
+  problem.channels = phases * input.back();
+  problem.filters = result.back();
+  problem.lines = result.front();
   double direct = problem.channels / phases * problem.filters * problem.lines, moved = problem.lines * movement;
   for (auto [d, taps] : llvm::enumerate(kernel)) {
-    int64_t extent = result.getDimSize(1 + d);
+    int64_t extent = result[1 + d];
     direct *= extent * op.getKernel()[d];
-    moved *= input.getDimSize(1 + d);
+    moved *= input[1 + d];
     if (taps > 1)
       problem.dimensions.push_back({extent, taps, /*dilation=*/1});
     else
@@ -131,7 +131,7 @@ bool paysToSplit(nn::ConvOp op, ArrayRef<int64_t> kernel, int64_t phases, int64_
   // The schedule transforms lines and pixels only.
   if (problem.dimensions.empty() || (kernel.size() == 3 && kernel.front() != 1))
     return false;
-  moved *= input.getShape().back();
+  moved *= input.back();
   for (int64_t outputs = 2; outputs <= 4; ++outputs)
     if (fits(problem, outputs) && estimate(problem, outputs, weightBytes).winograd + moved < enough * direct)
       return true;

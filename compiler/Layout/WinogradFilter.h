@@ -14,8 +14,9 @@ namespace tenon::layout {
 int64_t chooseWinograd(nn::ConvOp op, llvm::ArrayRef<int64_t> extents, int64_t weightBytes);
 
 /// Whether Winograd's algorithm on a window of `kernel` and `phases` times the channels, unit strides, is faster than
-/// the strided convolution `op`, the movement of the input counted.
-bool paysToSplit(nn::ConvOp op, llvm::ArrayRef<int64_t> kernel, int64_t phases, int64_t weightBytes);
+/// the strided convolution `op`, the movement of the input counted. `input`, `result`: extents, dynamic ones guessed.
+bool paysToSplit(nn::ConvOp op, llvm::ArrayRef<int64_t> input, llvm::ArrayRef<int64_t> result,
+                 llvm::ArrayRef<int64_t> kernel, int64_t phases, int64_t weightBytes);
 
 /// The transformed filter of a channels-last convolution, packed as nn.packing with `winograd` says. `filter` is a
 /// constant [F, C, kernel...] of f32 that can be read.

@@ -270,10 +270,18 @@ void ColumnGroups::forEach(Value first, Value last, function_ref<void(Value, int
     return;
   auto restGroup = [&] {
     Value column = e.mul(full, width);
-    if (!columns)
-      body(column, vectors, e.sub(total, column));
-    else
-      body(column, llvm::divideCeil(rest, lanes), rest % lanes ? e.constant(rest) : Value());
+    if (columns)
+      return body(column, llvm::divideCeil(rest, lanes), rest % lanes ? e.constant(rest) : Value());
+    Value wanted = e.sub(total, column);
+    if (vectors == 1)
+      return body(column, vectors, wanted);
+    Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::ule, wanted, e.constant(vectors / 2 * lanes));
+    auto choice = scf::IfOp::create(b, fits, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(choice.thenBlock());
+    body(column, vectors / 2, wanted);
+    b.setInsertionPointToStart(choice.elseBlock());
+    body(column, vectors, wanted);
   };
   Value wanted = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ugt, last, full);
   if (matchPattern(wanted, m_One()))

@@ -92,7 +92,8 @@ private:
   Value covered, tall, numTall, numLow;
 };
 
-/// Columns in groups of `vectors` vectors; the last group may have fewer, and lanes that are not wanted.
+/// Columns in groups of `vectors` vectors; the last group may have fewer (half as many, where the run time knows), and
+/// lanes that are not wanted.
 class ColumnGroups {
 public:
   ColumnGroups(ElementEmitter &e, Value total, int64_t vectors, int64_t lanes);

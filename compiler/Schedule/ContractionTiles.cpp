@@ -38,6 +38,20 @@ static double stepCycles(const Machine &machine, int64_t laneSteps, int64_t rows
   return std::max(products, loads) + distant;
 }
 
+/// Cycles per column where their number is not known: the mean over usual ones. A group takes `groupCycles`; the last
+/// one is whole, or half as wide for `halfCycles`.
+static double averageCycles(int64_t lanes, int64_t vectors, double groupCycles, double halfCycles) {
+  constexpr int64_t fewestColumns = 64, mostColumns = 192;
+  double cycles = 0, columns = 0;
+  for (int64_t total = fewestColumns / lanes; total < mostColumns / lanes; ++total) {
+    int64_t rest = total % vectors;
+    cycles += groupCycles * (total / vectors);
+    cycles += rest == 0 ? 0 : rest <= vectors / 2 ? halfCycles : groupCycles;
+    columns += total * lanes;
+  }
+  return cycles / columns;
+}
+
 RowSplit splitRows(int64_t total, int64_t largest) {
   RowSplit split;
   split.count = llvm::divideCeil(total, largest);
@@ -89,11 +103,14 @@ Tile chooseTile(const Machine &machine, const TileProblem &problem) {
       double rowCycles = split.numTall * stepCycles(machine, laneSteps, rows, vectors) +
                          (split.count - split.numTall) * stepCycles(machine, laneSteps, low, vectors);
       rowCycles /= totalRows;
-      double cycles = rowCycles / columns;
+      double cycles = 0;
       if (problem.columns) {
         int64_t total = llvm::divideCeil(*problem.columns, problem.lanes), rest = total % vectors;
         double restCycles = rest ? stepCycles(machine, laneSteps, rows, rest) * split.count / totalRows : 0;
         cycles = (rowCycles * (total / vectors) + restCycles) / *problem.columns;
+      } else {
+        double halfCycles = stepCycles(machine, laneSteps, rows, std::max<int64_t>(vectors / 2, 1)) / rows;
+        cycles = averageCycles(problem.lanes, vectors, rowCycles, halfCycles);
       }
       if (bestCycles == 0 || cycles < bestCycles) {
         bestCycles = cycles;

@@ -37,6 +37,7 @@ bool evictEachOther(const Machine &machine, int64_t stepBytes, int64_t rows);
 /// A step of k of a tile costs the larger of its multiply-adds over the pipes and its loads over two load ports, and a
 /// little for each load of A and B beyond the first level of cache. Rows are split into equal parts, so a tile of fewer
 /// rows that divides them is as good as a taller one.
+/// Of columns that are not known, some of the last group's are computed in vain.
 Tile chooseTile(const Machine &machine, const TileProblem &problem);
 
 /// `total` rows in equal parts of at most `largest`: the first `numTall` have `tall` rows, the others one less.

@@ -91,6 +91,25 @@ ArrayRef<Value> ExtentMap::get(OpBuilder &builder, Value tensor) {
   return at(tensor);
 }
 
+/// What an op of extents' arithmetic is equal to where one of an op in front comes back: a sum that takes away what was
+/// added, and a bound of 0 of a quotient. None if it is neither.
+static Value earlierExtent(Operation &op) {
+  if (op.getNumOperands() != 2)
+    return {};
+  Value lhs = op.getOperand(0);
+  std::optional<int64_t> rhs = getConstantIntValue(op.getOperand(1));
+  Operation *before = lhs.getDefiningOp();
+  std::optional<int64_t> inner =
+      before && before->getNumOperands() == 2 ? getConstantIntValue(before->getOperand(1)) : std::nullopt;
+  if (!rhs || !inner)
+    return {};
+  if (isa<arith::AddIOp>(op) && isa<arith::AddIOp>(before) && *rhs == -*inner)
+    return before->getOperand(0);
+  if (isa<arith::MaxSIOp>(op) && isa<arith::DivUIOp>(before) && *rhs <= 0 && *inner > 1)
+    return lhs;
+  return {};
+}
+
 /// Reification asks operands by tensor.dim: what is known already takes its place, and what follows from it is folded.
 void ExtentMap::simplify(OpBuilder &builder, Operation *previous, SmallVectorImpl<SmallVector<OpFoldResult>> &shapes) {
   auto replace = [&](Operation &made, Value known) {
@@ -111,6 +130,10 @@ void ExtentMap::simplify(OpBuilder &builder, Operation *previous, SmallVectorImp
     }
     if (made.getNumResults() != 1 || isa<arith::ConstantOp>(made))
       continue;
+    if (Value earlier = earlierExtent(made)) {
+      replace(made, earlier);
+      continue;
+    }
     SmallVector<OpFoldResult> folded;
     if (failed(made.fold(folded)) || folded.size() != 1)
       continue;

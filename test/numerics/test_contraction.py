@@ -1,10 +1,13 @@
 """Matrix products: tails in M, N and K, broadcast batches, vectors, transposes, every type, constant and input B."""
 
 import numpy
+import onnx
 import pytest
+import tenon
+from onnx import helper
 
 from arrays import BF16, FLOATS, integers, label, rng, uniform
-from harness import Batch, summed
+from harness import CPU, Batch, summed
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -109,6 +112,32 @@ def test_batches(mode):
         for constants in ((), (1,), (0,)):
             batch.add(label("MatMul", a, b, *constants), "MatMul", [a, b], numpy.asarray(exact, numpy.float32), bound, constants)
     batch.check(mode)
+
+
+@pytest.mark.parametrize("transposed", ["", "A", "B", "AB"])
+def test_one_artefact_for_all_sizes(tmp_path, transposed):
+    """Extents that only the run time knows: tails of every length, a tile and one more, nothing."""
+    nodes = [helper.make_node("Transpose", [name], [name + "T"], perm=[0, 2, 1]) for name in transposed]
+    operands = [name + "T" if name in transposed else name for name in "AB"]
+    nodes += [helper.make_node("MatMul", operands, ["C"]), helper.make_node("Mul", ["C", "C"], ["Y"])]
+    inputs = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None] * 3) for name in "AB"]
+    outputs = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in "CY"]
+    graph = helper.make_graph(nodes, "products", inputs, outputs)
+    library = tenon.compile(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]), tmp_path / "model.so", cpu=CPU)
+    loaded, generator = tenon.load(library), rng()
+    sizes = [(m, 3 * m + 1, m + 2) for m in range(1, 31)] + [(11, n, 5) for n in range(100)] + [(m, 40, 17) for m in (0, 56, 57, 300)]
+    sizes += [(9, 33, 0), (64, 64, 64), (28, 48, 1), (51, 101, 96), (130, 17, 130)]
+    for m, n, k in sizes:
+        for batch in (1, 2):
+            a, b = uniform(generator, (batch, m, k)), uniform(generator, (batch, k, n))
+            exact, bound = product(a, b)
+            feeds = {"A": a, "B": b}
+            for name in transposed:
+                feeds[name] = numpy.ascontiguousarray(feeds[name].transpose(0, 2, 1))
+            results = loaded.run(feeds)
+            assert results["C"].shape == exact.shape
+            assert (numpy.abs(results["C"] - exact) <= bound).all(), (m, n, k, batch)
+            assert results["Y"].tobytes() == (results["C"] * results["C"]).tobytes()
 
 
 def test_empty(mode):

@@ -124,6 +124,41 @@ def test_strides(tmp_path, build, case):
     numpy.testing.assert_allclose(result, expected, rtol=0, atol=BOUND * sums(abs(x), abs(w), pads).max())
 
 
+# Channels, filters, kernel, pads, strides, inputs: smaller than the window, and every remainder of the strides.
+ANY_SIZE = [
+    (3, 32, (7, 7), (3, 3, 3, 3), (2, 2), [(1, 1), (2, 9), (64, 63), (63, 64), (17, 30)]),
+    (24, 40, (6, 5), (0, 1, 0, 3), (2, 1), [(5, 3), (6, 1), (7, 2), (22, 30), (23, 31)]),
+    (24, 40, (9, 9), (4, 4, 0, 7), (3, 3), [(1, 9), (5, 2), (6, 3), (40, 41), (41, 42), (42, 40)]),
+    (1, 72, (512,), (0, 0), (160,), [(100,), (511,), (512,), (513,), (671,), (672,), *((1800 + 20 * i,) for i in range(9)), (12400,)]),
+    (128, 160, (12,), (0, 0), (3,), [(3,), (11,), (12,), (13,), (14,), (15,), (121,), (122,), (123,)]),
+    (128, 128, (7,), (0, 9), (2,), [(0,), (1,), (2,), (40,), (41,)]),
+]
+
+
+@pytest.mark.parametrize("case", ANY_SIZE, ids=lambda case: f"{'x'.join(map(str, case[2]))}-{'x'.join(map(str, case[4]))}-{'x'.join(map(str, case[3]))}")
+def test_strides_of_dynamic_extents(tmp_path, build, case):
+    channels, filters, kernel, pads, strides, sizes = case
+    generator = numpy.random.default_rng(13)
+    w = generator.uniform(-1, 1, (filters, channels, *kernel)).astype(numpy.float32)
+    like = numpy.zeros((1, channels, *[1] * len(kernel)), numpy.float32)
+    library = tenon.compile(model(like, w, pads, "Relu", True, strides=strides), tmp_path / "model.so", cpu=CPU)
+    report = json.loads(subprocess.run([build / "bin/tenon", "inspect", library, "--json"], capture_output=True, check=True).stdout)
+    assert "winograd" in [kernel["path"] for kernel in report["kernels"]]
+    loaded = tenon.load(library)
+    spatial = len(kernel)
+    for size in sizes:
+        for images in (1, 2):
+            x = generator.uniform(-1, 1, (images, channels, *size)).astype(numpy.float32)
+            y = loaded.run({"x": x})["y"]
+            extents = [(n + pads[d] + pads[spatial + d] - kernel[d]) // strides[d] + 1 for d, n in enumerate(size)]
+            assert y.shape == (images, filters, *(max(n, 0) for n in extents))
+            if y.size == 0:
+                continue
+            places = (slice(None), slice(None), *(slice(None, None, stride) for stride in strides))
+            limit = BOUND * sums(abs(x), abs(w), pads).max()
+            numpy.testing.assert_allclose(y, numpy.maximum(sums(x, w, pads)[places], 0), rtol=0, atol=limit)
+
+
 def test_one_artefact_for_all_sizes(tmp_path):
     generator = numpy.random.default_rng(6)
     w = generator.uniform(-1, 1, (24, 16, 3, 3)).astype(numpy.float32)

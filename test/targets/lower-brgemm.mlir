@@ -161,6 +161,37 @@ func.func @small(%a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>) {
   return
 }
 
+// Rows of A a distance apart that only the run time knows: each third one has an address of its own, and LLVM does not see how they hang together.
+// CHECK-LABEL: func @unknown_distance
+// CHECK-SAME: %[[STEP:[^ ]*]]: index
+// CHECK: %[[NUMBER:.*]] = arith.index_cast %[[STEP]] : index to i64
+// CHECK: %[[SAME:.*]] = llvm.inline_asm "", "=r,0" %[[NUMBER]] : (i64) -> i64
+// CHECK: %[[DISTANCE:.*]] = arith.index_cast %[[SAME]] : i64 to index
+// CHECK: llvm.inline_asm
+// CHECK: %[[FIRST:.*]] = arith.index_cast %{{.*}} : i64 to index
+// CHECK: arith.addi %[[FIRST]], %[[DISTANCE]]
+// CHECK: llvm.inline_asm
+// CHECK: %[[FOURTH:.*]] = arith.index_cast %{{.*}} : i64 to index
+// CHECK-NOT: llvm.inline_asm
+// CHECK: scf.for
+// CHECK: arith.addi %{{.*}}, %[[FOURTH]]
+// CHECK-COUNT-4: vector.store
+func.func @unknown_distance(%step: index, %a: memref<?xf32>, %b: memref<?xf32>, %c: memref<?xf32>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c3 = arith.constant 3 : index
+  %c4 = arith.constant 4 : index
+  %r2 = arith.muli %step, %c2 : index
+  %r3 = arith.muli %c3, %step : index
+  ukernel.brgemm %a[%c0] rows(%c0, %step, %r2, %r3) step(%c1), %b[%c0] steps(%c4, %c0) k(%step) {nr = 4 : i64, vectors = 1 : i64} : memref<?xf32>, memref<?xf32> {
+  ^bb0(%v: vector<4xf32>, %m: index, %n: index):
+    vector.store %v, %c[%m] : memref<?xf32>, vector<4xf32>
+    ukernel.yield
+  }
+  return
+}
+
 // Steps of k side by side: two elements of A for each column, sums of twice as many lanes, whose neighbours are added at the end. Masks are of columns.
 // CHECK-LABEL: func @group
 // CHECK: %[[MASK:.*]] = vector.create_mask {{.*}} vector<8xi1>

@@ -138,6 +138,24 @@ func.func @strided(%x: tensor<?x64x64x3xf32>) -> tensor<?x32x32x32xf32> {
   return %0 : tensor<?x32x32x32xf32>
 }
 
+// Of extents that the run time knows, the input is filled up to as many positions as the results need, which may end before it does.
+// CHECK-LABEL: func @strided_line
+// CHECK: %[[length:.*]] = tensor.dim %arg0, %{{.*}} : tensor<?x?x128xf32>
+// CHECK: %[[results:.*]] = arith.divui
+// CHECK: %[[positions:.*]] = arith.addi %[[results]], %c3
+// CHECK: %[[needed:.*]] = arith.muli %[[positions]], %c3
+// CHECK: %[[missing:.*]] = arith.subi %[[needed]], %[[length]]
+// CHECK: %[[zeros:.*]] = arith.maxsi %[[missing]], %c0
+// CHECK: %[[filled:.*]] = nn.pad constant, %arg0[%c0{{.*}}, %c0{{.*}}, %c0{{.*}}] [%c0{{.*}}, %[[zeros]], %c0{{.*}}]
+// CHECK: %[[read:.*]] = nn.slice %[[filled]][{{.*}}] [%{{.*}}, %[[needed]], %{{.*}}]
+// CHECK: nn.reshape %[[read]]{{.*}} -> tensor<?x?x3x128xf32>
+// CHECK: nn.conv {{.*}} kernel = array<i64: 4>, {{.*}} winograd = 4>, {{.*}} : (tensor<?x?x384xf32>
+func.func @strided_line(%x: tensor<?x?x128xf32>) -> tensor<?x?x160xf32> {
+  %w = nn.constant dense<1.0> : tensor<160x128x12xf32>
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 12>, strides = array<i64: 3>, pads = array<i64: 0, 0>, dilations = array<i64: 1>} : (tensor<?x?x128xf32>, tensor<160x128x12xf32>) -> tensor<?x?x160xf32>
+  return %0 : tensor<?x?x160xf32>
+}
+
 // Extents that the run time knows are guessed from inputs of a usual size: a deep layer of an image is small, and small tiles fit it.
 // CHECK-LABEL: func @deep
 // CHECK: nn.conv {{.*}} strides = array<i64: 8, 8>

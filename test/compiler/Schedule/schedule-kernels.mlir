@@ -234,6 +234,24 @@ func.func private @attention(%q: tensor<40x8xf32>, %k: tensor<8x30xf32>, %v: ten
 
 // -----
 
+// Columns that only the run time counts: of the group of two vectors that is not full, one is computed where it holds all that are left.
+// CHECK-LABEL: func.func private @columns(
+// CHECK-SAME: %[[N:[^ ]*]]: index)
+// CHECK: ukernel.brgemm {{.*}} vectors = 2
+// CHECK: %[[LEFT:.*]] = arith.subi %[[N]], %{{.*}}
+// CHECK: %[[FITS:.*]] = arith.cmpi ule, %[[LEFT]], %c8
+// CHECK: scf.if %[[FITS]] {
+// CHECK: ukernel.brgemm {{.*}} columns(%[[LEFT]]) {{.*}} vectors = 1
+// CHECK: } else {
+// CHECK: ukernel.brgemm {{.*}} columns(%[[LEFT]]) {{.*}} vectors = 2
+func.func private @columns(%x: tensor<6x8xf32>, %y: tensor<8x?xf32>, %n: index) -> tensor<6x?xf32>
+    attributes {nn.kernel, nn.extents = [array<i64>, array<i64: 0>]} {
+  %0 = nn.matmul %x, %y : (tensor<6x8xf32>, tensor<8x?xf32>) -> tensor<6x?xf32>
+  return %0 : tensor<6x?xf32>
+}
+
+// -----
+
 // A text op is one call of its function: operands and the result as buffers, the number of elements, and what the op says.
 
 // CHECK-LABEL: func.func private @split(
