@@ -2,6 +2,8 @@
 //
 // Two groups merge along an edge if the consumer computes on the producer's iteration space (so that nothing is
 // computed twice) and no path leads from the producer to the consumer through a third place (so that an order exists).
+// A space that is the producer's unless the run broadcasts it is taken to be the same: where it does, elements that
+// cost next to nothing are computed again.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -225,6 +227,8 @@ void Grouping::merge() {
 bool Grouping::tryJoin(Group *producer, Group *consumer, Operation *op, Value edge) {
   if (!canJoin(*producer, *consumer, op, edge) || reaches(producer, consumer))
     return false;
+  if (producer->kind == GroupKind::map && consumer->kind == GroupKind::map)
+    producer->space = consumer->space;
   absorb(producer, consumer);
   return true;
 }
@@ -265,11 +269,46 @@ bool Grouping::isRowValue(const Group &group, Value tensor) {
   return true;
 }
 
+/// Whether computing an element is hardly more than reading it.
+static bool isCheap(Operation *op) {
+  return isa<nn::AddOp, nn::SubOp, nn::MulOp, nn::MaxOp, nn::MinOp, nn::SelectOp, nn::BroadcastOp, nn::ResampleOp>(op);
+}
+
+/// Whether extent `to` is `from` unless one of two that broadcast is 1: select(x == 1, y, x) of one that is `from`.
+bool Grouping::isUsually(Value from, Value to) {
+  if (extents.equal(from, to))
+    return true;
+  auto choice = to.getDefiningOp<arith::SelectOp>();
+  auto test = choice ? choice.getCondition().getDefiningOp<arith::CmpIOp>() : arith::CmpIOp();
+  return test && test.getPredicate() == arith::CmpIPredicate::eq &&
+         getConstantIntValue(OpFoldResult(test.getRhs())) == 1 &&
+         extents.equal(test.getLhs(), choice.getFalseValue()) &&
+         (extents.equal(from, choice.getTrueValue()) || extents.equal(from, choice.getFalseValue()));
+}
+
+/// Whether a map group may be computed where `op` is, of whose result it usually has the extents.
+bool Grouping::canStretch(const Group &producer, Operation *op) {
+  ArrayRef<Value> result = extents.at(op->getResult(0));
+  if (groupOf[op]->kind != GroupKind::map || result.size() != producer.space.size() || result.empty() ||
+      !extents.equal(result.back(), producer.space.back()))
+    return false;
+  for (auto [from, to] : llvm::zip_equal(producer.space, result))
+    if (!isUsually(from, to))
+      return false;
+  // A result that others read as well would be computed on its own and again here.
+  return llvm::all_of(producer.ops, [&](Operation *member) {
+    return isCheap(member) && llvm::all_of(member->getUsers(), [&](Operation *user) {
+             return user == op || llvm::is_contained(producer.ops, user);
+           });
+  });
+}
+
 bool Grouping::canJoinElementwise(const Group &producer, Operation *op, Value edge) {
   ArrayRef<Value> result = extents.at(op->getResult(0));
   switch (producer.kind) {
   case GroupKind::map:
-    return extents.equal(result, producer.space) && extents.equal(extents.at(edge), producer.space);
+    return extents.equal(extents.at(edge), producer.space) &&
+           (extents.equal(result, producer.space) || canStretch(producer, op));
   case GroupKind::rows:
     // On full rows, or on the values that rows were reduced to. Without kept dimensions, reduced values do not
     // broadcast back over the rows they came from.
@@ -285,8 +324,10 @@ bool Grouping::canJoinReduce(const Group &producer, nn::ReduceOp op, Value edge)
   if (!extents.equal(extents.at(edge), producer.space) || producer.kind == GroupKind::contraction)
     return false;
   if (producer.kind == GroupKind::map) // gathers and windows would run once for each pass over a row
-    return llvm::all_of(producer.ops,
-                        [](Operation *op) { return op->hasTrait<nn::Elementwise>() || isa<nn::BroadcastOp>(op); });
+    return llvm::all_of(producer.ops, [&](Operation *op) {
+      return (op->hasTrait<nn::Elementwise>() || isa<nn::BroadcastOp>(op)) &&
+             extents.equal(extents.at(op->getResult(0)), producer.space);
+    });
   return llvm::equal(producer.axes, op.getAxes()) && producer.keepsDims == op.getKeepDims();
 }
 

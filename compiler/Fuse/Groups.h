@@ -44,6 +44,8 @@ private:
   void merge();
   bool tryJoin(Group *producer, Group *consumer, mlir::Operation *op, mlir::Value edge);
   bool canJoin(const Group &producer, const Group &consumer, mlir::Operation *op, mlir::Value edge);
+  bool isUsually(mlir::Value from, mlir::Value to);
+  bool canStretch(const Group &producer, mlir::Operation *op);
   bool canJoinElementwise(const Group &producer, mlir::Operation *op, mlir::Value edge);
   bool canJoinReduce(const Group &producer, nn::ReduceOp op, mlir::Value edge);
   bool isRowValue(const Group &group, mlir::Value tensor);

@@ -18,8 +18,6 @@
 
 #include "compiler/Schedule/Convolution.h"
 
-#include "mlir/IR/Matchers.h"
-
 using namespace mlir;
 
 namespace tenon::schedule {
@@ -86,114 +84,6 @@ WindowCut cutWindow(ElementEmitter &e, const ConvolutionShape &shape, int64_t d,
     cut.last = stepsTo(e.sub(shape.input[d], origin));
   cut.count = e.sub(cut.last, cut.first);
   return cut;
-}
-
-LineTiles::LineTiles(ElementEmitter &e, const ConvolutionShape &shape, int64_t most) : e(e), shape(shape) {
-  ImplicitLocOpBuilder &b = e.builder();
-  innerFirst =
-      b.createOrFold<arith::MinSIOp>(e.constant(llvm::divideCeil(shape.low[2], shape.stride[2])), shape.output[2]);
-  // The last window inside starts at input extent - span.
-  Value room = e.add(e.sub(shape.input[2], e.constant((shape.window[2] - 1) * shape.dilation[2] + 1)),
-                     e.constant(shape.low[2] + shape.stride[2]));
-  Value last = e.div(b.createOrFold<arith::MaxSIOp>(room, e.constant(0)), e.constant(shape.stride[2]));
-  last = b.createOrFold<arith::MinSIOp>(last, shape.output[2]);
-  innerLast = b.createOrFold<arith::MaxSIOp>(last, innerFirst);
-  chooseCutTiles(most);
-  tiles.emplace(e, cutsTiles ? shape.output[2] : e.sub(innerLast, innerFirst), most);
-}
-
-bool isColumnInside(const ConvolutionShape &shape, int64_t pixel, int64_t s) {
-  int64_t column = pixel * shape.stride[2] - shape.low[2] + s * shape.dilation[2];
-  return column >= 0 && column < *known(shape.input[2]);
-}
-
-/// Cut tiles have code of their own: as many pixels as a few tiles at each border.
-void LineTiles::chooseCutTiles(int64_t most) {
-  constexpr int64_t mostCutTiles = 3;
-  std::optional<int64_t> width = known(shape.output[2]), first = known(innerFirst), last = known(innerLast);
-  if (!width || !known(shape.input[2]) || !first || !last || shape.window[2] > unrolledColumns)
-    return;
-  RowSplit split = splitRows(*width, most);
-  SmallVector<int64_t> starts;
-  for (int64_t t = 0; t <= split.count; ++t)
-    starts.push_back(t * split.tall - std::max<int64_t>(t - split.numTall, 0));
-  // Where no pixel is inside, all tiles are left ones.
-  while (leftTiles < split.count && (starts[leftTiles] < *first || *first == *last))
-    ++leftTiles;
-  firstRightTile = split.count;
-  while (firstRightTile > leftTiles && starts[firstRightTile] > *last)
-    --firstRightTile;
-  cutsTiles = leftTiles <= mostCutTiles && split.count - firstRightTile <= mostCutTiles;
-}
-
-Value LineTiles::partTiles(int64_t channels) const {
-  // A line in parts has its weights loaded for each of them; a line that is a task, or a few, stays whole.
-  constexpr int64_t manyTasks = 16, fewestTiles = 4;
-  std::optional<int64_t> width = known(shape.output[2]);
-  bool isLong = width ? *width * channels >= manyTasks * elementsPerTask : known(shape.output[1]) == 1;
-  if (!isLong)
-    return tiles->count();
-  return e.constant(std::max<int64_t>(llvm::divideCeil(elementsPerTask, tiles->height() * channels), fewestTiles));
-}
-
-Value LineTiles::countParts(Value partTiles) const {
-  Value one = e.constant(1);
-  if (partTiles == tiles->count())
-    return one;
-  ImplicitLocOpBuilder &b = e.builder();
-  return b.createOrFold<arith::MaxUIOp>(b.createOrFold<arith::CeilDivUIOp>(tiles->count(), partTiles), one);
-}
-
-void LineTiles::forEach(Value part, Value partTiles, Body body) const {
-  ImplicitLocOpBuilder &b = e.builder();
-  Value zero = e.constant(0), end = shape.output[2], first = e.mul(part, partTiles);
-  Value last = b.createOrFold<arith::MinUIOp>(e.add(first, partTiles), tiles->count());
-  if (cutsTiles)
-    return forEachOfAll(first, last, body);
-  auto border = [&](Value from, Value to) {
-    if (!sameExtent(from, to))
-      countedLoop(b, from, to, e.constant(1), [&](Value pixel) { body(pixel, 1, Windows::cut); });
-  };
-  auto chooseIf = [&](Value lhs, Value rhs, Value then, Value otherwise) {
-    Value equal = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, lhs, rhs);
-    return b.createOrFold<arith::SelectOp>(equal, then, otherwise);
-  };
-  // The borders go with the tiles beside them.
-  border(zero, chooseIf(first, zero, innerFirst, zero));
-  if (known(tiles->count()) != 0)
-    tiles->forEach(first, last,
-                   [&](Value pixel, int64_t pixels) { body(e.add(innerFirst, pixel), pixels, Windows::inside); });
-  border(chooseIf(last, tiles->count(), innerLast, end), end);
-}
-
-/// The tiles [first, last).
-void LineTiles::forEachOfAll(Value first, Value last, Body body) const {
-  ImplicitLocOpBuilder &b = e.builder();
-  int64_t count = *known(tiles->count());
-  auto cut = [&](int64_t tile) {
-    Value number = e.constant(tile);
-    Value begins = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, first, number);
-    Value ends = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, number, last);
-    auto emit = [&] {
-      Value pixel = tiles->start(number), next = tiles->start(e.constant(tile + 1));
-      body(pixel, *known(next) - *known(pixel), Windows::cutAtKnown);
-    };
-    Value wanted = b.createOrFold<arith::AndIOp>(begins, ends);
-    if (matchPattern(wanted, m_One()))
-      return emit();
-    auto condition = scf::IfOp::create(b, wanted, /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(condition.thenBlock());
-    emit();
-  };
-  for (int64_t tile = 0; tile < leftTiles; ++tile)
-    cut(tile);
-  if (leftTiles < firstRightTile)
-    tiles->forEach(b.createOrFold<arith::MaxUIOp>(first, e.constant(leftTiles)),
-                   b.createOrFold<arith::MinUIOp>(last, e.constant(firstRightTile)),
-                   [&](Value pixel, int64_t pixels) { body(pixel, pixels, Windows::inside); });
-  for (int64_t tile = firstRightTile; tile < count; ++tile)
-    cut(tile);
 }
 
 bool isFar(Kernel &kernel, const ConvolutionShape &shape, Value input) {

@@ -46,43 +46,6 @@ struct WindowCut {
 /// For output coordinate `position` of dimension `d`.
 WindowCut cutWindow(ElementEmitter &e, const ConvolutionShape &shape, int64_t d, Value position);
 
-/// How the windows of pixels side by side lie in the input's line: inside, or outside with kernel columns that are
-/// known for each pixel (`isColumnInside`), or outside with columns that the run time knows, of one pixel.
-enum class Windows { inside, cutAtKnown, cut };
-
-/// Whether kernel column `s` of an output pixel lies in the input's line, whose extent is known.
-bool isColumnInside(const ConvolutionShape &shape, int64_t pixel, int64_t s);
-
-/// The pixels of a line of the output in tiles. Of a line of known extents windows that leave it are cut in tiles like
-/// the others; else pixels at the borders go one by one.
-class LineTiles {
-public:
-  using Body = llvm::function_ref<void(Value pixel, int64_t count, Windows windows)>;
-
-  /// Tiles of at most `most` pixels.
-  LineTiles(ElementEmitter &e, const ConvolutionShape &shape, int64_t most);
-
-  /// Tiles that a part of a line has which is worth a task with `channels` results per pixel; all, unless the line is
-  /// worth many.
-  Value partTiles(int64_t channels) const;
-  /// Parts of that many tiles.
-  Value countParts(Value partTiles) const;
-
-  /// Calls `body` for the pixels of a part.
-  void forEach(Value part, Value partTiles, Body body) const;
-
-private:
-  ElementEmitter &e;
-  const ConvolutionShape &shape;
-  Value innerFirst, innerLast;               ///< pixels whose windows lie inside
-  std::optional<RowTiles> tiles;             ///< of the inner pixels, or of all
-  bool cutsTiles = false;                    ///< of all
-  int64_t leftTiles = 0, firstRightTile = 0; ///< if so: those that are cut
-
-  void chooseCutTiles(int64_t most);
-  void forEachOfAll(Value first, Value last, Body body) const;
-};
-
 /// Whether an image of `input` is known to be larger than the second level of cache: asking for pixels ahead pays, for
 /// pieces of a few lines are no stream that a processor fetches on its own.
 bool isFar(Kernel &kernel, const ConvolutionShape &shape, Value input);

@@ -15,7 +15,7 @@
 //
 //===---------------------------------------------------------------------------------------===//
 
-#include "compiler/Schedule/Convolution.h"
+#include "compiler/Schedule/LineTiles.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
@@ -60,7 +60,7 @@ private:
   int64_t nr = 16, lanes = 1, most = 8; ///< `most` pixels at a time
   int64_t period = 1;                   ///< vectors of filters until one starts at the same place in a group
   std::optional<LineTiles> tiles;       ///< of a line
-  int64_t blockLines = 1;
+  Value blockLines;
   Value blockFilters, lineBlocks, filterBlocks, partTiles, parts;
 
   /// A vector of filters.
@@ -95,38 +95,46 @@ private:
     tiles.emplace(e, shape, most);
     partTiles = tiles->partTiles(F);
     parts = tiles->countParts(partTiles);
-    int64_t width = known(shape.output[2]).value_or(32);
-    blockLines = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(width * F, 1)), sharingLines());
-    blockLines = std::max<int64_t>(std::min(blockLines, known(shape.output[1]).value_or(blockLines)), 1);
-    lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(blockLines));
+    Value one = e.constant(1), width = atLeast(one, shape.output[2]);
+    Value worth = b.createOrFold<arith::CeilDivUIOp>(e.constant(elementsPerTask),
+                                                     e.mul(width, e.constant(std::max<int64_t>(F, 1))));
+    blockLines = atLeast(one, atMost(atLeast(worth, sharingLines()), shape.output[1]));
+    lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], blockLines);
     chooseFilters(width);
   }
+
+  Value atLeast(Value x, Value y) { return b.createOrFold<arith::MaxUIOp>(x, y); }
+  Value atMost(Value x, Value y) { return b.createOrFold<arith::MinUIOp>(x, y); }
 
   /// Lines in a row that make good use of the input's: a vector of channels finds most of theirs in the first level of
   /// cache, where the line before has left them, and reads one in `fewestShares` again for the next block. One where
   /// the window's lines do not stay there; of a few too many a part does.
-  int64_t sharingLines() {
+  Value sharingLines() {
     constexpr int64_t fewestShares = 8;
     int64_t span = (shape.window[1] - 1) * shape.dilation[1] + 1, overlap = span - shape.stride[1];
     int64_t pixelBytes = *known(kernel.storageExtents(op.getInput()).back()) * storageBytes(op.getInput());
-    int64_t pixels = span * known(shape.input[2]).value_or(32);
-    bool stays = pixels <= linesThatStay(kernel.machine, pixelBytes) * 5 / 4;
-    return stays && overlap > 0 ? llvm::divideCeil(fewestShares * overlap, shape.stride[1]) : 1;
+    Value one = e.constant(1), pixels = e.mul(shape.input[2], e.constant(span));
+    if (overlap <= 0)
+      return one;
+    Value stays = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ule, pixels,
+                                                e.constant(linesThatStay(kernel.machine, pixelBytes) * 5 / 4));
+    Value lines = e.constant(llvm::divideCeil(fewestShares * overlap, shape.stride[1]));
+    return b.createOrFold<arith::SelectOp>(stays, lines, one);
   }
 
   /// All filters, unless there are so few blocks of lines that threads would get unequal shares.
-  void chooseFilters(int64_t width) {
+  void chooseFilters(Value width) {
     constexpr int64_t wantedTasks = 16;
     Value one = e.constant(1), all = e.constant(F);
     int64_t unit = std::lcm(nr, lanes * period);
-    Value tasks = b.createOrFold<arith::MaxUIOp>(e.mul(e.mul(shape.images, shape.output[0]), lineBlocks), one);
+    Value tasks = atLeast(e.mul(e.mul(shape.images, shape.output[0]), lineBlocks), one);
     tasks = e.mul(tasks, parts);
-    int64_t fewest =
-        std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(blockLines * width, 1)), unit);
+    Value worth = b.createOrFold<arith::CeilDivUIOp>(e.constant(elementsPerTask), e.mul(blockLines, width));
+    Value mostShares = atLeast(e.div(all, atLeast(worth, e.constant(unit))), one);
     Value shares = b.createOrFold<arith::CeilDivUIOp>(e.constant(wantedTasks), tasks);
-    shares = b.createOrFold<arith::MinUIOp>(shares, e.constant(std::max<int64_t>(F / fewest, 1)));
+    shares = atMost(shares, mostShares);
     Value units = b.createOrFold<arith::CeilDivUIOp>(e.constant(llvm::divideCeil(F, unit)), shares);
-    blockFilters = b.createOrFold<arith::MinUIOp>(e.mul(units, e.constant(unit)), all);
+    blockFilters = atMost(e.mul(units, e.constant(unit)), all);
     filterBlocks = known(blockFilters) == F ? one : b.createOrFold<arith::CeilDivUIOp>(all, blockFilters);
   }
 
@@ -142,8 +150,8 @@ private:
           e.setStatus(status);
           countedLoop(b, begin, end, e.constant(1), [&](Value unit) {
             SmallVector<LaneIndex> place = delinearize(e, places, {unit});
-            Value firstLine = e.mul(place[2].base, e.constant(blockLines));
-            Value lastLine = b.createOrFold<arith::MinUIOp>(e.add(firstLine, e.constant(blockLines)), shape.output[1]);
+            Value firstLine = e.mul(place[2].base, blockLines);
+            Value lastLine = b.createOrFold<arith::MinUIOp>(e.add(firstLine, blockLines), shape.output[1]);
             forEachFilters(place[4].base, [&](const Filters &filters) {
               Line line{place[0].base, place[1].base, place[3].base, Value(), cutWindow(e, shape, 0, place[1].base), {},
                         filters};
@@ -202,7 +210,7 @@ private:
 
   void emitLine(const Line &line) {
     tiles->forEach(line.part, partTiles,
-                   [&](Value pixel, int64_t count, Windows windows) { emitPixels(line, pixel, count, windows); });
+                   [&](Value pixel, int64_t count, auto inside) { emitPixels(line, pixel, count, inside); });
   }
 
   SmallVector<LaneIndex> indices(Value image, Value depth, Value line, Value pixel, LaneIndex channel) {
@@ -214,13 +222,12 @@ private:
     ElementEmitter &at = *line.filters.at;
     Value width = e.constant(nr), filter = line.filters.first;
     Value K = e.constant(shape.window[0] * shape.window[1] * shape.window[2] * groupChannels);
-    Value offset = e.mul(e.add(e.mul(e.div(filter, width), K), k), width);
-    offset = e.add(offset, e.rem(filter, width));
+    LaneIndex inPanel{e.rem(filter, width), at.lanes() > 1 ? 1 : 0};
     Buffer buffer = kernel.argumentBuffer(cast<BlockArgument>(op.getFilter()));
     // Panels are filled with zeros, so that no mask is needed.
     Value outerMask = at.currentMask();
     at.setMask(Value());
-    Value weight = at.load(element, buffer, {e.constant(1)}, {LaneIndex{offset, at.lanes() > 1 ? 1 : 0}});
+    Value weight = at.load(element, buffer, {e.constant(1), K, width}, {{e.div(filter, width)}, {k}, inPanel});
     at.setMask(outerMask);
     return widenTo(b, weight, sum);
   }
@@ -268,7 +275,7 @@ private:
   }
 
   /// The sums of `count` pixels from `pixel` on, and the epilogue.
-  void emitPixels(const Line &line, Value pixel, int64_t count, Windows windows) {
+  void emitPixels(const Line &line, Value pixel, int64_t count, std::optional<ColumnsInside> inside) {
     ElementEmitter &at = *line.filters.at;
     Value zero = e.constant(0);
     SmallVector<Value> sums(count, at.splatConstant(sum, 0));
@@ -283,12 +290,9 @@ private:
             return loadChannels(line,
                                 [&](LaneIndex channel) { return indices(line.image, plane, row, column, channel); });
           };
-          if (windows != Windows::cut && shape.window[2] <= unrolledColumns)
-            return addColumns(line, position, origin, carried, input, [&](int64_t i, int64_t s) {
-              return windows == Windows::inside || isColumnInside(shape, *known(pixel) + i, s);
-            });
-          WindowCut cut = windows == Windows::inside ? WindowCut{zero, e.constant(shape.window[2]), origin}
-                                                     : cutWindow(e, shape, 2, pixel);
+          if (inside && shape.window[2] <= unrolledColumns)
+            return addColumns(line, position, origin, carried, input, *inside);
+          WindowCut cut = inside ? WindowCut{zero, e.constant(shape.window[2]), origin} : cutWindow(e, shape, 2, pixel);
           return carriedLoops(b, {cut.first}, {cut.last}, carried, [&](ArrayRef<Value> s, ArrayRef<Value> inner) {
             SmallVector<Value> weights = loadWeights(line, e.add(position, s[0]));
             Value column = e.add(origin, e.mul(s[0], e.constant(shape.dilation[2])));
@@ -305,11 +309,12 @@ private:
     }
   }
 
-  /// Of a kernel position, for each channel of a group.
-  SmallVector<Value> loadWeights(const Line &line, Value position) {
+  /// Of the kernel position `column` behind `position`, for each channel of a group.
+  SmallVector<Value> loadWeights(const Line &line, Value position, int64_t column = 0) {
     SmallVector<Value> weights;
+    Value first = e.mul(position, e.constant(groupChannels));
     for (int64_t c = 0; c < groupChannels; ++c)
-      weights.push_back(loadWeight(line, e.add(e.mul(position, e.constant(groupChannels)), e.constant(c))));
+      weights.push_back(loadWeight(line, e.add(first, e.constant(column * groupChannels + c))));
     return weights;
   }
 
@@ -319,20 +324,21 @@ private:
     return acc;
   }
 
-  /// One kernel line, as far as it `isInside` for a pixel and column: each input pixel is loaded once.
+  /// One kernel line, as far as it is `inside`: each input pixel is loaded once.
   SmallVector<Value> addColumns(const Line &line, Value position, Value origin, ArrayRef<Value> carried,
-                                function_ref<SmallVector<Value>(Value)> input,
-                                function_ref<bool(int64_t, int64_t)> isInside) {
+                                function_ref<SmallVector<Value>(Value)> input, const ColumnsInside &inside) {
     SmallVector<Value> next(carried);
     SmallVector<SmallVector<Value>> weights;
     for (int64_t s = 0; s < shape.window[2]; ++s)
-      weights.push_back(loadWeights(line, e.add(position, e.constant(s))));
+      weights.push_back(loadWeights(line, position, s));
     // By input pixels, so that one at a time is in registers.
     std::map<int64_t, SmallVector<std::pair<int64_t, int64_t>>> readers;
     for (int64_t s = 0; s < shape.window[2]; ++s)
-      for (int64_t i = 0; i < static_cast<int64_t>(next.size()); ++i)
-        if (isInside(i, s))
-          readers[i * shape.stride[2] + s * shape.dilation[2]].push_back({i, s});
+      for (int64_t i = 0; i < static_cast<int64_t>(next.size()); ++i) {
+        int64_t column = i * shape.stride[2] + s * shape.dilation[2];
+        if (inside.holds(column))
+          readers[column].push_back({i, s});
+      }
     for (auto &[offset, places] : readers) {
       SmallVector<Value> x = input(e.add(origin, e.constant(offset)));
       for (auto [i, s] : places)

@@ -201,6 +201,39 @@ struct Address {
 };
 } // namespace
 
+/// An index as a sum of a value (null: none) and a number.
+static std::pair<Value, int64_t> splitConstant(Value index) {
+  int64_t constant = 0;
+  for (auto sum = index.getDefiningOp<arith::AddIOp>(); sum; sum = index.getDefiningOp<arith::AddIOp>()) {
+    std::optional<int64_t> term = constantValue(sum.getRhs());
+    if (!term)
+      break;
+    constant += *term;
+    index = sum.getLhs();
+  }
+  std::optional<int64_t> all = constantValue(index);
+  return {all ? Value() : index, constant + all.value_or(0)};
+}
+
+/// The row-major index of the bases of `indices`. Numbers that are added to them stay apart as far as extents are
+/// known, so that elements near each other are numbers apart from a common address.
+static Value linearBase(ElementEmitter &emitter, ArrayRef<Value> extents, ArrayRef<LaneIndex> indices) {
+  Value base = emitter.constant(0);
+  int64_t apart = 0;
+  for (size_t d = 0; d < indices.size(); ++d) {
+    auto [index, constant] = splitConstant(indices[d].base);
+    std::optional<int64_t> extent = constantValue(extents[d]);
+    if (!extent && apart != 0) {
+      base = emitter.add(base, emitter.constant(apart));
+      apart = 0;
+    }
+    base = d == 0 ? base : emitter.mul(base, extents[d]);
+    base = index ? emitter.add(base, index) : base;
+    apart = apart * extent.value_or(0) + constant;
+  }
+  return apart == 0 ? base : emitter.add(base, emitter.constant(apart));
+}
+
 static Address linearize(ElementEmitter &emitter, Buffer buffer, ArrayRef<Value> shape, ArrayRef<LaneIndex> indices) {
   assert(shape.size() == indices.size() && "one index per dimension");
   ImplicitLocOpBuilder &b = emitter.builder();
@@ -232,9 +265,7 @@ static Address linearize(ElementEmitter &emitter, Buffer buffer, ArrayRef<Value>
     inner *= extent.value_or(0);
   }
   if (!general) {
-    Value base = emitter.constant(0);
-    for (size_t d = 0; d < indices.size(); ++d)
-      base = emitter.add(d == 0 ? base : emitter.mul(base, extents[d]), indices[d].base);
+    Value base = linearBase(emitter, extents, indices);
     if (buffer.offset)
       base = emitter.add(buffer.offset, base);
     return {base, staticStride, {}, advances};

@@ -100,6 +100,31 @@ SmallVector<LaneIndex> delinearize(ElementEmitter &emitter, ArrayRef<Value> exte
   return indices;
 }
 
+void forEachPlace(ElementEmitter &emitter, ArrayRef<Value> extents, Value from, Value to,
+                  function_ref<void(ArrayRef<LaneIndex>)> body) {
+  ImplicitLocOpBuilder &b = emitter.builder();
+  auto isKnown = [](Value extent) { return getConstantIntValue(OpFoldResult(extent)).has_value(); };
+  Value one = emitter.constant(1);
+  if (extents.empty() || llvm::all_of(extents.drop_front(), isKnown))
+    return countedLoop(b, from, to, one, [&](Value place) {
+      ElementEmitter::Scope scope(emitter);
+      body(delinearize(emitter, extents, {place}));
+    });
+  Value run = extents.back();
+  countedLoop(b, emitter.div(from, run), b.createOrFold<arith::CeilDivUIOp>(to, run), one, [&](Value outer) {
+    Value start = emitter.mul(outer, run);
+    Value first = emitter.sub(b.createOrFold<arith::MaxUIOp>(from, start), start);
+    Value last = b.createOrFold<arith::MinUIOp>(emitter.sub(to, start), run);
+    SmallVector<LaneIndex> indices = delinearize(emitter, extents.drop_back(), {outer});
+    indices.emplace_back();
+    countedLoop(b, first, last, one, [&](Value index) {
+      ElementEmitter::Scope scope(emitter);
+      indices.back() = {index};
+      body(indices);
+    });
+  });
+}
+
 Value pickLanes(ImplicitLocOpBuilder &b, ArrayRef<Value> from, int64_t lanes, function_ref<int64_t(int64_t)> place) {
   Value merged = from[0];
   int64_t width = cast<VectorType>(merged.getType()).getNumElements();

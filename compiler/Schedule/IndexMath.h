@@ -85,6 +85,11 @@ LaneIndex linearIndex(ElementEmitter &emitter, llvm::ArrayRef<Value> extents, ll
 /// The indices within `extents` of a linear row-major index.
 SmallVector<LaneIndex> delinearize(ElementEmitter &emitter, llvm::ArrayRef<Value> extents, const LaneIndex &linear);
 
+/// `for (place = from; place < to; ++place) body(delinearize(place))`; as loops in each other where divisors are not
+/// known, for divisions take longer than a short row.
+void forEachPlace(ElementEmitter &emitter, llvm::ArrayRef<Value> extents, Value from, Value to,
+                  llvm::function_ref<void(llvm::ArrayRef<LaneIndex>)> body);
+
 /// Whether a dimension of a padded tensor has no borders.
 bool isUnpadded(nn::PadOp op, size_t dim);
 

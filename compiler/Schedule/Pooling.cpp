@@ -6,7 +6,7 @@
 //
 //===---------------------------------------------------------------------------------------===//
 
-#include "compiler/Schedule/Convolution.h"
+#include "compiler/Schedule/LineTiles.h"
 
 using namespace mlir;
 
@@ -48,7 +48,7 @@ private:
   int64_t C = 0, lanes = 1, most = 8; ///< `most` pixels at a time
   std::optional<LineTiles> tiles;     ///< of a line
   Value partTiles;
-  int64_t blockLines = 1;
+  Value blockLines;
   bool far = false; ///< the input is asked for ahead
   Value status;
 
@@ -72,12 +72,12 @@ private:
     tiles.emplace(e, shape, most);
     partTiles = tiles->partTiles(C);
     far = isFar(kernel, shape, op.getInput());
-    int64_t width = known(shape.output[2]).value_or(32);
-    blockLines = std::max<int64_t>(llvm::divideCeil(elementsPerTask, std::max<int64_t>(width * C, 1)), 1);
+    Value lineElements = b.createOrFold<arith::MaxUIOp>(e.mul(shape.output[2], e.constant(C)), e.constant(1));
+    blockLines = b.createOrFold<arith::CeilDivUIOp>(e.constant(elementsPerTask), lineElements);
   }
 
   void emitPhase() {
-    Value lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], e.constant(blockLines));
+    Value lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], blockLines);
     SmallVector<Value> places = {shape.images, shape.output[0], lineBlocks, tiles->countParts(partTiles)};
     Value elements = e.mul(e.mul(shape.images, product(e, shape.output)), e.constant(C));
     kernel.phase(
@@ -87,8 +87,8 @@ private:
           this->status = status;
           countedLoop(b, begin, end, e.constant(1), [&](Value unit) {
             SmallVector<LaneIndex> place = delinearize(e, places, {unit});
-            Value firstLine = e.mul(place[2].base, e.constant(blockLines));
-            Value lastLine = b.createOrFold<arith::MinUIOp>(e.add(firstLine, e.constant(blockLines)), shape.output[1]);
+            Value firstLine = e.mul(place[2].base, blockLines);
+            Value lastLine = b.createOrFold<arith::MinUIOp>(e.add(firstLine, blockLines), shape.output[1]);
             WindowCut depthCut = cutWindow(e, shape, 0, place[1].base);
             countedLoop(b, firstLine, lastLine, e.constant(1), [&](Value number) {
               emitLine({place[0].base, place[1].base, place[3].base, number, depthCut, cutWindow(e, shape, 1, number)});
@@ -99,7 +99,7 @@ private:
 
   void emitLine(const Line &line) {
     tiles->forEach(line.part, partTiles,
-                   [&](Value pixel, int64_t count, Windows windows) { emitPixels(line, pixel, count, windows); });
+                   [&](Value pixel, int64_t count, auto inside) { emitPixels(line, pixel, count, inside); });
   }
 
   SmallVector<LaneIndex> indices(const Line &line, const Channels &channels, Value depth, Value row, Value pixel) {
@@ -108,20 +108,20 @@ private:
   }
 
   /// `count` pixels from `pixel` on, all channels of theirs.
-  void emitPixels(const Line &line, Value pixel, int64_t count, Windows windows) {
+  void emitPixels(const Line &line, Value pixel, int64_t count, std::optional<ColumnsInside> inside) {
     ElementEmitter vectors = kernel.emitter(lanes);
     vectors.setStatus(status);
     vectorLoop(vectors, kernel.machine, e.constant(0), e.constant(C),
-               [&](ElementEmitter &at, Value channel) { emitChannels(line, {channel, at}, pixel, count, windows); });
+               [&](ElementEmitter &at, Value channel) { emitChannels(line, {channel, at}, pixel, count, inside); });
   }
 
-  void emitChannels(const Line &line, const Channels &channels, Value pixel, int64_t count, Windows windows) {
+  void emitChannels(const Line &line, const Channels &channels, Value pixel, int64_t count,
+                    std::optional<ColumnsInside> inside) {
     ElementEmitter &at = channels.at;
     nn::ReduceKind kind = op.getKind() == nn::PoolKind::max ? nn::ReduceKind::max : nn::ReduceKind::sum;
     Value origin = e.sub(e.mul(pixel, e.constant(shape.stride[2])), e.constant(shape.low[2]));
     Value all = e.constant(shape.window[2]);
-    bool isInside = windows == Windows::inside;
-    WindowCut columns = isInside ? WindowCut{e.constant(0), all, origin, all} : cutWindow(e, shape, 2, pixel);
+    WindowCut columns = inside ? WindowCut{e.constant(0), all, origin, all} : cutWindow(e, shape, 2, pixel);
     SmallVector<Value> results(count, at.neutral(kind, reduced));
     results = carriedLoops(
         b, {line.depthCut.first, line.lineCut.first}, {line.depthCut.last, line.lineCut.last}, results,
@@ -132,10 +132,9 @@ private:
             ElementEmitter::Scope scope(at);
             return widenTo(b, at.emit(op.getInput(), indices(line, channels, plane, row, column)), sum);
           };
-          auto isWanted = [&](int64_t i, int64_t s) { return isInside || isColumnInside(shape, *known(pixel) + i, s); };
-          if (windows != Windows::cut && shape.window[2] <= unrolledColumns)
-            return addColumns(at, kind, origin, carried, isWanted, [&](Value column) {
-              if (far && count == most && isInside) {
+          if (inside && shape.window[2] <= unrolledColumns)
+            return addColumns(at, kind, origin, carried, *inside, [&](Value column) {
+              if (far && count == most && inside->holdsAll()) {
                 Value next = e.add(column, e.constant(most * shape.stride[2]));
                 askAhead(kernel, e, op.getInput(), indices(line, channels, plane, row, next));
               }
@@ -151,22 +150,22 @@ private:
         });
     for (int64_t i = 0; i < count; ++i) {
       Value place = e.add(pixel, e.constant(i)), mask = at.lanes() > 1 ? at.currentMask() : Value();
-      Value inside = windows == Windows::cutAtKnown ? cutWindow(e, shape, 2, place).count : columns.count;
-      Value result = average(at, line, results[i], inside, place);
+      Value wide = inside && !inside->holdsAll() ? cutWindow(e, shape, 2, place).count : columns.count;
+      Value result = average(at, line, results[i], wide, place);
       epilogue.emit(result, indices(line, channels, line.depth, line.line, place), mask);
     }
   }
 
-  /// One kernel line, as far as it `isWanted` for a pixel and column: each input pixel is loaded once.
+  /// One kernel line, as far as it is `inside`: each input pixel is loaded once.
   SmallVector<Value> addColumns(ElementEmitter &at, nn::ReduceKind kind, Value origin, ArrayRef<Value> carried,
-                                function_ref<bool(int64_t, int64_t)> isWanted, function_ref<Value(Value)> input) {
+                                const ColumnsInside &inside, function_ref<Value(Value)> input) {
     SmallVector<Value> next(carried);
     std::map<int64_t, Value> loaded;
     for (int64_t s = 0; s < shape.window[2]; ++s)
       for (int64_t i = 0; i < static_cast<int64_t>(next.size()); ++i) {
-        if (!isWanted(i, s))
-          continue;
         int64_t offset = i * shape.stride[2] + s * shape.dilation[2];
+        if (!inside.holds(offset))
+          continue;
         Value &x = loaded[offset];
         if (!x)
           x = input(e.add(origin, e.constant(offset)));

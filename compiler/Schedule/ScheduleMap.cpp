@@ -101,11 +101,8 @@ void rowPhase(Kernel &kernel, ArrayRef<Value> extents, const RowWork &work,
                  if (oneRow) {
                    row(emitter, SmallVector<LaneIndex>(outer.size(), LaneIndex{emitter.constant(0)}), from, to);
                  } else {
-                   auto loop = scf::ForOp::create(b, from, to, emitter.constant(1));
-                   OpBuilder::InsertionGuard guard(b);
-                   b.setInsertionPointToStart(loop.getBody());
-                   ElementEmitter::Scope scope(emitter);
-                   row(emitter, delinearize(emitter, outer, {loop.getInductionVar()}), emitter.constant(0), inner);
+                   forEachPlace(emitter, outer, from, to,
+                                [&](ArrayRef<LaneIndex> place) { row(emitter, place, emitter.constant(0), inner); });
                  }
                  kernel.setPath(kernel.reference ? "reference" : emitter.usedScalarPath() ? "gather" : "vector");
                });

@@ -191,11 +191,8 @@ static void phaseAlongLanes(Kernel &kernel, const RowProgram &program, ArrayRef<
                        to = b.createOrFold<arith::MinUIOp>(scalar.mul(end, chunk), rows);
                  if (pipelined)
                    return RowPipeline(kernel, program, lanes, scratch, outerExtents).emit(from, to);
-                 auto loop = scf::ForOp::create(b, from, to, scalar.constant(1));
-                 OpBuilder::InsertionGuard guard(b);
-                 b.setInsertionPointToStart(loop.getBody());
-                 ElementEmitter::Scope scope(scalar);
-                 emitter.emitRows(scalar, delinearize(scalar, outerExtents, {loop.getInductionVar()}));
+                 forEachPlace(scalar, outerExtents, from, to,
+                              [&](ArrayRef<LaneIndex> place) { emitter.emitRows(scalar, place); });
                });
 }
 

@@ -124,6 +124,23 @@ def test_weights(tmp_path, reference, op, constant, fits, misfits):
     run_all(library, lambda arrays: evaluator.run(None, arrays), [{"a": filled(fits)}], [{"a": filled(shape)} for shape in misfits])
 
 
+def test_operands_of_a_sum(tmp_path, reference):
+    """A kernel of the sum and of both its operands: each is computed for the extents that the other gives it."""
+    nodes = [helper.make_node("Mul", ["a", "w"], ["product"]), helper.make_node("Sub", ["b", "w"], ["difference"]),
+             helper.make_node("Max", ["product", "zero"], ["rectified"]), helper.make_node("Add", ["rectified", "difference"], ["sum"], name="the node"),
+             helper.make_node("Mul", ["sum", "c"], ["y"], name="the node")]
+    constants = [("w", filled((8,), modulus=5) - 2), ("zero", numpy.zeros((), numpy.float32))]
+    graph = model(nodes, {name: ones(1, 1, 8) for name in "abc"}, constants)
+    library = tenon.compile(graph, tmp_path / "model.so", reference=reference)
+    evaluator = ReferenceEvaluator(graph)
+    one, wide, tall, full = (1, 1, 8), (1, 5, 8), (3, 1, 8), (3, 5, 8)
+    fits = [(full, full, full), (one, full, full), (full, one, full), (full, full, one), (wide, tall, full), (tall, wide, one), (wide, wide, tall),
+            (one, one, one), (one, one, wide), ((0, 5, 8), wide, one), ((3, 5, 1), full, full)]
+    misfits = [(full, (2, 5, 8), full), (full, (3, 4, 8), full), (full, full, (3, 4, 8)), ((0, 5, 8), full, full)]
+    feeds = [[{name: filled(shape) for name, shape in zip("abc", shapes, strict=True)} for shapes in group] for group in (fits, misfits)]
+    run_all(library, lambda arrays: evaluator.run(None, arrays), *feeds)
+
+
 def test_extents_from_data(tmp_path, reference):
     """The sum joins the kernel of the exponential before it; that its operands fit is known after NonZero only."""
     nodes = [helper.make_node("Exp", ["a"], ["e"]), helper.make_node("NonZero", ["b"], ["places"]), helper.make_node("Squeeze", ["places"], ["p"]),

@@ -101,6 +101,31 @@ func.func @main(%x: tensor<?x1xf32>) -> (tensor<?x?xf32>, tensor<?xi64>) {
 
 // -----
 
+// Extents that are usually equal, for else one of them is 1: what costs next to nothing shares the kernel of the sum. What costs more does not, lest
+// it be computed again for each row; nor does what others read too.
+// CHECK-LABEL: func.func @main
+// CHECK: nn.launch @mul_mul_add_0(
+// CHECK: nn.launch @exp_
+// CHECK: nn.launch @mul_add_
+// CHECK: nn.launch @mul_
+// CHECK: nn.launch @mul_add_
+// CHECK-NOT: nn.launch
+// CHECK: return
+func.func @main(%x: tensor<?x8xf32>, %y: tensor<?x8xf32>, %s: tensor<8xf32>) -> (tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>) {
+  %0 = nn.mul %x, %s : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+  %1 = nn.mul %y, %s : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+  %2 = nn.add %0, %1 : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %3 = nn.exp %x : (tensor<?x8xf32>) -> tensor<?x8xf32>
+  %4 = nn.mul %y, %y : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %5 = nn.add %3, %4 : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %6 = nn.mul %x, %x : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  %7 = nn.mul %y, %s : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
+  %8 = nn.add %6, %7 : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>
+  return %2, %5, %6, %8 : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x8xf32>
+}
+
+// -----
+
 // Microkernels read their operands from memory: a splat constant is an argument of their kernel, for whoever else uses it too.
 // CHECK-LABEL: func.func @main
 // CHECK: %[[C:.*]] = nn.constant dense<2.0

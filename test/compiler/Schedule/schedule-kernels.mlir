@@ -315,6 +315,35 @@ func.func private @pooling(%x: tensor<1x18x18x16xf32>) -> tensor<1x9x9x16xf32> a
   return %0 : tensor<1x9x9x16xf32>
 }
 
+// Where the run knows the extents, a tile at each border knows which columns it has (here five of six: of four pixels, the outermost leaves the line),
+// and those between have all of them.
+// MASKED-LABEL: func.func private @pooling_of_open_lines(
+// MASKED: scf.if
+// MASKED: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// MASKED-COUNT-5: vector.load
+// MASKED-NOT: vector.load
+// MASKED: scf.yield
+// MASKED: scf.for
+// MASKED: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// MASKED-COUNT-6: vector.load
+// MASKED-NOT: vector.load
+// MASKED: scf.yield
+// Two pixels where the line has no room for that, or one.
+// MASKED: else
+// MASKED: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>) {
+// MASKED: else
+// MASKED: scf.for {{.*}} -> (vector<16xf32>) {
+// The last tile ends with the line.
+// MASKED: arith.subi %{{.*}}, %c4
+// MASKED: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// MASKED-COUNT-5: vector.load
+// MASKED-NOT: vector.load
+// MASKED: scf.yield
+func.func private @pooling_of_open_lines(%x: tensor<1x?x?x16xf32>, %h: index, %w: index) -> tensor<1x?x?x16xf32> attributes {nn.kernel, nn.extents = [array<i64: 0, 1>]} {
+  %0 = nn.pool max, %x {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x?x?x16xf32>) -> tensor<1x?x?x16xf32>
+  return %0 : tensor<1x?x?x16xf32>
+}
+
 // Two channels and four filters per group: eight channels are loaded, and the lanes of each of the two picked from them.
 // MASKED-LABEL: func.func private @across_groups(
 // MASKED-SAME: nn.path = "depthwise"
