@@ -288,9 +288,10 @@ bool Grouping::isUsually(Value from, Value to) {
 
 /// Whether a map group may be computed where `op` is, of whose result it usually has the extents.
 bool Grouping::canStretch(const Group &producer, Operation *op) {
+  constexpr size_t mostComputedAgain = 4;
   ArrayRef<Value> result = extents.at(op->getResult(0));
-  if (groupOf[op]->kind != GroupKind::map || result.size() != producer.space.size() || result.empty() ||
-      !extents.equal(result.back(), producer.space.back()))
+  if (groupOf[op]->kind != GroupKind::map || producer.ops.size() > mostComputedAgain ||
+      result.size() != producer.space.size() || result.empty() || !extents.equal(result.back(), producer.space.back()))
     return false;
   for (auto [from, to] : llvm::zip_equal(producer.space, result))
     if (!isUsually(from, to))

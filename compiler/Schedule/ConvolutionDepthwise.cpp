@@ -6,8 +6,7 @@
 // A task is a block of lines of an image, or a part of a long one, and where those are few, of filters. For a vector of
 // filters it walks the lines, and along a line several pixels at a time: their sums stay in registers, an input pixel
 // is loaded once for all sums it belongs to, a weight once for all pixels. Kernel lines outside the image are left out
-// by the range of the loop; the few pixels whose window leaves the image sideways are done one by one with a range of
-// kernel columns.
+// by the range of the loop; of windows that leave the image sideways see LineTiles.h.
 //
 // With one channel and one filter per group, lanes of the input are those of the result. Else lane l wants channel c of
 // the group that filter l belongs to: the channels of a vector's groups are one run in memory, which is loaded once and

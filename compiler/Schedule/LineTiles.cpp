@@ -79,7 +79,7 @@ void LineTiles::chooseOverlappingTiles(int64_t most) {
     overhangs.push_back(0);
   if (shape.window[2] > unrolledColumns || overhangs.size() > mostOverhangs)
     return;
-  for (int64_t width : {most, most / 2})
+  for (int64_t width : {most, most / 2, most / 4})
     if (width > 1 && std::max(leftCut, rightCut) <= width && leftCut + rightCut <= width + 1)
       widths.push_back(width);
 }
@@ -150,42 +150,31 @@ void LineTiles::forEachOfAll(Value first, Value last, Body body) const {
     cut(tile);
 }
 
-/// The tiles [first, last) in the widest of `widths` that the line has room for, or its pixels one by one. The last
-/// tile is a narrow one where that suffices.
+/// The tiles [first, last) in the widest of `widths` that the line has room for, or its pixels one by one.
 void LineTiles::forEachOverlapping(Value first, Value last, Body body) const {
   ImplicitLocOpBuilder &b = e.builder();
   Value zero = e.constant(0), one = e.constant(1), W = shape.output[2];
   auto compare = [&](arith::CmpIPredicate predicate, Value lhs, Value rhs) {
     return b.createOrFold<arith::CmpIOp>(predicate, lhs, rhs);
   };
-  auto either = [&](Value lhs, Value rhs) { return b.createOrFold<arith::OrIOp>(lhs, rhs); };
-  auto hasRoom = [&](int64_t width) -> Value {
+  SmallVector<Value> hasRoom;
+  for (int64_t width : widths) {
     Value right = compare(arith::CmpIPredicate::uge, W, e.constant(width + leftCut));
     Value left = compare(arith::CmpIPredicate::uge, innerLast, e.constant(width));
-    return b.createOrFold<arith::AndIOp>(right, left);
-  };
-  int64_t wide = widths.front(), narrow = widths.back();
-  Value isWide = hasRoom(wide), isNarrow = narrow < wide ? hasRoom(narrow) : isWide;
-  auto pixelByPixel = [&] { countedLoop(b, zero, W, one, [&](Value pixel) { body(pixel, 1, std::nullopt); }); };
-  // A line without room has fewer tiles than a part: all are this one's.
-  auto narrower = [&] {
-    if (narrow == wide)
-      return pixelByPixel();
-    Value count = b.createOrFold<arith::CeilDivUIOp>(W, e.constant(narrow));
-    emitIf(b, isNarrow, [&] { withoutLast(zero, count, narrow, body); }, pixelByPixel);
-  };
-  emitIf(b, isWide, [&] { withoutLast(first, last, wide, body); }, narrower);
-  Value isOurs = compare(arith::CmpIPredicate::eq, last, b.createOrFold<arith::CeilDivUIOp>(W, e.constant(wide)));
-  auto lastOne = [&] {
-    if (narrow == wide)
-      return lastTile(wide, body);
-    Value rest = e.rem(e.sub(W, one), e.constant(wide));
-    Value isFull = compare(arith::CmpIPredicate::uge, rest, e.constant(narrow));
+    hasRoom.push_back(b.createOrFold<arith::AndIOp>(right, left));
+  }
+  auto emit = [&](auto &&emit, size_t w) -> void {
+    if (w == widths.size())
+      return countedLoop(b, zero, W, one, [&](Value pixel) { body(pixel, 1, std::nullopt); });
+    // A line without room for the widest tiles is not in parts.
+    Value end = w == 0 ? last : b.createOrFold<arith::CeilDivUIOp>(W, e.constant(widths[w]));
     emitIf(
-        b, b.createOrFold<arith::AndIOp>(isWide, isFull), [&] { lastTile(wide, body); },
-        [&] { lastTile(narrow, body); });
+        b, hasRoom[w], [&] { withoutLast(w == 0 ? first : zero, end, widths[w], body); }, [&] { emit(emit, w + 1); });
   };
-  emitIf(b, b.createOrFold<arith::AndIOp>(isOurs, either(isWide, isNarrow)), lastOne);
+  emit(emit, 0);
+  Value isOurs =
+      compare(arith::CmpIPredicate::eq, last, b.createOrFold<arith::CeilDivUIOp>(W, e.constant(widths.front())));
+  emitIf(b, b.createOrFold<arith::AndIOp>(isOurs, hasRoom.back()), [&] { lastTile(hasRoom, body); });
 }
 
 /// The tiles [first, last) of `width` pixels without the last one of the line.
@@ -204,8 +193,26 @@ void LineTiles::withoutLast(Value first, Value last, int64_t width, Body body) c
   });
 }
 
-/// The tile that ends with the line.
-void LineTiles::lastTile(int64_t width, Body body) const {
+/// The tile that ends with the line, as narrow as the others leave it.
+void LineTiles::lastTile(ArrayRef<Value> hasRoom, Body body) const {
+  ImplicitLocOpBuilder &b = e.builder();
+  // Pixels less one that are left.
+  Value left;
+  for (size_t w = widths.size(); w-- > 0;) {
+    Value rest = e.rem(e.sub(shape.output[2], e.constant(1)), e.constant(widths[w]));
+    left = left ? b.createOrFold<arith::SelectOp>(hasRoom[w], rest, left) : rest;
+  }
+  auto emit = [&](auto &&emit, size_t w) -> void {
+    if (w + 1 == widths.size())
+      return tileAtEnd(widths[w], body);
+    Value isMore = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::uge, left, e.constant(widths[w + 1]));
+    emitIf(b, isMore, [&] { tileAtEnd(widths[w], body); }, [&] { emit(emit, w + 1); });
+  };
+  emit(emit, 0);
+}
+
+/// The last `width` pixels of the line.
+void LineTiles::tileAtEnd(int64_t width, Body body) const {
   ImplicitLocOpBuilder &b = e.builder();
   Value pixel = e.sub(shape.output[2], e.constant(width));
   int64_t end = (width - 1) * shape.stride[2] + windowSpan(shape);

@@ -20,10 +20,10 @@ struct ColumnsInside {
 /// The pixels of a line of the output in tiles of several pixels, with code of their own for windows that leave the
 /// line.
 ///
-/// Of known extents tiles are of equal width. Else all are as wide as each other and the last ones begin earlier than
-/// where those before them end: what two tiles share is computed twice. So the first tile begins where the line
-/// does and the last one ends there, and their windows leave it by columns that are known; all others lie inside. A
-/// width that is too small for that is tried with tiles half as wide, then goes pixel by pixel.
+/// Of known extents tiles are of nearly equal width. Else the last ones begin before those in front of them end: what
+/// two tiles share is computed twice, with the same bits. So the first tile begins where the line does and the last one
+/// ends there, and their windows leave it by columns that are known; all others lie inside. A line that is too short
+/// for that is tried with tiles half and a quarter as wide, then goes pixel by pixel.
 class LineTiles {
 public:
   /// `columns`: null for one pixel whose columns the run time knows.
@@ -57,7 +57,8 @@ private:
   void forEachOfAll(Value first, Value last, Body body) const;
   void forEachOverlapping(Value first, Value last, Body body) const;
   void withoutLast(Value first, Value last, int64_t width, Body body) const;
-  void lastTile(int64_t width, Body body) const;
+  void lastTile(llvm::ArrayRef<Value> hasRoom, Body body) const;
+  void tileAtEnd(int64_t width, Body body) const;
 };
 
 } // namespace tenon::schedule
