@@ -156,7 +156,9 @@ private:
     int64_t wanted = machine.fmaLatency * machine.fmaPipes, tile = rows * vectors, count = 1;
     if (std::optional<int64_t> k = getConstantIntValue(op.getK()); k && *k / group < wanted)
       return 1;
-    while (tile * count < wanted && tile * count * 4 <= machine.vectorRegisters && count < 8)
+    // Beside the sums there is a step of B, a factor and one to spare.
+    auto fits = [&](int64_t sums) { return sums + vectors + 2 <= machine.vectorRegisters; };
+    while (tile * count < wanted && fits(2 * tile * count) && count < 8)
       count *= 2;
     return byLane ? std::min(count, laneSteps) : count;
   }

@@ -11,8 +11,8 @@
 // A window's planes are summed as channels are: the transformed planes of a tile lie side by side in its row of V.
 // With a dilation the results of a tile, and its inputs, lie that far apart. Tiles at the image's border read zeros
 // outside of it and store only what is inside; the others have code of their own that does not ask. A block's tiles are
-// rows of microkernels of two heights, which the run time chooses where blocks differ in size; where the block has fewer
-// than the lowest microkernel, rows of V repeat the last tile.
+// rows of microkernels of two heights, which the run time chooses where blocks differ in size; where the block has
+// fewer than the lowest microkernel, rows of V repeat the last tile.
 //
 //===---------------------------------------------------------------------------------------===//
 
