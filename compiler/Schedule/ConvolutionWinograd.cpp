@@ -177,7 +177,6 @@ private:
   int64_t C = 0, K = 0, F = 0, nr = 16, lanes = 1; ///< K: channels of all of the window's planes
   Tile tile;
   std::optional<ColumnGroups> columns;
-  std::optional<RowTiles> rowTiles;       ///< of a block, if all have the same size
   SmallVector<int64_t> blockSizes;        ///< all that there are, if that is known
   Value blockTiles;                       ///< of each block but the last
   int64_t mostInBlock = 1, rows = 1;      ///< tiles of a block at most, and rows of V for them
@@ -220,12 +219,11 @@ private:
       tile = chooseTile(kernel.machine, problem);
     }
     if (std::optional<int64_t> all = known(segment); all && known(blockTiles)) {
-      if (*all % mostInBlock == 0)
-        rowTiles.emplace(e, e.constant(mostInBlock), tile.rows);
-      else
-        blockSizes = {mostInBlock, *all % mostInBlock};
+      blockSizes.push_back(mostInBlock);
+      if (int64_t last = *all % mostInBlock)
+        blockSizes.push_back(last);
     }
-    rows = rowTiles ? mostInBlock : std::max(mostInBlock, EvenRowTiles::leastHeight(tile.rows));
+    rows = std::max(mostInBlock, EvenRowTiles::leastHeight(tile.rows));
     columns.emplace(e, e.constant(F), tile.vectors, lanes);
     auto spread = [&](int64_t elements) { return (llvm::divideCeil(elements, line) | 1) * line; };
     inputStep = spread(rows * channelStep);
@@ -325,21 +323,15 @@ private:
   void emitUnit(Value chunk, Value number, Value block) {
     Value one = e.constant(1);
     Value inSegment = e.mul(block, blockTiles), first = e.add(e.mul(number, segment), inSegment);
-    Value count = b.createOrFold<arith::MinUIOp>(blockTiles, e.sub(segment, inSegment));
-    std::optional<EvenRowTiles> evenTiles;
-    if (!rowTiles)
-      evenTiles.emplace(e, count, tile.rows, blockSizes);
-    Value used = rowTiles ? e.constant(mostInBlock) : evenTiles->used();
-    forEachTile(first, count, used, [&](const Place &place, Value row) { transformInput(place, row); });
+    Value count =
+        blockSizes.size() == 1 ? blockTiles : b.createOrFold<arith::MinUIOp>(blockTiles, e.sub(segment, inSegment));
+    EvenRowTiles rowTiles(e, count, tile.rows, blockSizes);
+    forEachTile(first, count, rowTiles.used(), [&](const Place &place, Value row) { transformInput(place, row); });
     Value firstGroup = e.div(e.mul(chunk, columns->count()), chunks);
     Value lastGroup = e.div(e.mul(e.add(chunk, one), columns->count()), chunks);
     columns->forEach(firstGroup, lastGroup, [&](Value column, int64_t vectors, Value wanted) {
       countedLoop(b, e.constant(0), e.constant(positions()), one, [&](Value position) {
-        auto product = [&](Value row, int64_t count) { multiply(position, row, count, column, vectors); };
-        if (rowTiles)
-          rowTiles->forEach(e.constant(0), rowTiles->count(), product);
-        else
-          evenTiles->forEach(product);
+        rowTiles.forEach([&](Value row, int64_t count) { multiply(position, row, count, column, vectors); });
       });
       Value width = wanted ? wanted : e.constant(vectors * lanes);
       forEachTile(first, count, count,
