@@ -10,6 +10,7 @@
 #include "compiler/Fuse/Groups.h"
 
 #include "dialects/nn/AttentionPattern.h"
+#include "dialects/nn/NnPlanes.h"
 
 #include "llvm/ADT/SetVector.h"
 
@@ -69,7 +70,7 @@ static bool keepsRuns(Operation *op) {
     return !permutation.empty() && permutation.back() + 1 == static_cast<int64_t>(permutation.size());
   }
   if (auto pool = dyn_cast<nn::PoolOp>(op))
-    return pool.getChannelsLast();
+    return pool.getChannelsLast() || nn::isPlanewise(pool);
   if (auto resize = dyn_cast<nn::ResizeOp>(op)) {
     auto in = cast<RankedTensorType>(resize.getInput().getType()), out = cast<RankedTensorType>(resize.getType());
     return !in.isDynamicDim(in.getRank() - 1) && in.getShape().back() == out.getShape().back();

@@ -7,6 +7,7 @@
 //
 //===---------------------------------------------------------------------------------------===//
 
+#include "compiler/Layout/ChannelOrder.h"
 #include "compiler/Layout/Passes.h"
 #include "compiler/Layout/ReshapeSegments.h"
 
@@ -22,18 +23,6 @@ namespace tenon::layout {
 #include "compiler/Layout/Passes.h.inc"
 
 namespace {
-
-using Permutation = SmallVector<int64_t>;
-
-RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
-
-/// Channels last to channels first: result dimension i is dimension permutation[i] of [N, spatial..., C].
-Permutation toFirst(int64_t rank) {
-  Permutation permutation = {0, rank - 1};
-  for (int64_t d = 1; d < rank - 1; ++d)
-    permutation.push_back(d);
-  return permutation;
-}
 
 bool isIdentity(ArrayRef<int64_t> permutation) {
   for (auto [i, d] : llvm::enumerate(permutation))
@@ -87,7 +76,7 @@ private:
     if (!transpose)
       return {};
     int64_t rank = typeOf(value).getRank();
-    bool own = rank >= 4 && rank <= 5 && transpose.getPermutation() == ArrayRef<int64_t>(toFirst(rank));
+    bool own = rank >= 4 && rank <= 5 && transpose.getPermutation() == ArrayRef<int64_t>(toChannelsFirst(rank));
     return carried.contains(value) || own ? transpose : nn::TransposeOp();
   }
 
@@ -158,7 +147,7 @@ private:
     RankedTensorType input = typeOf(op.getInput()), filter = typeOf(op.getFilter());
     if (op.getChannelsLast() || op.getPacking() || input.isDynamicDim(1) || !filter.hasStaticShape())
       return false;
-    Permutation permutation = toFirst(input.getRank());
+    Permutation permutation = toChannelsFirst(input.getRank());
     Value source = untransposed(op.getInput(), permutation);
     auto type = permuted(typeOf(op.getResult()), invertPermutationVector(permutation));
     auto copy = cast<nn::ConvOp>(b.clone(*op));
@@ -177,7 +166,7 @@ private:
     int64_t channels = input.getDimSize(1);
     if (!pushed(op.getInput()) && !ShapedType::isDynamic(channels) && channels < 4)
       return false;
-    Permutation permutation = toFirst(input.getRank());
+    Permutation permutation = toChannelsFirst(input.getRank());
     Value source = untransposed(op.getInput(), permutation);
     auto copy = cast<nn::PoolOp>(b.clone(*op));
     copy.getInputMutable().assign(source);

@@ -23,6 +23,23 @@ def ConvertToChannelsLastPass : Pass<"tenon-convert-to-channels-last"> {
   let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def RestoreChannelsFirstPass : Pass<"tenon-restore-channels-first"> {
+  let summary = "Take channels last back where nothing but planewise ops lies between two transpositions";
+  let description = [{
+    After ConvertToChannelsLast, whose transpositions it removes. Pooling and convolutions with one channel in a group run on channels-first data as well, if
+    lines are long enough for vectors along them. Where such ops, with elementwise ones between, only read what a transposition gives and are only
+    read by transpositions back, all of them go: a pass over memory each, where the ops themselves are hardly more than one.
+
+        %0 = nn.transpose %x {permutation = array<i64: 0, 2, 3, 1>} : (tensor<1x8x32x32xf32>) -> tensor<1x32x32x8xf32>
+        %1 = nn.pool max, %0 {channels_last, ...} : (tensor<1x32x32x8xf32>) -> tensor<1x16x16x8xf32>
+        %2 = nn.transpose %1 {permutation = array<i64: 0, 3, 1, 2>} : (tensor<1x16x16x8xf32>) -> tensor<1x8x16x16xf32>
+      ==>
+        %2 = nn.pool max, %x {...} : (tensor<1x8x32x32xf32>) -> tensor<1x8x16x16xf32>
+  }];
+  let options = [Option<"vectorBytes", "vector-bytes", "int64_t", "16", "Size of a vector, which a line of the result should fill">];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def TabulateResizePass : Pass<"tenon-tabulate-resize"> {
   let summary = "Split interpolation into tables of positions and weights, and sums over them";
   let description = [{

@@ -72,6 +72,7 @@ void addQuantize(OpPassManager &pm, const PipelineOptions &) { check(pm, "Quanti
 void addLayout(OpPassManager &pm, const Target &target, const PipelineOptions &options) {
   if (!options.reference) {
     pm.addPass(layout::createConvertToChannelsLastPass());
+    pm.addPass(layout::createRestoreChannelsFirstPass({target.machine().vectorBytes}));
     // Transpositions that met cancel, the others move on to where they may; those of few elements become reshapes,
     // those of constants are done here. Reshapes leave dims of results behind.
     pm.addPass(graph::createSimplifyMovementPass());

@@ -24,17 +24,19 @@ namespace tenon::schedule {
 
 template <typename Op> void ConvolutionShape::read(Kernel &kernel, Op op, ElementEmitter &e) {
   spatial = op.getKernel().size();
+  channelsLast = op.getChannelsLast();
+  int64_t first = channelsLast ? 1 : 2;
   ArrayRef<Value> in = kernel.extents(op.getInput()), out = kernel.extents(op.getResult());
   SmallVector<int64_t> real;
   for (int64_t s = 0; s < spatial; ++s)
-    if (op.getKernel()[s] != 1 || op.getPads()[s] != 0 || op.getPads()[spatial + s] != 0 || known(in[1 + s]) != 1)
+    if (op.getKernel()[s] != 1 || op.getPads()[s] != 0 || op.getPads()[spatial + s] != 0 || known(in[first + s]) != 1)
       real.push_back(s);
   while (real.size() < 3)
     real.insert(real.begin(), -1);
   for (int64_t d = 0; d < 3; ++d) {
     int64_t s = dimension[d] = real[d];
-    input[d] = s < 0 ? e.constant(1) : in[1 + s];
-    output[d] = s < 0 ? e.constant(1) : out[1 + s];
+    input[d] = s < 0 ? e.constant(1) : in[first + s];
+    output[d] = s < 0 ? e.constant(1) : out[first + s];
     window[d] = s < 0 ? 1 : op.getKernel()[s];
     stride[d] = s < 0 ? 1 : op.getStrides()[s];
     low[d] = s < 0 ? 0 : op.getPads()[s];
@@ -42,8 +44,8 @@ template <typename Op> void ConvolutionShape::read(Kernel &kernel, Op op, Elemen
     dilation[d] = s < 0 ? 1 : op.getDilations()[s];
   }
   images = in.front();
-  channels = in.back();
-  filters = out.back();
+  channels = channelsLast ? in.back() : in[1];
+  filters = channelsLast ? out.back() : out[1];
 }
 
 ConvolutionShape::ConvolutionShape(Kernel &kernel, nn::ConvOp op, ElementEmitter &e) {
@@ -60,10 +62,10 @@ SmallVector<LaneIndex> ConvolutionShape::indices(ElementEmitter &e, LaneIndex im
                                                  LaneIndex channel) const {
   SmallVector<LaneIndex> all(spatial + 2, LaneIndex{e.constant(0)});
   all.front() = image;
-  all.back() = channel;
+  (channelsLast ? all.back() : all[1]) = channel;
   for (int64_t d = 0; d < 3; ++d)
     if (dimension[d] >= 0)
-      all[1 + dimension[d]] = place[d];
+      all[(channelsLast ? 1 : 2) + dimension[d]] = place[d];
   return all;
 }
 
@@ -84,6 +86,13 @@ WindowCut cutWindow(ElementEmitter &e, const ConvolutionShape &shape, int64_t d,
     cut.last = stepsTo(e.sub(shape.input[d], origin));
   cut.count = e.sub(cut.last, cut.first);
   return cut;
+}
+
+Value multiplyAdd(ImplicitLocOpBuilder &b, Value x, Value weight, Value acc) {
+  if (isa<IntegerType>(getElementTypeOrSelf(acc)))
+    return arith::AddIOp::create(b, acc, arith::MulIOp::create(b, x, weight));
+  Value product = arith::MulFOp::create(b, x, weight, arith::FastMathFlags::contract);
+  return arith::AddFOp::create(b, product, acc, arith::FastMathFlags::contract);
 }
 
 bool isFar(Kernel &kernel, const ConvolutionShape &shape, Value input) {

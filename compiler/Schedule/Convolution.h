@@ -1,4 +1,4 @@
-//===- Convolution.h - the shape of a channels-last convolution, in three spatial dimensions --===//
+//===- Convolution.h - the shape of a convolution, in three spatial dimensions -------------===//
 
 #ifndef TENON_COMPILER_SCHEDULE_CONVOLUTION_H
 #define TENON_COMPILER_SCHEDULE_CONVOLUTION_H
@@ -24,7 +24,8 @@ struct ConvolutionShape {
   SmallVector<LaneIndex> indices(ElementEmitter &e, LaneIndex image, llvm::ArrayRef<LaneIndex> place,
                                  LaneIndex channel) const;
 
-  int64_t spatial;                  ///< dimensions the op has
+  int64_t spatial; ///< dimensions the op has
+  bool channelsLast;
   std::array<int64_t, 3> dimension; ///< of the op's spatial dimensions, or -1
   std::array<Value, 3> input, output;
   std::array<int64_t, 3> window, stride, low, high, dilation;
@@ -45,6 +46,9 @@ struct WindowCut {
 
 /// For output coordinate `position` of dimension `d`.
 WindowCut cutWindow(ElementEmitter &e, const ConvolutionShape &shape, int64_t d, Value position);
+
+/// acc + x * weight, in integers or in one rounding.
+Value multiplyAdd(ImplicitLocOpBuilder &b, Value x, Value weight, Value acc);
 
 /// Whether an image of `input` is known to be larger than the second level of cache: asking for pixels ahead pays, for
 /// pieces of a few lines are no stream that a processor fetches on its own.

@@ -266,13 +266,6 @@ private:
     return channels;
   }
 
-  Value multiplyAdd(Value x, Value weight, Value acc) {
-    if (isa<IntegerType>(sum))
-      return arith::AddIOp::create(b, acc, arith::MulIOp::create(b, x, weight));
-    Value product = arith::MulFOp::create(b, x, weight, arith::FastMathFlags::contract);
-    return arith::AddFOp::create(b, product, acc, arith::FastMathFlags::contract);
-  }
-
   /// The sums of `count` pixels from `pixel` on, and the epilogue.
   void emitPixels(const Line &line, Value pixel, int64_t count, std::optional<ColumnsInside> inside) {
     ElementEmitter &at = *line.filters.at;
@@ -319,7 +312,7 @@ private:
 
   Value addChannels(ArrayRef<Value> channels, ArrayRef<Value> weights, Value acc) {
     for (auto [x, weight] : llvm::zip_equal(channels, weights))
-      acc = multiplyAdd(x, weight, acc);
+      acc = multiplyAdd(b, x, weight, acc);
     return acc;
   }
 

@@ -144,6 +144,10 @@ void rowPhase(Kernel &kernel, llvm::ArrayRef<Value> extents, const RowWork &work
 /// Channels-last pooling with elementwise ops around it. Returns false if the body is something else.
 bool schedulePooling(Kernel &kernel);
 
+/// Channels-first pooling, or convolution with one channel in a group, with elementwise ops around it. Returns false if
+/// the body is something else.
+bool schedulePlanes(Kernel &kernel);
+
 /// Every result element by its pointwise definition, vectorised along the last dimension.
 void scheduleMap(Kernel &kernel);
 

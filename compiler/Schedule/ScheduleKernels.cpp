@@ -44,7 +44,8 @@ LogicalResult schedule(Kernel &kernel) {
   if (kernel.hasPitches())
     return schedulePitched(kernel);
   bool isTaken =
-      scheduleSequential(kernel) || (!kernel.reference && (scheduleContraction(kernel) || schedulePooling(kernel)));
+      scheduleSequential(kernel) ||
+      (!kernel.reference && (schedulePlanes(kernel) || scheduleContraction(kernel) || schedulePooling(kernel)));
   if (!isTaken && hasTransformedFilter(kernel))
     return failBehindTransformedFilter(kernel);
   if (!isTaken && (kernel.reference || (!scheduleRows(kernel) && !scheduleInterleave(kernel) &&

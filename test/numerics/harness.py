@@ -38,6 +38,7 @@ RUN_LIMIT_SECONDS = 120
 class Case:
     name: str
     node: onnx.NodeProto
+    nodes: list[onnx.NodeProto]  # with what stands around it
     inputs: dict[str, numpy.ndarray]
     constants: dict[str, numpy.ndarray]
     expected: dict[str, numpy.ndarray]
@@ -46,10 +47,13 @@ class Case:
 
 
 class Batch:
-    """Cases that are compiled together. `opset` is the version of the default domain, `ml_opset` that of ai.onnx.ml."""
+    """Cases that are compiled together. `opset` is the version of the default domain, `ml_opset` that of ai.onnx.ml.
 
-    def __init__(self, opset: int = OPSET, ml_opset: int = ML_OPSET):
-        self.opset, self.ml_opset = opset, ml_opset
+    With `channels_last` the model takes each node's first input, and gives its results, with dimension 1 as the last.
+    """
+
+    def __init__(self, opset: int = OPSET, ml_opset: int = ML_OPSET, channels_last: bool = False):
+        self.opset, self.ml_opset, self.channels_last = opset, ml_opset, channels_last
         self.cases: list[Case] = []
 
     def add(self, name: str, op: str, inputs: list, expected, bound=0, constants=(), known=(), domain: str = "",
@@ -66,8 +70,15 @@ class Batch:
         values = expected if isinstance(expected, list) else [expected]
         limits = bound if isinstance(bound, list) else [bound] * len(values)
         outputs = ["" if value is None else f"{prefix} out{place}" for place, value in enumerate(values)]
+        node = helper.make_node(op, names, outputs, name=prefix, domain=domain, **attributes)
+        nodes = [node]
+        if self.channels_last:
+            nodes = _between_transpositions(node, arrays[names[0]].ndim)
+            arrays[names[0]] = _last(arrays[names[0]])
+            values = [value if value is None else _last(numpy.asarray(value)) for value in values]
+            limits = [_last(limit) if numpy.ndim(limit) else limit for limit in limits]
         self.cases.append(Case(
-            prefix, helper.make_node(op, names, outputs, name=prefix, domain=domain, **attributes),
+            prefix, node, nodes,
             {key: value for key, value in arrays.items() if key not in fixed},
             {key: value for key, value in arrays.items() if key in fixed},
             {key: numpy.asarray(value) for key, value in zip(outputs, values) if key},
@@ -93,13 +104,27 @@ class Batch:
     def _model(self, cases: list[Case], mode: str) -> onnx.ModelProto:
         dynamic = mode == "dynamic"
         graph = helper.make_graph(
-            [case.node for case in cases], "numerics",
+            [node for case in cases for node in case.nodes], "numerics",
             [_value_info(key, value, dynamic and key not in case.known) for case in cases for key, value in case.inputs.items()],
             [_value_info(key, value, True) for case in cases for key, value in case.expected.items()],
             [numpy_helper.from_array(value, key) for case in cases for key, value in case.constants.items()])
         opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("ai.onnx.ml", self.ml_opset),
                   helper.make_opsetid("ai.onnx.preview.training", 1)]
         return helper.make_model(graph, opset_imports=opsets)
+
+
+def _last(array: numpy.ndarray) -> numpy.ndarray:
+    return numpy.ascontiguousarray(numpy.moveaxis(array, 1, -1))
+
+
+def _between_transpositions(node: onnx.NodeProto, rank: int) -> list[onnx.NodeProto]:
+    """The node on its first input with dimension 1 moved to where it was, its results with it as the last one."""
+    inside = [f"{name} first" if name else "" for name in [node.input[0], *node.output]]
+    before = helper.make_node("Transpose", [node.input[0]], inside[:1], perm=[0, rank - 1, *range(1, rank - 1)])
+    after = [helper.make_node("Transpose", [first], [name], perm=[0, *range(2, rank), 1]) for first, name in zip(inside[1:], node.output) if name]
+    node.input[0] = inside[0]
+    node.output[:] = inside[1:]
+    return [before, node, *after]
 
 
 def _value_info(name: str, value: numpy.ndarray, dynamic: bool) -> onnx.ValueInfoProto:

@@ -39,9 +39,9 @@ def add_conv(batch, x, weights, bias=None, strides=None, dilations=None, pads=No
               tuple(place for place in constants if place < 2 + (bias is not None)), known=(1,), **attributes)
 
 
-def test_pointwise(mode):
+def test_pointwise(mode, channels_last):
     """1x1: a matrix product over pixels."""
-    batch, generator = Batch(), rng()
+    batch, generator = Batch(channels_last=channels_last), rng()
     for channels, filters in ((1, 1), (3, 5), (8, 16), (16, 33), (17, 12), (64, 48)):
         for shape in ((1, channels, 1, 1), (2, channels, 5, 7), (1, channels, 6, 6)):
             add_conv(batch, uniform(generator, shape), uniform(generator, (filters, channels, 1, 1)), uniform(generator, filters))
@@ -100,8 +100,8 @@ def test_one_filter(mode):
     newest.check(mode)
 
 
-def test_groups(mode):
-    batch, generator = Batch(), rng()
+def test_groups(mode, channels_last):
+    batch, generator = Batch(channels_last=channels_last), rng()
     for groups, per_group, filters in ((2, 3, 8), (4, 4, 4), (3, 1, 9), (4, 8, 32), (2, 16, 34)):
         x = uniform(generator, (2, groups * per_group, 8, 9))
         add_conv(batch, x, uniform(generator, (filters, per_group, 3, 3)), uniform(generator, filters), pads=[(1, 1), (1, 1)], groups=groups)
@@ -127,20 +127,28 @@ def test_few_filters(mode):
     batch.check(mode)
 
 
-def test_depthwise(mode):
-    batch, generator = Batch(), rng()
+def test_depthwise(mode, channels_last):
+    batch, generator = Batch(channels_last=channels_last), rng()
     for channels in (1, 3, 8, 16, 17, 40):
         for kernel, strides, dilations in (((3, 3), [1, 1], [1, 1]), ((3, 3), [2, 2], [1, 1]), ((5, 5), [1, 1], [1, 1]), ((3, 3), [1, 1], [2, 2]),
                                            ((1, 5), [1, 2], [1, 1])):
             pads = [(kernel[0] // 2 * dilations[0],) * 2, (kernel[1] // 2 * dilations[1],) * 2]
             add_conv(batch, uniform(generator, (1, channels, 9, 14)), uniform(generator, (channels, 1, *kernel)), uniform(generator, channels),
                      strides, dilations, pads, groups=channels)
+    # Planes larger than a block of lines, kernels of few and of many lines, filters for each channel, planes in a row.
+    for shape, filters, kernel, strides, dilations in (((1, 2, 70, 90), 2, (3, 3), [1, 1], [1, 1]), ((2, 3, 67, 71), 3, (5, 4), [2, 3], [1, 1]),
+                                                       ((1, 2, 40, 33), 4, (7, 7), [1, 1], [1, 1]), ((1, 2, 30, 50), 2, (2, 3), [4, 4], [3, 2])):
+        x, weights = uniform(generator, shape), uniform(generator, (filters, 1, *kernel))
+        add_conv(batch, x, weights, uniform(generator, filters), strides, dilations, [(1, 0), (2, 1)], groups=shape[1])
+    for strides, dilations in (([1, 1, 1], [1, 1, 1]), ([2, 1, 2], [2, 1, 1])):
+        x, weights = uniform(generator, (1, 3, 7, 8, 18)), uniform(generator, (6, 1, 3, 3, 3))
+        add_conv(batch, x, weights, None, strides, dilations, [(1, 2), (1, 1), (0, 1)], groups=3)
     batch.check(mode)
 
 
-def test_few_channels_per_group(mode):
+def test_few_channels_per_group(mode, channels_last):
     """Vectors over the filters of several groups: groups that vectors cut, that are cut by vectors, and rests of both."""
-    batch, generator = Batch(opset=22), rng()
+    batch, generator = Batch(opset=22, channels_last=channels_last), rng()
     for groups, channels, filters in ((6, 1, 2), (5, 1, 3), (40, 1, 4), (3, 1, 5), (7, 1, 6), (3, 1, 8), (2, 1, 12), (3, 1, 32), (20, 2, 1), (16, 2, 2), (7, 2, 4),
                                       (21, 3, 3), (4, 3, 6), (9, 4, 1), (12, 4, 4), (2, 4, 12), (3, 4, 16)):
         for kernel, strides, dilations in (((3, 3), [1, 1], [1, 1]), ((1, 1), [1, 1], [1, 1]), ((2, 5), [1, 2], [2, 1])):
@@ -156,8 +164,8 @@ def test_few_channels_per_group(mode):
     batch.check(mode)
 
 
-def test_one_dimension(mode):
-    batch, generator = Batch(), rng()
+def test_one_dimension(mode, channels_last):
+    batch, generator = Batch(channels_last=channels_last), rng()
     for length, channels, filters, kernel, stride, dilation, pads in (
             (1, 1, 1, 1, 1, 1, (0, 0)), (40, 1, 4, 3, 1, 1, (1, 1)), (100, 5, 17, 9, 4, 1, (0, 3)), (33, 16, 16, 3, 1, 4, (4, 4)), (7, 3, 2, 7, 1, 1, (0, 0)),
             (300, 1, 33, 64, 16, 1, (0, 0)), (64, 8, 24, 5, 2, 2, (2, 5))):
@@ -167,16 +175,16 @@ def test_one_dimension(mode):
     batch.check(mode)
 
 
-def test_three_dimensions(mode):
-    batch, generator = Batch(), rng()
+def test_three_dimensions(mode, channels_last):
+    batch, generator = Batch(channels_last=channels_last), rng()
     for kernel, strides, pads in (((1, 1, 1), [1, 1, 1], None), ((3, 3, 3), [1, 1, 1], [(1, 1)] * 3), ((2, 3, 1), [2, 1, 1], [(0, 1), (1, 1), (0, 0)])):
         add_conv(batch, uniform(generator, (1, 3, 5, 6, 7)), uniform(generator, (9, 3, *kernel)), uniform(generator, 9), strides, pads=pads)
     add_conv(batch, uniform(generator, (1, 4, 4, 5, 6)), uniform(generator, (4, 1, 2, 2, 2)), groups=4)
     batch.check(mode)
 
 
-def test_types(mode):
-    batch, generator = Batch(opset=22), rng()
+def test_types(mode, channels_last):
+    batch, generator = Batch(opset=22, channels_last=channels_last), rng()
     for dtype in ("float64", "float16", BF16):
         for groups, channels in ((1, 5), (5, 5)):
             x, weights = uniform(generator, (1, channels, 6, 9), dtype=dtype), uniform(generator, (10, channels // groups, 3, 3), dtype=dtype)
@@ -184,12 +192,12 @@ def test_types(mode):
     batch.check(mode)
 
 
-def test_nothing_leaks_from_padding(mode):
+def test_nothing_leaks_from_padding(mode, channels_last):
     """Infinities at the border stay where a window touches them."""
     generator = rng()
     x, weights = uniform(generator, (1, 3, 6, 7)), uniform(generator, (4, 3, 3, 3), 0.5, 1)
     x[0, 1, 0, 0], x[0, 2, 5, 6] = numpy.inf, -numpy.inf
-    batch = Batch()
+    batch = Batch(channels_last=channels_last)
     add_conv(batch, x, weights, pads=[(1, 1), (1, 1)])
     batch.cases[0].bounds = {key: numpy.nan_to_num(bound, posinf=0) for key, bound in batch.cases[0].bounds.items()}
     batch.check(mode)

@@ -18,13 +18,26 @@ LINES = [(3, 1, 1, (1, 1)), (5, 1, 1, (2, 2)), (5, 1, 1, (0, 0)), (3, 2, 1, (1, 
 WIDTHS = [*range(1, 20), 23, 24, 25, 31, 33, 48, 65]
 
 
-def compiled(path, nodes, channels, weights=(), rank=4):
-    """One input, a result for each node; no spatial extent is known."""
-    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, count] + [None] * (rank - 2))
-             for name, count in [("x", channels), *((node.output[0], None) for node in nodes)]]
-    graph = helper.make_graph(nodes, "lines", infos[:1], infos[1:], [numpy_helper.from_array(array, name) for name, array in weights])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)])
-    return tenon.load(tenon.compile(model, path, cpu=harness.CPU))
+def compiled(path, nodes, channels, weights=(), channels_last=False, rank=4):
+    """A function of x, the input of all nodes, which gives their results by name; no spatial extent is known. With `channels_last` the
+    model has all of them with channels as the last dimension."""
+    def info(name, count):
+        spatial = [None] * (rank - 2)
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, *spatial, count] if channels_last else [None, count, *spatial])
+
+    names = [node.output[0] for node in nodes]
+    if channels_last:
+        before = helper.make_node("Transpose", ["x"], ["x first"], perm=[0, rank - 1, *range(1, rank - 1)])
+        after = [helper.make_node("Transpose", [f"{name} first"], [name], perm=[0, *range(2, rank), 1]) for name in names]
+        for node in nodes:
+            node.input[0], node.output[0] = "x first", f"{node.output[0]} first"
+        nodes = [before, *nodes, *after]
+    graph = helper.make_graph(nodes, "lines", [info("x", channels)], [info(name, None) for name in names],
+                              [numpy_helper.from_array(array, name) for name, array in weights])
+    model = tenon.load(tenon.compile(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]), path, cpu=harness.CPU))
+    if not channels_last:
+        return lambda x: model.run({"x": x})
+    return lambda x: {name: numpy.moveaxis(y, -1, 1) for name, y in model.run({"x": numpy.ascontiguousarray(numpy.moveaxis(x, 1, -1))}).items()}
 
 
 def images(generator, channels, least):
@@ -34,37 +47,32 @@ def images(generator, channels, least):
 
 
 @pytest.mark.parametrize("channels", [3, 16, 40])
-def test_depthwise(tmp_path, channels):
+def test_depthwise(tmp_path, channels, channels_last):
     generator = rng()
     for at, (kernel, stride, dilation, pads) in enumerate(LINES):
         weights = uniform(generator, (channels, 1, 3, kernel))
         attributes = {"strides": [1, stride], "dilations": [1, dilation], "pads": [1, pads[0], 1, pads[1]], "group": channels}
-        model = compiled(tmp_path / f"{at}.so", [helper.make_node("Conv", ["x", "w"], ["y"], **attributes)], channels, [("w", weights)])
+        model = compiled(tmp_path / f"{at}.so", [helper.make_node("Conv", ["x", "w"], ["y"], **attributes)], channels, [("w", weights)], channels_last)
         for x in images(generator, channels, dilation * (kernel - 1) + 1 - sum(pads)):
             arguments = [1, stride], [1, dilation], [(1, 1), pads], channels
             bound = summed(windows.convolve(abs(x), abs(weights), *arguments), 3 * kernel, "float32")
-            error = abs(model.run({"x": x})["y"] - windows.convolve(x.astype(float), weights, *arguments))
+            error = abs(model(x)["y"] - windows.convolve(x.astype(float), weights, *arguments))
             assert (error <= bound).all(), f"{x.shape}, kernel {kernel}, {attributes}"
 
 
 @pytest.mark.parametrize("ceil", [0, 1])
-def test_pooling(tmp_path, ceil):
-    """Between convolutions, so that channels are last; those multiply by one."""
+def test_pooling(tmp_path, ceil, channels_last):
     generator, channels = rng(), 20
-    one = numpy.eye(channels, dtype=numpy.float32)[:, :, None, None]
     for at, (kernel, stride, dilation, pads) in enumerate(LINES):
         if max(pads) > kernel // 2 or kernel == 1:
             continue
         attributes = {"kernel_shape": [2, kernel], "strides": [1, stride], "dilations": [1, dilation], "pads": [1, pads[0], 0, pads[1]], "ceil_mode": ceil}
         average = attributes | {"count_include_pad": at % 2}
         nodes = [helper.make_node("MaxPool", ["x"], ["most"], **attributes), helper.make_node("AveragePool", ["x"], ["mean"], **average)]
-        before = helper.make_node("Conv", ["x", "one"], ["in"])
-        for node in nodes:
-            node.input[0] = "in"
-        model = compiled(tmp_path / f"{at}.so", [before, *nodes], channels, [("one", one)])
+        model = compiled(tmp_path / f"{at}.so", nodes, channels, channels_last=channels_last)
         for x in images(generator, channels, dilation * (kernel - 1) + 1 - sum(pads)):
             arguments = [2, kernel], [1, stride], [1, dilation], [(1, 0), pads]
-            results = model.run({"x": x})
+            results = model(x)
             most = numpy.max([part for _, part in windows.taps(x, *arguments, -numpy.inf, ceil)], axis=0)
             assert numpy.array_equal(results["most"], most), f"{x.shape}, {attributes}"
             total = sum(part.astype(float) for _, part in windows.taps(x, *arguments, 0, ceil))
@@ -77,13 +85,13 @@ def test_pooling(tmp_path, ceil):
             numpy.testing.assert_allclose(results["mean"], total / count, rtol=1e-5, atol=1e-5, err_msg=f"{x.shape}, {average}")
 
 
-def test_lines_in_parts(tmp_path):
+def test_lines_in_parts(tmp_path, channels_last):
     """Lines alone, which are shared out among tasks."""
     generator, channels = rng(), 24
     weights = uniform(generator, (channels, 1, 5))
-    model = compiled(tmp_path / "model.so", [helper.make_node("Conv", ["x", "w"], ["y"], pads=[2, 2], group=channels)], channels, [("w", weights)], rank=3)
+    model = compiled(tmp_path / "model.so", [helper.make_node("Conv", ["x", "w"], ["y"], pads=[2, 2], group=channels)], channels, [("w", weights)], channels_last, rank=3)
     for width in (1, 2, 5, 6, 9, 10, 31, 167, 168, 169, 170, 171, 172, 337, 1001):
         x = uniform(generator, (1, channels, width))
         bound = summed(windows.convolve(abs(x), abs(weights), [1], [1], [(2, 2)], channels), 5, "float32")
-        error = abs(model.run({"x": x})["y"] - windows.convolve(x.astype(float), weights, [1], [1], [(2, 2)], channels))
+        error = abs(model(x)["y"] - windows.convolve(x.astype(float), weights, [1], [1], [(2, 2)], channels))
         assert (error <= bound).all(), width

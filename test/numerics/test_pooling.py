@@ -15,6 +15,9 @@ POOLS = [
     ((1, 3, 6, 7), (2, 2), [2, 2], [1, 1], [(0, 0)] * 2, False), ((2, 16, 9, 9), (3, 3), [2, 2], [1, 1], [(1, 1)] * 2, False),
     ((1, 5, 8, 20), (3, 5), [1, 1], [1, 1], [(1, 1), (2, 2)], False), ((1, 4, 7, 7), (2, 2), [2, 2], [1, 1], [(0, 0)] * 2, True),
     ((1, 4, 10, 11), (3, 3), [3, 2], [2, 1], [(1, 2), (1, 0)], True), ((1, 2, 5, 6, 7), (2, 3, 2), [2, 1, 2], [1, 1, 1], [(0, 1), (1, 1), (0, 0)], False),
+    # Planes larger than a block of lines; planes in a row.
+    ((1, 2, 75, 93), (3, 3), [2, 2], [1, 1], [(1, 0), (0, 1)], True), ((2, 2, 61, 45), (5, 2), [3, 4], [1, 1], [(2, 2), (1, 0)], False),
+    ((1, 2, 7, 9, 35), (3, 3, 3), [2, 2, 2], [2, 1, 1], [(1, 2), (1, 0), (1, 1)], True), ((1, 2, 7, 9, 20), (3, 1, 1), [1, 1, 1], [1, 1, 1], [(1, 1), (0, 0), (0, 0)], False),
     ((1, 8, 5, 5), (5, 5), [1, 1], [1, 1], [(2, 2)] * 2, False), ((1, 3, 4, 4), (4, 4), [1, 1], [1, 1], [(0, 0)] * 2, False),
 ]
 
@@ -24,8 +27,8 @@ def attributes(kernel, strides, dilations, pads, ceil) -> dict:
             "pads": [before for before, _ in pads] + [after for _, after in pads]}
 
 
-def test_maximum(mode):
-    batch, generator = Batch(), rng()
+def test_maximum(mode, channels_last):
+    batch, generator = Batch(channels_last=channels_last), rng()
     for shape, kernel, strides, dilations, pads, ceil in POOLS:
         for dtype in ("float32", "float64", "float16", "int8", "uint8"):
             if dtype != "float32" and len(shape) != 4:
@@ -58,8 +61,8 @@ def test_indices_of_maxima(mode, order):
 
 
 @pytest.mark.parametrize("count_padding", [0, 1], ids=["inside", "all"])
-def test_average(mode, count_padding):
-    batch, generator = Batch(), rng()
+def test_average(mode, channels_last, count_padding):
+    batch, generator = Batch(channels_last=channels_last), rng()
     for shape, kernel, strides, dilations, pads, ceil in POOLS:
         x = uniform(generator, shape)
         total, magnitude = (sum(part for _, part in windows.taps(array.astype(float), kernel, strides, dilations, pads, 0, ceil)) for array in (x, abs(x)))
@@ -89,8 +92,8 @@ def test_automatic_padding(mode):
     batch.check(mode)
 
 
-def test_norms(mode):
-    batch, generator = Batch(), rng()
+def test_norms(mode, channels_last):
+    batch, generator = Batch(channels_last=channels_last), rng()
     for power in (1, 2, 3):
         for shape, kernel, strides, dilations, pads, ceil in POOLS:
             x = uniform(generator, shape)
@@ -114,12 +117,12 @@ def test_global(mode):
     batch.check(mode)
 
 
-def test_minus_infinity_and_nan(mode):
+def test_minus_infinity_and_nan(mode, channels_last):
     """A window of nothing but -inf has the maximum -inf, not the least finite number; NaN comes through."""
     x = numpy.full((1, 1, 4, 6), -numpy.inf, numpy.float32)
     x[0, 0, 0, 0] = numpy.nan
     expected = numpy.max([part for _, part in windows.taps(x, (2, 2), [2, 2], [1, 1], [(0, 0)] * 2, -numpy.inf)], axis=0)
-    batch = Batch()
+    batch = Batch(channels_last=channels_last)
     batch.add("minus infinity", "MaxPool", [x[:, :, 2:]], numpy.full((1, 1, 1, 3), -numpy.inf, numpy.float32), kernel_shape=(2, 2), strides=[2, 2])
     batch.add("NaN", "MaxPool", [x], expected, kernel_shape=(2, 2), strides=[2, 2])
     batch.check(mode)
