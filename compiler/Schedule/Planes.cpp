@@ -1,10 +1,10 @@
 //===- Planes.cpp - windows over channels-first planes, vectors along their lines ----------===//
 //
-// Expects nn::isPlanewise: pooling, or a convolution with one channel in a group. A task is a block of lines of one
-// plane of the result. The lines of the input that it reads are copied into scratch, in the type that is accumulated
-// in, with what a window sees outside of the image around them; columns that are a stride apart lie side by side there.
-// So every window lies inside, each of its columns is a vector that is a constant away, and borders, strides, narrow
-// floats and ops in front of the window cost one pass that is short beside the windows.
+// Expects nn::isPlanewise: pooling, or a convolution with one channel in a group. A task is a block of lines, or of
+// parts of long ones, of one plane of the result. The lines of the input that it reads are copied into scratch, in the
+// type that is accumulated in, with what a window sees outside of the image around them; columns that are a stride
+// apart lie side by side there. So every window lies inside, each of its columns is a vector that is a constant away,
+// and borders, strides, narrow floats and ops in front of the window cost one pass that is short beside the windows.
 //
 // For a vector of pixels, several lines of the result are computed together in registers: a vector of the input is
 // loaded once for all lines that read it, and a weight once for all lines.
@@ -64,15 +64,17 @@ private:
 
   // A line of the input in scratch: for each of `stride` columns a run of pixels, as many as vectors of results read.
   Value runLength, linePitch;
+  Value blockColumns;             ///< of the result
   Value blockLines, scratchLines; ///< of the result and of the input
   ScratchPlan scratchPlan;
   size_t planePart = 0, countPart = 0, restPart = 0;
-  Value planes, counts, rest; ///< memory of a task
+  Value planes, counts, restLanes; ///< memory of a task
   Value status;
 
-  /// A block of lines of one plane of the result.
+  /// A block of lines, or of parts of them, of one plane of the result.
   struct Block {
-    Value image, plane, depth, firstLine, lines;
+    Value image, plane, depth, firstLine, firstColumn;
+    Value lines, columns;
     WindowCut depthCut;
   };
 
@@ -94,20 +96,33 @@ private:
     most = std::clamp<int64_t>(machine.vectorRegisters - shape.window[1] - 2, 2, 8);
     if (epilogue.isLong())
       most = 2;
-    runLength = e.add(roundUp(width, lanes), e.constant((span[2] - 1) / shape.stride[2]));
+    chooseColumns(bytes);
+    runLength = e.add(roundUp(blockColumns, lanes), e.constant((span[2] - 1) / shape.stride[2]));
     linePitch = e.mul(runLength, e.constant(shape.stride[2]));
-    chooseBlocks(bytes);
+    chooseLines(bytes);
     // The last vector of a line may write over its end.
     Value pixels = e.mul(e.mul(e.constant(shape.window[0]), scratchLines), linePitch);
     planePart = scratchPlan.reserve(sum, e.add(pixels, e.constant(lanes)));
     restPart = scratchPlan.reserve(sum, e.constant(lanes));
     if (divides)
-      countPart = scratchPlan.reserve(sum, roundUp(width, lanes));
+      countPart = scratchPlan.reserve(sum, roundUp(blockColumns, lanes));
+  }
+
+  /// Whole lines, unless half of the first level of cache has no room for as many as are computed together.
+  void chooseColumns(int64_t bytes) {
+    constexpr int64_t fewestVectors = 4;
+    int64_t lines = std::min((most - 1) * shape.stride[1] + span[1], known(shape.input[1]).value_or(span[1] + most));
+    int64_t pixels = kernel.machine.l1Bytes / 2 / (bytes * shape.window[0] * lines * shape.stride[2]);
+    int64_t fits = std::max(pixels / lanes, fewestVectors) * lanes;
+    blockColumns = atMost(shape.output[2], e.constant(fits));
+    if (std::optional<int64_t> width = known(shape.output[2]); width && *width > fits)
+      blockColumns = roundUp(e.constant(llvm::divideCeil(*width, llvm::divideCeil(*width, fits))), lanes);
   }
 
   /// As many lines as half of the first level of cache has room for, in equal blocks where that is possible.
-  void chooseBlocks(int64_t bytes) {
+  void chooseLines(int64_t bytes) {
     Value planeBytes = e.mul(linePitch, e.constant(bytes * shape.window[0]));
+    planeBytes = b.createOrFold<arith::MaxUIOp>(planeBytes, e.constant(1));
     Value room = e.div(e.constant(kernel.machine.l1Bytes / 2), planeBytes);
     Value least = e.constant(most), one = e.constant(1);
     Value above = b.createOrFold<arith::MaxUIOp>(room, e.constant(span[1]));
@@ -136,23 +151,34 @@ private:
   }
 
   void emitPhase() {
-    Value blocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], blockLines);
-    SmallVector<Value> places = {shape.images, shape.filters, shape.output[0], blocks};
+    Value one = e.constant(1), lineBlocks = b.createOrFold<arith::CeilDivUIOp>(shape.output[1], blockLines);
+    Value columnBlocks =
+        b.createOrFold<arith::CeilDivUIOp>(shape.output[2], b.createOrFold<arith::MaxUIOp>(blockColumns, one));
+    SmallVector<Value> places = {shape.images, shape.filters, shape.output[0], lineBlocks, columnBlocks};
+    // Parts are equal, but for the last.
+    auto partOf = [&](Value whole, Value part, Value start) {
+      return isDivisor(part, whole) ? part : atMost(part, e.sub(whole, start));
+    };
     kernel.phase(product(e, places), work(), scratchPlan.bytes(), kernel.canFail(),
                  [&](Value begin, Value end, Value scratch, Value status) {
                    this->status = status;
                    planes = scratchPlan.view(scratch, planePart);
-                   rest = scratchPlan.view(scratch, restPart);
-                   if (divides) {
+                   restLanes = scratchPlan.view(scratch, restPart);
+                   bool isWhole = known(columnBlocks) == 1;
+                   if (divides)
                      counts = scratchPlan.view(scratch, countPart);
-                     countColumns();
-                   }
+                   if (divides && isWhole)
+                     countColumns(e.constant(0), blockColumns);
                    forEachPlace(e, places, begin, end, [&](ArrayRef<LaneIndex> place) {
-                     Block block{place[0].base, place[1].base, place[2].base, e.mul(place[3].base, blockLines), {}, {}};
+                     Block block;
+                     block.image = place[0].base, block.plane = place[1].base, block.depth = place[2].base;
+                     block.firstLine = e.mul(place[3].base, blockLines);
+                     block.firstColumn = isWhole ? e.constant(0) : e.mul(place[4].base, blockColumns);
+                     block.lines = partOf(shape.output[1], blockLines, block.firstLine);
+                     block.columns = partOf(shape.output[2], blockColumns, block.firstColumn);
                      block.depthCut = cutWindow(e, shape, 0, block.depth);
-                     block.lines = known(blocks) == 1 || isDivisor(blockLines, shape.output[1])
-                                       ? blockLines
-                                       : atMost(blockLines, e.sub(shape.output[1], block.firstLine));
+                     if (divides && !isWhole)
+                       countColumns(block.firstColumn, block.columns);
                      copyPlanes(block);
                      emitBlock(block);
                    });
@@ -180,7 +206,7 @@ private:
       countedLoop(b, zero, lines, one, [&](Value number) {
         Value line = e.add(firstLine, number), to = e.mul(e.add(e.mul(r, scratchLines), number), linePitch);
         auto copy = [&] {
-          copyLine(to, [&](ElementEmitter &at, LaneIndex column) {
+          copyLine(to, block.firstColumn, [&](ElementEmitter &at, LaneIndex column) {
             Value pixels = at.emit(input, shape.indices(e, {block.image}, {{depth}, {line}, column}, {channel}));
             return widenTo(b, pixels, sum);
           });
@@ -220,21 +246,23 @@ private:
       memref::StoreOp::create(b, pixels, planes, at);
   }
 
-  /// Runs are written in the order they lie in: what a vector writes behind one is not written yet.
-  void copyLine(Value to, function_ref<Value(ElementEmitter &, LaneIndex)> pixels) {
-    int64_t stride = shape.stride[2];
-    for (int64_t phase = 0; phase < stride; ++phase) {
+  /// The columns that windows from `firstColumn` on see. Runs are written in the order they lie in: what a vector
+  /// writes behind one is not written yet.
+  void copyLine(Value to, Value firstColumn, function_ref<Value(ElementEmitter &, LaneIndex)> pixels) {
+    Value zero = e.constant(0), stride = e.constant(shape.stride[2]);
+    auto count = [&](Value columns) {
+      return b.createOrFold<arith::CeilDivUIOp>(b.createOrFold<arith::MaxSIOp>(columns, zero), stride);
+    };
+    for (int64_t phase = 0; phase < shape.stride[2]; ++phase) {
       Value run = e.add(to, e.mul(e.constant(phase), runLength));
-      int64_t outside = llvm::divideCeil(std::max<int64_t>(shape.low[2] - phase, 0), stride);
-      Value column = e.constant(outside * stride + phase - shape.low[2]);
-      Value inside = b.createOrFold<arith::MaxSIOp>(e.sub(shape.input[2], column), e.constant(0));
-      inside = b.createOrFold<arith::CeilDivUIOp>(inside, e.constant(stride));
-      Value room = b.createOrFold<arith::MaxSIOp>(e.sub(runLength, e.constant(outside)), e.constant(0));
-      inside = atMost(inside, room);
-      fill(run, e.constant(outside));
-      Value begin = e.add(run, e.constant(outside));
+      Value origin = e.add(e.mul(firstColumn, stride), e.constant(phase - shape.low[2]));
+      Value outside = atMost(count(e.sub(zero, origin)), runLength), room = e.sub(runLength, outside);
+      Value column = e.add(origin, e.mul(outside, stride));
+      Value inside = atMost(count(e.sub(shape.input[2], column)), room);
+      fill(run, outside);
+      Value begin = e.add(run, outside);
       auto copy = [&](ElementEmitter &at, Value pixel) {
-        LaneIndex index{e.add(column, e.mul(pixel, e.constant(stride))), at.lanes() > 1 ? stride : 0};
+        LaneIndex index{e.add(column, e.mul(pixel, stride)), at.lanes() > 1 ? shape.stride[2] : 0};
         storePixels(pixels(at, index), e.add(begin, pixel));
       };
       runLoop(inside, copy, lanes);
@@ -277,8 +305,7 @@ private:
   //===--------------------------------------------------------------------===//
 
   void emitBlock(const Block &block) {
-    Value whole = e.mul(e.div(shape.output[2], e.constant(lanes)), e.constant(lanes));
-    Value rest = e.sub(shape.output[2], whole);
+    Value whole = e.mul(e.div(block.columns, e.constant(lanes)), e.constant(lanes)), rest = e.sub(block.columns, whole);
     RowTiles tiles(e, block.lines, most);
     tiles.forEach(e.constant(0), tiles.count(), [&](Value line, int64_t count) {
       if (known(whole) != 0)
@@ -287,8 +314,8 @@ private:
       if (known(rest) == 0)
         return;
       // Pixels that two vectors share are computed twice, with the same bits.
-      if (known(shape.output[2]).value_or(0) >= lanes)
-        return emitTile(block, line, count, e.sub(shape.output[2], e.constant(lanes)), Value());
+      if (known(block.columns).value_or(0) >= lanes)
+        return emitTile(block, line, count, e.sub(block.columns, e.constant(lanes)), Value());
       if (known(rest))
         return emitTile(block, line, count, whole, rest);
       Value some = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, rest, e.constant(0));
@@ -317,7 +344,7 @@ private:
       Value place = e.add(block.firstLine, e.add(line, e.constant(i)));
       if (divides)
         sums[i] = arith::DivFOp::create(b, sums[i], positions(at, block, place, pixel));
-      emitResults(block, place, pixel, wanted, sums[i]);
+      emitResults(block, place, e.add(block.firstColumn, pixel), wanted, sums[i]);
     }
   }
 
@@ -334,9 +361,9 @@ private:
       return emit(results, {pixel, 1}, mask);
     }
     // Through memory: LLVM computes an extracted lane apart from the others.
-    vector::StoreOp::create(b, results, rest, e.constant(0));
+    vector::StoreOp::create(b, results, restLanes, e.constant(0));
     countedLoop(b, e.constant(0), wanted, e.constant(1),
-                [&](Value lane) { emit(memref::LoadOp::create(b, rest, lane), {e.add(pixel, lane)}, Value()); });
+                [&](Value lane) { emit(memref::LoadOp::create(b, restLanes, lane), {e.add(pixel, lane)}, Value()); });
   }
 
   /// The vector of pixels that column `column` of the windows sees in line `line`, from the first window's on.
@@ -430,10 +457,11 @@ private:
     return arith::SIToFPOp::create(b, sum, arith::IndexCastOp::create(b, b.getI64Type(), count));
   }
 
-  /// For each column of the result, and up to a vector more, how many of its window's columns count.
-  void countColumns() {
-    countedLoop(b, e.constant(0), roundUp(shape.output[2], lanes), e.constant(1),
-                [&](Value pixel) { memref::StoreOp::create(b, asSum(countAlong(2, pixel)), counts, pixel); });
+  /// For `columns` of the result from `first` on, and up to a vector more, how many of the window's columns count.
+  void countColumns(Value first, Value columns) {
+    countedLoop(b, e.constant(0), roundUp(columns, lanes), e.constant(1), [&](Value column) {
+      memref::StoreOp::create(b, asSum(countAlong(2, e.add(first, column))), counts, column);
+    });
   }
 
   /// How many positions of the windows of a vector of pixels count.

@@ -137,7 +137,7 @@ def test_depthwise(mode, channels_last):
                      strides, dilations, pads, groups=channels)
     # Planes larger than a block of lines, kernels of few and of many lines, filters for each channel, planes in a row.
     for shape, filters, kernel, strides, dilations in (((1, 2, 70, 90), 2, (3, 3), [1, 1], [1, 1]), ((2, 3, 67, 71), 3, (5, 4), [2, 3], [1, 1]),
-                                                       ((1, 2, 40, 33), 4, (7, 7), [1, 1], [1, 1]), ((1, 2, 30, 50), 2, (2, 3), [4, 4], [3, 2])):
+                                                       ((1, 1, 3, 3000), 1, (3, 3), [1, 3], [2, 9]), ((1, 2, 40, 33), 4, (7, 7), [1, 1], [1, 1]), ((1, 2, 30, 50), 2, (2, 3), [4, 4], [3, 2])):
         x, weights = uniform(generator, shape), uniform(generator, (filters, 1, *kernel))
         add_conv(batch, x, weights, uniform(generator, filters), strides, dilations, [(1, 0), (2, 1)], groups=shape[1])
     for strides, dilations in (([1, 1, 1], [1, 1, 1]), ([2, 1, 2], [2, 1, 1])):

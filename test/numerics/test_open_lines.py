@@ -90,8 +90,20 @@ def test_lines_in_parts(tmp_path, channels_last):
     generator, channels = rng(), 24
     weights = uniform(generator, (channels, 1, 5))
     model = compiled(tmp_path / "model.so", [helper.make_node("Conv", ["x", "w"], ["y"], pads=[2, 2], group=channels)], channels, [("w", weights)], channels_last, rank=3)
-    for width in (1, 2, 5, 6, 9, 10, 31, 167, 168, 169, 170, 171, 172, 337, 1001):
+    for width in (1, 2, 5, 6, 9, 10, 31, 167, 168, 169, 170, 171, 172, 337, 1001, 4097, 9000):
         x = uniform(generator, (1, channels, width))
         bound = summed(windows.convolve(abs(x), abs(weights), [1], [1], [(2, 2)], channels), 5, "float32")
         error = abs(model(x)["y"] - windows.convolve(x.astype(float), weights, [1], [1], [(2, 2)], channels))
         assert (error <= bound).all(), width
+
+
+def test_no_pixels(tmp_path, channels_last):
+    """Images without a pixel, or none at all."""
+    weights = uniform(rng(), (4, 1, 3, 3))
+    nodes = [helper.make_node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1], group=4), helper.make_node("MaxPool", ["x"], ["most"], kernel_shape=[2, 1]),
+             helper.make_node("AveragePool", ["x"], ["mean"], kernel_shape=[1, 2], strides=[1, 2])]
+    model = compiled(tmp_path / "model.so", nodes, 4, [("w", weights)], channels_last)
+    for shape, results in (((2, 4, 0, 5), {"y": (2, 4, 0, 5), "most": (2, 4, 0, 5), "mean": (2, 4, 0, 2)}),
+                           ((2, 4, 5, 0), {"y": (2, 4, 5, 0), "most": (2, 4, 4, 0), "mean": (2, 4, 5, 0)}),
+                           ((0, 4, 5, 6), {"y": (0, 4, 5, 6), "most": (0, 4, 4, 6), "mean": (0, 4, 5, 3)})):
+        assert {name: value.shape for name, value in model(numpy.zeros(shape, numpy.float32)).items()} == results
