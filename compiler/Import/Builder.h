@@ -81,6 +81,8 @@ public:
   int64_t number(llvm::StringRef text);
   /// Texts 1, 2, ...
   llvm::ArrayRef<llvm::StringRef> texts() const { return list; }
+  /// Forgets all but the first `count` texts, of constants that are gone.
+  void truncate(size_t count);
 
 private:
   llvm::StringMap<int64_t> numbers;
