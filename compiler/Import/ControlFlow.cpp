@@ -98,8 +98,8 @@ struct Branch {
   std::optional<Diagnostic> fault;
 };
 
-/// Takes the branch that can be imported; a run that takes the other fails.
-void takeOnly(NodeContext &c, mlir::Value flag, int number, const Diagnostic &faultOfOther) {
+/// Takes the branch that could be imported; a run that takes the other fails.
+void takeOnly(NodeContext &c, mlir::Value flag, int number, Branch &branch, const Diagnostic &faultOfOther) {
   Builder &b = c.b;
   Scalar isTaken = flag;
   if (number == 1)
@@ -109,7 +109,11 @@ void takeOnly(NodeContext &c, mlir::Value flag, int number, const Diagnostic &fa
   if (!faultOfOther.hint.empty())
     hint += "; " + faultOfOther.hint;
   c.graph.requireWithWarning(isTaken, message, diagnosticOf(c, Diagnostic::Severity::warning, message, hint));
-  takeBranch(c, number);
+  if (branch.isUndecided)
+    return takeBranch(c, number);
+  branch.body.inlineHere();
+  for (auto [i, output] : llvm::enumerate(branch.outputs))
+    c.result(static_cast<int64_t>(i), output);
 }
 
 void importIf(NodeContext &c) {
@@ -118,25 +122,19 @@ void importIf(NodeContext &c) {
   if (std::optional<int64_t> known = Builder::constant(condition))
     return takeBranch(c, *known ? 0 : 1);
   mlir::Value flag = b.value(condition);
-  std::optional<Diagnostic> faultOfThen, faultOfElse;
-  {
-    Branch onTrue(c, 0), onFalse(c, 1);
-    faultOfThen = onTrue.fault;
-    faultOfElse = onFalse.fault;
-    bool areImported = !faultOfThen && !faultOfElse && !onTrue.isUndecided && !onFalse.isUndecided;
-    if (areImported && canJoin(onTrue.outputs, onFalse.outputs)) {
-      for (auto [i, output] :
-           llvm::enumerate(joinBranches(b, flag, onTrue.body, onTrue.outputs, onFalse.body, onFalse.outputs)))
-        c.result(static_cast<int64_t>(i), output);
-      return;
-    }
+  Branch onTrue(c, 0), onFalse(c, 1);
+  if (onTrue.fault && onFalse.fault)
+    throw LocatedError{*onTrue.fault};
+  if (onTrue.fault)
+    return takeOnly(c, flag, 1, onFalse, *onTrue.fault);
+  if (onFalse.fault)
+    return takeOnly(c, flag, 0, onTrue, *onFalse.fault);
+  if (!onTrue.isUndecided && !onFalse.isUndecided && canJoin(onTrue.outputs, onFalse.outputs)) {
+    for (auto [i, output] :
+         llvm::enumerate(joinBranches(b, flag, onTrue.body, onTrue.outputs, onFalse.body, onFalse.outputs)))
+      c.result(static_cast<int64_t>(i), output);
+    return;
   }
-  if (faultOfThen && faultOfElse)
-    throw LocatedError{*faultOfThen};
-  if (faultOfThen)
-    return takeOnly(c, flag, 1, *faultOfThen);
-  if (faultOfElse)
-    return takeOnly(c, flag, 0, *faultOfElse);
   c.fork(flag, [](NodeContext &c) { takeBranch(c, 0); }, [](NodeContext &c) { takeBranch(c, 1); });
 }
 

@@ -177,3 +177,22 @@ def test_texts_of_the_branch_are_gone(imported):
     text = "y = If(c)<then_branch = t () => (p) { a = Constant<value_strings = [\"dead\", \"kept\"]>() p = own.Thing(a) }, else_branch = e () => (q) { q = Constant<value_strings = [\"kept\"]>() }>"
     status, module, _ = imported(INPUTS + "{" + text + "}")
     assert status == 0 and 'nn.strings = ["kept"]' in module
+
+
+def test_branches_within_branches_are_imported_once(imported):
+    """20 levels, each with one that is given up, would be a million imports if each were there twice for each level."""
+    inner = "z = Neg(x)"
+    for _ in range(20):
+        inner = f"z = If(c)<then_branch = t () => (p) {{ p = own.Thing(x) }}, else_branch = e () => (z) {{ {inner} }}>"
+    status, module, warnings = imported("g (bool c, float[2,3] x) => (z) {" + inner + "}")
+    assert status == 0 and module.count("nn.neg") == 1 and 1 <= len(warnings) <= 20
+
+
+def test_extents_of_the_branch_are_those_of_what_follows(imported):
+    """A sum of two tensors of one computed extent needs no check."""
+    text = """y2 = If(c)<then_branch = t () => (p) { p = own.Thing(x) }, else_branch = e () => (q) { q = Concat<axis = 0>(x, x, x) }>
+    other = Concat<axis = 0>(x, x, x)
+    minus = Neg(other)
+    y = Add(y2, minus)"""
+    status, module, (warning,) = imported("g (bool c, float[n,3] x) => (y) {" + text + "}")
+    assert status == 0 and module.count("nn.require") == 1
