@@ -30,11 +30,13 @@ public:
 
   void open() {
     guard.emplace(b.raw());
-    scope.emplace(b.numbers());
+    b.numbers().push(std::move(numbers));
     b.raw().setInsertionPointToEnd(&block());
   }
   void close() {
-    scope.reset();
+    if (!guard)
+      return;
+    numbers = b.numbers().pop();
     guard.reset();
   }
   mlir::Block &block() { return region->front(); }
@@ -53,12 +55,19 @@ public:
     close();
     target->takeBody(*region);
   }
+  /// Moves the contents to the insertion point.
+  void inlineHere() {
+    close();
+    mlir::OpBuilder &ir = b.raw();
+    ir.getInsertionBlock()->getOperations().splice(ir.getInsertionPoint(), block().getOperations());
+    b.numbers().merge(numbers);
+  }
 
 private:
   Builder &b;
   std::unique_ptr<mlir::Region> region;
   std::optional<mlir::OpBuilder::InsertionGuard> guard;
-  std::optional<NumberScope> scope;
+  NumberTable::Scope numbers;
 };
 
 /// A type for tensors of either type; `what` names them where there is none.

@@ -39,39 +39,32 @@ struct ScalarTensor {
 /// Side-effect free operations by what they compute, so that equal ones are made once. A region has a scope of its own,
 /// inside which the operations of the outer ones are found as well.
 class NumberTable {
-public:
-  NumberTable() { push(); }
-  /// The equal operation, or null.
-  mlir::Operation *lookup(mlir::Operation *op) const {
-    for (const auto &scope : llvm::reverse(scopes))
-      if (auto entry = scope.find(op); entry != scope.end())
-        return *entry;
-    return nullptr;
-  }
-  void insert(mlir::Operation *op) { scopes.back().insert(op); }
-  void push() { scopes.emplace_back(); }
-  void pop() { scopes.pop_back(); }
-
-private:
   struct Equality {
     static mlir::Operation *getEmptyKey() { return llvm::DenseMapInfo<mlir::Operation *>::getEmptyKey(); }
     static mlir::Operation *getTombstoneKey() { return llvm::DenseMapInfo<mlir::Operation *>::getTombstoneKey(); }
     static unsigned getHashValue(const mlir::Operation *op);
     static bool isEqual(const mlir::Operation *lhs, const mlir::Operation *rhs);
   };
-  std::vector<llvm::DenseSet<mlir::Operation *, Equality>> scopes;
-};
 
-/// A scope of a NumberTable for the time of a region's construction.
-class NumberScope {
 public:
-  explicit NumberScope(NumberTable &table) : table(table) { table.push(); }
-  ~NumberScope() { table.pop(); }
-  NumberScope(const NumberScope &) = delete;
-  NumberScope &operator=(const NumberScope &) = delete;
+  using Scope = llvm::DenseSet<mlir::Operation *, Equality>;
+
+  NumberTable() { push({}); }
+  /// The equal operation, or null.
+  mlir::Operation *lookup(mlir::Operation *op) const {
+    for (const Scope &scope : llvm::reverse(scopes))
+      if (auto entry = scope.find(op); entry != scope.end())
+        return *entry;
+    return nullptr;
+  }
+  void insert(mlir::Operation *op) { scopes.back().insert(op); }
+  /// Adds what a region's scope has, whose operations were moved to where the innermost scope is.
+  void merge(const Scope &scope) { scopes.back().insert(scope.begin(), scope.end()); }
+  void push(Scope scope) { scopes.push_back(std::move(scope)); }
+  Scope pop() { return scopes.pop_back_val(); }
 
 private:
-  NumberTable &table;
+  llvm::SmallVector<Scope> scopes;
 };
 
 /// The texts of a model's constants, each once. A text's number is what stands for it in tensors.
@@ -81,6 +74,8 @@ public:
   int64_t number(llvm::StringRef text);
   /// Texts 1, 2, ...
   llvm::ArrayRef<llvm::StringRef> texts() const { return list; }
+  /// Forgets all but the first `count` texts, of constants that are gone.
+  void truncate(size_t count);
 
 private:
   llvm::StringMap<int64_t> numbers;

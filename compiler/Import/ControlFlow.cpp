@@ -1,7 +1,8 @@
 //===- ControlFlow.cpp - If, Loop and Scan -------------------------------------------------===//
 //
 // Subgraphs become regions of scf.if and scf.while; they read tensors from outside directly. A branch whose condition
-// is known is imported in place. Carried tensors keep their rank; their extents may change.
+// is known is imported in place, and so is one whose other branch cannot be imported, which is then required not to be
+// taken. Carried tensors keep their rank; their extents may change.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -16,7 +17,7 @@ namespace arith = mlir::arith;
 
 static void expectCount(size_t got, size_t expected, const char *what) {
   if (got != expected)
-    fail(llvm::Twine(what) + " has " + llvm::Twine(got) + " entries, expected " + llvm::Twine(expected));
+    failMalformed(llvm::Twine(what) + " has " + llvm::Twine(got) + " entries, expected " + llvm::Twine(expected));
 }
 
 static std::vector<Binding> importInner(NodeContext &c, const onnx::GraphProto &graph, llvm::ArrayRef<Binding> inputs) {
@@ -24,7 +25,7 @@ static std::vector<Binding> importInner(NodeContext &c, const onnx::GraphProto &
   Scope scope(&c.scope);
   for (auto [formal, binding] : llvm::zip_equal(graph.input(), inputs))
     if (!scope.define(formal.name(), binding))
-      fail("the subgraph has two inputs called '" + formal.name() + "'");
+      failMalformed("the subgraph has two inputs called '" + formal.name() + "'");
   return c.graph.importGraph(graph, scope, c.frame);
 }
 
@@ -43,44 +44,98 @@ namespace {
 // If
 //===----------------------------------------------------------------------===//
 
+constexpr const char *branchNames[] = {"then_branch", "else_branch"};
+
+std::vector<Binding> importBranch(NodeContext &c, int number) {
+  std::vector<Binding> outputs = importInner(c, c.subgraph(branchNames[number]), {});
+  expectCount(outputs.size(), c.outputCount(), "the list of the branch's outputs");
+  return outputs;
+}
+
+/// Imports a branch in the place of its node.
+void takeBranch(NodeContext &c, int number) {
+  c.graph.importInPlace(c, [number](NodeContext &c) {
+    for (auto [i, output] : llvm::enumerate(importBranch(c, number)))
+      c.result(static_cast<int64_t>(i), output);
+  });
+}
+
+Diagnostic diagnosticOf(const NodeContext &c, Diagnostic::Severity severity, const std::string &message,
+                        const std::string &hint) {
+  return {severity, message, c.name, c.node.op_type(), c.node.domain(), c.opset, hint};
+}
+
+/// A branch imported into a region of its own.
+struct Branch {
+  Branch(NodeContext &c, int number) : body(c.b) {
+    Builder &b = c.b;
+    mlir::Location location = b.location();
+    size_t texts = b.strings().texts().size();
+    auto record = [&](bool isMalformed, const Diagnostic &diagnostic) {
+      if (isMalformed)
+        throw;
+      fault = diagnostic;
+      b.strings().truncate(texts);
+    };
+    try {
+      outputs = importBranch(c, number);
+    } catch (const UndecidedRank &) {
+      isUndecided = true;
+    } catch (const LocatedError &error) {
+      record(error.isMalformed, error.diagnostic);
+    } catch (const ImportError &error) {
+      record(error.isMalformed, diagnosticOf(c, Diagnostic::Severity::error, error.message, error.hint));
+    }
+    b.setLocation(location);
+    body.close();
+  }
+
+  Body body;
+  std::vector<Binding> outputs;
+  /// A condition inside decides the rank of an output.
+  bool isUndecided = false;
+  /// Why it cannot be imported.
+  std::optional<Diagnostic> fault;
+};
+
+/// Takes the branch that could be imported; a run that takes the other fails.
+void takeOnly(NodeContext &c, mlir::Value flag, int number, Branch &branch, const Diagnostic &faultOfOther) {
+  Builder &b = c.b;
+  Scalar isTaken = flag;
+  if (number == 1)
+    isTaken = b.scalar<arith::XOrIOp>(flag, b.value(b.raw().getBoolAttr(true)));
+  std::string message = std::string(branchNames[1 - number]) + " cannot run: " + lineOf(faultOfOther);
+  std::string hint = "a run that takes this branch fails";
+  if (!faultOfOther.hint.empty())
+    hint += "; " + faultOfOther.hint;
+  c.graph.requireWithWarning(isTaken, message, diagnosticOf(c, Diagnostic::Severity::warning, message, hint));
+  if (branch.isUndecided)
+    return takeBranch(c, number);
+  branch.body.inlineHere();
+  for (auto [i, output] : llvm::enumerate(branch.outputs))
+    c.result(static_cast<int64_t>(i), output);
+}
+
 void importIf(NodeContext &c) {
   Builder &b = c.b;
   Scalar condition = c.scalar(0, "condition");
-  auto importBranch = [](NodeContext &c, const char *name) {
-    std::vector<Binding> outputs = importInner(c, c.subgraph(name), {});
-    expectCount(outputs.size(), c.outputCount(), "the list of the branch's outputs");
-    return outputs;
-  };
-  auto take = [importBranch](NodeContext &c, const char *name) {
-    auto import = [importBranch, name](NodeContext &c) {
-      for (auto [i, output] : llvm::enumerate(importBranch(c, name)))
-        c.result(static_cast<int64_t>(i), output);
-    };
-    c.graph.importInPlace(c, import);
-  };
   if (std::optional<int64_t> known = Builder::constant(condition))
-    return take(c, *known ? "then_branch" : "else_branch");
+    return takeBranch(c, *known ? 0 : 1);
   mlir::Value flag = b.value(condition);
-  mlir::Location location = b.location();
-  try {
-    Body thenBody(b);
-    std::vector<Binding> onTrue = importBranch(c, "then_branch");
-    b.setLocation(location);
-    thenBody.close();
-    Body elseBody(b);
-    std::vector<Binding> onFalse = importBranch(c, "else_branch");
-    b.setLocation(location);
-    elseBody.close();
-    if (canJoin(onTrue, onFalse)) {
-      for (auto [i, output] : llvm::enumerate(joinBranches(b, flag, thenBody, onTrue, elseBody, onFalse)))
-        c.result(static_cast<int64_t>(i), output);
-      return;
-    }
-  } catch (const UndecidedRank &) {
-    // Of an output of a branch.
-    b.setLocation(location);
+  Branch onTrue(c, 0), onFalse(c, 1);
+  if (onTrue.fault && onFalse.fault)
+    throw LocatedError{*onTrue.fault};
+  if (onTrue.fault)
+    return takeOnly(c, flag, 1, onFalse, *onTrue.fault);
+  if (onFalse.fault)
+    return takeOnly(c, flag, 0, onTrue, *onFalse.fault);
+  if (!onTrue.isUndecided && !onFalse.isUndecided && canJoin(onTrue.outputs, onFalse.outputs)) {
+    for (auto [i, output] :
+         llvm::enumerate(joinBranches(b, flag, onTrue.body, onTrue.outputs, onFalse.body, onFalse.outputs)))
+      c.result(static_cast<int64_t>(i), output);
+    return;
   }
-  c.fork(flag, [take](NodeContext &c) { take(c, "then_branch"); }, [take](NodeContext &c) { take(c, "else_branch"); });
+  c.fork(flag, [](NodeContext &c) { takeBranch(c, 0); }, [](NodeContext &c) { takeBranch(c, 1); });
 }
 
 //===----------------------------------------------------------------------===//

@@ -48,19 +48,19 @@ MappedFile::MappedFile(int number, const std::string &shownName, bool refuseLink
   Descriptor descriptor(number);
   struct stat status;
   if (::fstat(descriptor.get(), &status) != 0)
-    fail("cannot read '" + shownName + "': " + std::strerror(errno));
+    failMalformed("cannot read '" + shownName + "': " + std::strerror(errno));
   if (!S_ISREG(status.st_mode))
-    fail("'" + shownName + "' is not a regular file");
+    failMalformed("'" + shownName + "' is not a regular file");
   if (refuseLinks && status.st_nlink != 1)
-    fail("external data file '" + shownName + "' has " + std::to_string(status.st_nlink) +
-             " names (hard links), expected 1",
-         "copy the file into the model's folder");
+    failMalformed("external data file '" + shownName + "' has " + std::to_string(status.st_nlink) +
+                      " names (hard links), expected 1",
+                  "copy the file into the model's folder");
   size = static_cast<size_t>(status.st_size);
   if (size == 0)
     return;
   void *address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
   if (address == MAP_FAILED)
-    fail("cannot map '" + shownName + "': " + std::strerror(errno));
+    failMalformed("cannot map '" + shownName + "': " + std::strerror(errno));
   data = static_cast<const char *>(address);
 }
 
@@ -73,7 +73,7 @@ std::shared_ptr<MappedFile> mapFile(const std::string &path) {
   // O_NONBLOCK: opening a pipe must not wait for a writer.
   int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0)
-    fail("cannot open '" + path + "': " + std::strerror(errno));
+    failMalformed("cannot open '" + path + "': " + std::strerror(errno));
   return std::make_shared<MappedFile>(descriptor, path, /*refuseLinks=*/false);
 }
 
@@ -82,31 +82,31 @@ std::shared_ptr<MappedFile> DataFolder::map(const std::string &location) {
   if (known != files.end())
     return known->second;
   if (path.empty())
-    fail("external data '" + location + "' in a model that was not read from a file");
+    failMalformed("external data '" + location + "' in a model that was not read from a file");
   if (location.empty() || location.find('\0') != std::string::npos || location.front() == '/')
-    fail("external data location '" + location + "' is not a path inside the model's folder");
+    failMalformed("external data location '" + location + "' is not a path inside the model's folder");
 
   llvm::SmallVector<llvm::StringRef> parts;
   llvm::StringRef(location).split(parts, '/', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
   llvm::erase(parts, ".");
   if (parts.empty() || llvm::is_contained(parts, ".."))
-    fail("external data location '" + location + "' leaves the model's folder");
+    failMalformed("external data location '" + location + "' leaves the model's folder");
 
   // One component after the other, so that no link anywhere in the path is followed.
   Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0)
-    fail("cannot open folder '" + path + "': " + std::strerror(errno));
+    failMalformed("cannot open folder '" + path + "': " + std::strerror(errno));
   for (llvm::StringRef part : llvm::ArrayRef(parts).drop_back()) {
     int next = ::openat(folder.get(), part.str().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (next < 0)
-      fail("cannot open external data '" + location + "': " + std::strerror(errno));
+      failMalformed("cannot open external data '" + location + "': " + std::strerror(errno));
     folder.reset(next);
   }
   int file = ::openat(folder.get(), parts.back().str().c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
   if (file < 0)
-    fail("cannot open external data '" + location +
-             "': " + (errno == ELOOP ? "it is a symbolic link" : std::strerror(errno)),
-         errno == ELOOP ? "copy the file into the model's folder" : "");
+    failMalformed("cannot open external data '" + location +
+                      "': " + (errno == ELOOP ? "it is a symbolic link" : std::strerror(errno)),
+                  errno == ELOOP ? "copy the file into the model's folder" : "");
   auto mapped = std::make_shared<MappedFile>(file, location, /*refuseLinks=*/true);
   files.emplace(location, mapped);
   return mapped;

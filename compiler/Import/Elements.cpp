@@ -88,14 +88,14 @@ Bytes typedBytes(const Data &tensor, const std::shared_ptr<const void> &owner) {
   case Data::FLOAT6E3M2:
     return narrowed<uint8_t>(tensor.int32_data(), 0x3f);
   default:
-    fail("tensor of type " + dataTypeName(tensor.data_type()) + " has no typed data");
+    failMalformed("tensor of type " + dataTypeName(tensor.data_type()) + " has no typed data");
   }
 }
 
 int64_t parseNumber(const std::string &text, const char *what) {
   uint64_t value = 0;
   if (llvm::StringRef(text).getAsInteger(10, value) || value > static_cast<uint64_t>(INT64_MAX))
-    fail(llvm::Twine("external data has ") + what + " '" + text + "', expected a whole number");
+    failMalformed(llvm::Twine("external data has ") + what + " '" + text + "', expected a whole number");
   return static_cast<int64_t>(value);
 }
 
@@ -112,13 +112,13 @@ Bytes externalBytes(const Data &tensor, DataFolder &folder, int64_t expected) {
       length = parseNumber(entry.value(), "length");
   }
   if (length && *length != expected)
-    fail("external data of tensor '" + tensor.name() + "' has length " + std::to_string(*length) + ", expected " +
-         std::to_string(expected) + " bytes");
+    failMalformed("external data of tensor '" + tensor.name() + "' has length " + std::to_string(*length) +
+                  ", expected " + std::to_string(expected) + " bytes");
   std::shared_ptr<MappedFile> file = folder.map(location);
   auto size = static_cast<int64_t>(file->bytes().size());
   if (offset > size || expected > size - offset)
-    fail("external data of tensor '" + tensor.name() + "' ends at byte " + std::to_string(offset) + " + " +
-         std::to_string(expected) + ", but '" + location + "' has " + std::to_string(size) + " bytes");
+    failMalformed("external data of tensor '" + tensor.name() + "' ends at byte " + std::to_string(offset) + " + " +
+                  std::to_string(expected) + ", but '" + location + "' has " + std::to_string(size) + " bytes");
   return {file->bytes().slice(static_cast<size_t>(offset), static_cast<size_t>(expected)), file};
 }
 
@@ -333,8 +333,8 @@ mlir::ElementsAttr stringElements(const onnx::TensorProto &tensor, StringPool &p
   llvm::SmallVector<int64_t> shape(tensor.dims().begin(), tensor.dims().end());
   int64_t expected = checkedTensorType(shape, nn::getStringType(context), limits).getNumElements();
   if (tensor.string_data_size() != expected || tensor.data_location() == onnx::TensorProto::EXTERNAL)
-    fail("tensor '" + tensor.name() + "' holds " + std::to_string(tensor.string_data_size()) +
-         " texts, but its shape needs " + std::to_string(expected));
+    failMalformed("tensor '" + tensor.name() + "' holds " + std::to_string(tensor.string_data_size()) +
+                  " texts, but its shape needs " + std::to_string(expected));
   std::vector<int64_t> numbers;
   for (const std::string &text : tensor.string_data())
     numbers.push_back(pool.number(text));
@@ -350,7 +350,7 @@ mlir::ElementsAttr elementsOf(const onnx::TensorProto &tensor, std::shared_ptr<c
     fail("tensor '" + tensor.name() + "' is stored in segments, which is not supported");
   for (int64_t extent : tensor.dims())
     if (extent < 0)
-      fail("tensor '" + tensor.name() + "' has the negative extent " + std::to_string(extent));
+      failMalformed("tensor '" + tensor.name() + "' has the negative extent " + std::to_string(extent));
   llvm::SmallVector<int64_t> shape(tensor.dims().begin(), tensor.dims().end());
   mlir::RankedTensorType type = checkedTensorType(shape, elementType, limits);
   unsigned width = nn::isSmall(elementType) ? elementType.getIntOrFloatBitWidth() : 8 * bytesOf(elementType);
@@ -367,8 +367,8 @@ mlir::ElementsAttr elementsOf(const onnx::TensorProto &tensor, std::shared_ptr<c
   else
     source = typedBytes(tensor, owner);
   if (static_cast<int64_t>(source.bytes.size()) != expected)
-    fail("tensor '" + tensor.name() + "' holds " + std::to_string(source.bytes.size()) +
-         " bytes, but its shape and type need " + std::to_string(expected));
+    failMalformed("tensor '" + tensor.name() + "' holds " + std::to_string(source.bytes.size()) +
+                  " bytes, but its shape and type need " + std::to_string(expected));
   if (isPacked)
     source = unpacked(source.bytes, count, width);
   return elementsFromBytes(type, source.bytes, tensor.name(), std::move(source.owner));

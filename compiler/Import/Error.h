@@ -20,15 +20,28 @@ namespace tenon::importer {
 struct ImportError {
   std::string message;
   std::string hint;
+  /// No shape, no value and no operator that this project lacks is to blame: the file is wrong, or beyond the limits.
+  /// Such a fault ends the import even where no run may come by.
+  bool isMalformed = false;
 };
 
 /// A fault whose place is known already.
 struct LocatedError {
   Diagnostic diagnostic;
+  bool isMalformed = false;
 };
 
 [[noreturn]] inline void fail(const llvm::Twine &message, const llvm::Twine &hint = {}) {
   throw ImportError{message.str(), hint.str()};
+}
+
+[[noreturn]] inline void failMalformed(const llvm::Twine &message, const llvm::Twine &hint = {}) {
+  throw ImportError{message.str(), hint.str(), /*isMalformed=*/true};
+}
+
+/// A fault with its place, as one line for errors of a run.
+inline std::string lineOf(const Diagnostic &fault) {
+  return (fault.node.empty() ? "" : "node '" + fault.node + "' (" + fault.opType + "): ") + fault.message;
 }
 
 /// A message of ONNX's library in this project's form: lower case, no full stop.

@@ -26,8 +26,8 @@ class Nesting {
 public:
   Nesting(int64_t &depth, int64_t limit) : depth(depth) {
     if (depth >= limit)
-      fail("subgraphs and functions are nested deeper than " + std::to_string(limit) +
-           " levels (or a function calls itself)");
+      failMalformed("subgraphs and functions are nested deeper than " + std::to_string(limit) +
+                    " levels (or a function calls itself)");
     ++depth;
   }
   ~Nesting() { --depth; }
@@ -72,13 +72,14 @@ void checkNode(const onnx::NodeProto &node, const onnx::OpSchema &schema, llvm::
     const auto &formal = schema.inputs()[std::min(i, schema.inputs().size() - 1)];
     std::string type = *onnx::Utils::DataTypeUtils::ToType(protoTypeOf(input));
     if (!formal.GetTypes().count(onnx::Utils::DataTypeUtils::ToType(type)))
-      fail("input " + std::to_string(i) + " ('" + node.input(static_cast<int>(i)) + "') is a " + type + ", which " +
-           schema.Name() + " of opset " + std::to_string(schema.SinceVersion()) + " does not take");
+      failMalformed("input " + std::to_string(i) + " ('" + node.input(static_cast<int>(i)) + "') is a " + type +
+                    ", which " + schema.Name() + " of opset " + std::to_string(schema.SinceVersion()) +
+                    " does not take");
     bool homogeneous = formal.GetOption() != onnx::OpSchema::Variadic || formal.GetIsHomogeneous();
     auto [entry, isNew] = variables.try_emplace(formal.GetTypeStr(), type);
     if (homogeneous && !isNew && entry->second != type)
-      fail("input " + std::to_string(i) + " ('" + node.input(static_cast<int>(i)) + "') is a " + type + ", expected " +
-           entry->second + " as of the inputs before it");
+      failMalformed("input " + std::to_string(i) + " ('" + node.input(static_cast<int>(i)) + "') is a " + type +
+                    ", expected " + entry->second + " as of the inputs before it");
   }
 }
 
@@ -97,10 +98,10 @@ void GraphImporter::importInitializers(const onnx::GraphProto &graph, Scope &sco
     fail("sparse initializers are not supported", "make them dense");
   for (const onnx::TensorProto &tensor : graph.initializer()) {
     if (tensor.name().empty())
-      fail("an initializer has no name");
+      failMalformed("an initializer has no name");
     b.setLocation(nodeLocation(b.context(), tensor.name(), "Initializer"));
     if (!scope.define(tensor.name(), bindingOf(tensor, frame)))
-      fail("initializer '" + tensor.name() + "' is given more than once");
+      failMalformed("initializer '" + tensor.name() + "' is given more than once");
   }
 }
 
@@ -109,7 +110,7 @@ std::vector<Binding> GraphImporter::outputsOf(const onnx::GraphProto &graph, con
   for (const onnx::ValueInfoProto &output : graph.output()) {
     const Binding *binding = scope.find(output.name());
     if (!binding || !binding->exists())
-      fail("graph output '" + output.name() + "' is not produced by any node");
+      failMalformed("graph output '" + output.name() + "' is not produced by any node");
     outputs.push_back(*binding);
   }
   return outputs;
@@ -126,21 +127,24 @@ std::vector<Binding> GraphImporter::importGraph(const onnx::GraphProto &graph, S
 void GraphImporter::located(const onnx::NodeProto &node, const std::string &name, const Frame &frame,
                             llvm::function_ref<void()> import) {
   std::string message, hint;
+  // What is no error of ours is one of memory or of ONNX's own checks and function builders.
+  bool isMalformed = true;
   try {
     b.setLocation(nodeLocation(b.context(), name, node.op_type()));
     return import();
   } catch (const ImportError &error) {
     message = error.message;
     hint = error.hint;
+    isMalformed = error.isMalformed;
   } catch (const std::bad_alloc &) {
     message = "out of memory";
   } catch (const std::exception &error) {
-    // ONNX's own checks and function builders.
     message = foreignMessage(error.what());
   }
   auto opset = frame.opsets.find(normalDomain(node.domain()));
   throw LocatedError{{Diagnostic::Severity::error, message, name, node.op_type(), node.domain(),
-                      opset == frame.opsets.end() ? 0 : opset->second, hint}};
+                      opset == frame.opsets.end() ? 0 : opset->second, hint},
+                     isMalformed};
 }
 
 std::vector<Binding> GraphImporter::importNodes(const NodeList &list, size_t first, Scope &scope) {
@@ -152,20 +156,20 @@ std::vector<Binding> GraphImporter::importNodes(const NodeList &list, size_t fir
   };
   if (const auto &cycle = list.order.cycle)
     located(list.nodes[cycle->position], nameOf(cycle->position), list.frame, [&] {
-      fail("input '" + cycle->input + "' depends on an output of this node itself", "the graph has a cycle");
+      failMalformed("input '" + cycle->input + "' depends on an output of this node itself", "the graph has a cycle");
     });
   for (size_t i = first; i < list.order.positions.size(); ++i) {
     int position = list.order.positions[i];
     const onnx::NodeProto &node = list.nodes[position];
     if (++nodeCount > options.limits.nodes)
-      fail("the model has more than " + std::to_string(options.limits.nodes) +
-           " nodes after its functions were expanded");
+      failMalformed("the model has more than " + std::to_string(options.limits.nodes) +
+                    " nodes after its functions were expanded");
     std::string name = nameOf(position);
     std::unique_ptr<NodeContext> forked;
     located(node, name, list.frame, [&] {
       for (const std::string &input : node.input())
         if (!input.empty() && !scope.find(input))
-          fail("input '" + input + "' is not an input, an initializer or a node's output");
+          failMalformed("input '" + input + "' is not an input, an initializer or a node's output");
       importNode(node, name, scope, list.frame, forked);
     });
     if (forked) {
@@ -300,10 +304,8 @@ std::vector<Binding> GraphImporter::importForked(const NodeList &list, size_t ne
     if (!errors[i])
       continue;
     // A case that has no meaning in the rest of the graph fails when it comes up.
-    const Diagnostic &diagnostic = errors[i]->diagnostic;
     bodies[i].emplace(b);
-    std::string text = "node '" + diagnostic.node + "' (" + diagnostic.opType + "): " + diagnostic.message;
-    nn::FailOp::create(b.raw(), location, b.raw().getStringAttr(text));
+    nn::FailOp::create(b.raw(), location, b.raw().getStringAttr(lineOf(errors[i]->diagnostic)));
     for (const Binding &other : outputs[1 - i])
       outputs[i].push_back(placeholder(b, other));
     bodies[i]->close();
@@ -339,7 +341,8 @@ void GraphImporter::importNode(const onnx::NodeProto &node, const std::string &n
   }
   auto opset = frame.opsets.find(domain);
   if (opset == frame.opsets.end())
-    fail("the model does not import an operator set of domain '" + (domain.empty() ? "ai.onnx" : domain) + "'");
+    failMalformed("the model does not import an operator set of domain '" + (domain.empty() ? "ai.onnx" : domain) +
+                  "'");
   dispatch(node, name, scope, frame, opset->second, domain, forked);
 }
 
@@ -364,7 +367,7 @@ void GraphImporter::dispatch(const onnx::NodeProto &node, const std::string &nam
     checkNode(node, *schema, inputs);
   for (auto [i, input] : llvm::enumerate(inputs))
     if (!schema && input.container)
-      fail("input " + llvm::Twine(i) + " is " + describe(kindOf(input)) + ", expected a tensor");
+      failMalformed("input " + llvm::Twine(i) + " is " + describe(kindOf(input)) + ", expected a tensor");
 
   NodeContext context(*this, node, name, opset, scope, frame, std::move(inputs));
   if (!importScalars(context)) {
@@ -408,7 +411,7 @@ void GraphImporter::defineResults(NodeContext &context, Scope &scope) {
     if (!context.output(i).exists())
       fail("output " + std::to_string(i) + " ('" + output + "') is not supported");
     if (!scope.define(output, context.output(i)))
-      fail("output '" + output + "' has the name of another value");
+      failMalformed("output '" + output + "' has the name of another value");
   }
 }
 
@@ -450,9 +453,9 @@ void GraphImporter::importCall(NodeContext &context, Frame inner, const onnx::Fu
   const onnx::NodeProto &node = context.node;
   Nesting nesting(depth, options.limits.nesting);
   if (node.input_size() > function.input_size() || node.output_size() > function.output_size())
-    fail("call with " + std::to_string(node.input_size()) + " inputs and " + std::to_string(node.output_size()) +
-         " outputs of a function with " + std::to_string(function.input_size()) + " and " +
-         std::to_string(function.output_size()));
+    failMalformed("call with " + std::to_string(node.input_size()) + " inputs and " +
+                  std::to_string(node.output_size()) + " outputs of a function with " +
+                  std::to_string(function.input_size()) + " and " + std::to_string(function.output_size()));
   for (const onnx::AttributeProto &attribute : node.attribute()) {
     if (attribute.ref_attr_name().empty()) {
       inner.attributes[attribute.name()] = &attribute;
@@ -469,7 +472,7 @@ void GraphImporter::importCall(NodeContext &context, Frame inner, const onnx::Fu
     const Binding *binding =
         i < node.input_size() && !node.input(i).empty() ? context.scope.find(node.input(i)) : nullptr;
     if (!body.define(function.input(i), binding ? *binding : Binding()))
-      fail("function has two inputs called '" + function.input(i) + "'");
+      failMalformed("function has two inputs called '" + function.input(i) + "'");
   }
   auto outputsOf = [&](const Scope &scope) {
     std::vector<Binding> outputs;
@@ -478,7 +481,7 @@ void GraphImporter::importCall(NodeContext &context, Frame inner, const onnx::Fu
         continue;
       const Binding *binding = scope.find(function.output(i));
       if (!binding || !binding->exists())
-        fail("the function's output '" + function.output(i) + "' is not produced");
+        failMalformed("the function's output '" + function.output(i) + "' is not produced");
       outputs.push_back(*binding);
     }
     return outputs;

@@ -90,8 +90,12 @@ public:
                 const ImportOptions &options)
       : b(builder), model(std::move(model)), folder(folder), options(options) {}
 
-  /// The module with `@main`. Throws ImportError or LocatedError.
-  mlir::OwningOpRef<mlir::ModuleOp> importMain();
+  /// The module with `@main`; `warnings` gets what is to be said of it. Throws ImportError or LocatedError.
+  mlir::OwningOpRef<mlir::ModuleOp> importMain(std::vector<Diagnostic> &warnings);
+
+  /// Requires `condition` as Builder::require does, and warns that it is required. Graphs are imported more than once
+  /// and some thrown away, so that only what is in the module in the end counts.
+  void requireWithWarning(Scalar condition, const std::string &message, Diagnostic warning);
 
   /// Imports what a node stands for in its place: `import` sets the node's results. If a condition inside decides their
   /// rank, the node forks, and each case imports again with the conditions in `decided`, counted from the start.
@@ -148,6 +152,8 @@ private:
   /// attributes.
   void importCall(NodeContext &context, Frame inner, const onnx::FunctionProto &function);
   void importSchemaBody(NodeContext &context, const onnx::OpSchema &schema, const std::string &domain);
+  /// The warnings of what the module requires, in its order.
+  void addWarnings(mlir::ModuleOp module, std::vector<Diagnostic> &warnings);
   void importInitializers(const onnx::GraphProto &graph, Scope &scope, const Frame &frame);
   static std::vector<Binding> outputsOf(const onnx::GraphProto &graph, const Scope &scope);
 
@@ -165,6 +171,8 @@ private:
   int64_t forkCount = 0;
   /// Which case to import where a fork, by its number, is decided already.
   std::map<int64_t, bool> decisions;
+  /// By place and message of the requirement.
+  std::map<std::pair<const void *, const void *>, Diagnostic> warningsOfRequirements;
 };
 
 /// Checks number and types of a node's inputs, outputs and attributes against its schema. Throws ImportError.

@@ -42,12 +42,13 @@ std::shared_ptr<const onnx::ModelProto> parse(llvm::ArrayRef<char> bytes, const 
 
 mlir::OwningOpRef<mlir::ModuleOp> importParsed(mlir::MLIRContext &context,
                                                std::shared_ptr<const onnx::ModelProto> model,
-                                               const std::string &folderPath, const ImportOptions &options) {
+                                               const std::string &folderPath, const ImportOptions &options,
+                                               std::vector<Diagnostic> &diagnostics) {
   context.loadDialect<nn::NnDialect, mlir::arith::ArithDialect, mlir::func::FuncDialect, mlir::scf::SCFDialect,
                       mlir::tensor::TensorDialect>();
   DataFolder folder(folderPath);
   Builder builder(&context, options.limits);
-  return GraphImporter(builder, std::move(model), folder, options).importMain();
+  return GraphImporter(builder, std::move(model), folder, options).importMain(diagnostics);
 }
 
 /// Runs `work`; what it throws becomes a diagnostic and a null module.
@@ -82,7 +83,7 @@ mlir::OwningOpRef<mlir::ModuleOp> importModel(mlir::MLIRContext &context, const 
     }
     size_t slash = path.rfind('/');
     std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-    return importParsed(context, std::move(model), folder, options);
+    return importParsed(context, std::move(model), folder, options, diagnostics);
   });
 }
 
@@ -91,7 +92,7 @@ mlir::OwningOpRef<mlir::ModuleOp> importModelBytes(mlir::MLIRContext &context, c
                                                    std::vector<Diagnostic> &diagnostics) {
   return guarded(diagnostics, [&] {
     auto model = parse({static_cast<const char *>(data), sizeBytes}, options.limits);
-    return importParsed(context, std::move(model), folder, options);
+    return importParsed(context, std::move(model), folder, options, diagnostics);
   });
 }
 

@@ -42,8 +42,8 @@ struct ImportOptions {
 };
 
 /// Reads the ONNX file at `path` and gives the module with `@main` as docs/architecture.md describes it, verified.
-/// Null if anything is wrong: then `diagnostics` got at least one error. Constants above 1 KiB refer to the mapped
-/// files or the parsed message, which live as long as `context`.
+/// Null if anything is wrong: then `diagnostics` got at least one error; else it may have got warnings. Constants above
+/// 1 KiB refer to the mapped files or the parsed message, which live as long as `context`.
 mlir::OwningOpRef<mlir::ModuleOp> importModel(mlir::MLIRContext &context, const std::string &path,
                                               const ImportOptions &options, std::vector<Diagnostic> &diagnostics);
 

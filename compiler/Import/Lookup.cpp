@@ -21,6 +21,12 @@ int64_t StringPool::number(llvm::StringRef text) {
   return entry->second;
 }
 
+void StringPool::truncate(size_t count) {
+  for (llvm::StringRef text : llvm::ArrayRef(list).drop_front(count))
+    numbers.erase(text);
+  list.resize(count);
+}
+
 std::vector<int64_t> textNumbers(Builder &b, llvm::ArrayRef<std::string> texts) {
   std::vector<int64_t> numbers;
   for (const std::string &text : texts)

@@ -223,7 +223,28 @@ Binding GraphImporter::importContainer(const onnx::ValueInfoProto &input, Signat
   return signature.addContainer(input.name(), type, tensor);
 }
 
-mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
+void GraphImporter::requireWithWarning(Scalar condition, const std::string &message, Diagnostic warning) {
+  // A run would read a % as the place of a number.
+  std::string text = message;
+  std::replace(text.begin(), text.end(), '%', '?');
+  b.require(condition, text, {});
+  std::pair key(b.location().getAsOpaquePointer(), b.raw().getStringAttr(text).getAsOpaquePointer());
+  warningsOfRequirements[key] = std::move(warning);
+}
+
+void GraphImporter::addWarnings(mlir::ModuleOp module, std::vector<Diagnostic> &warnings) {
+  module->walk([&](nn::RequireOp op) {
+    auto warning =
+        warningsOfRequirements.find({op.getLoc().getAsOpaquePointer(), op.getMessageAttr().getAsOpaquePointer()});
+    if (warning == warningsOfRequirements.end())
+      return;
+    warnings.push_back(std::move(warning->second));
+    // The same node may be there once for each rank of a tensor before it.
+    warningsOfRequirements.erase(warning);
+  });
+}
+
+mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain(std::vector<Diagnostic> &warnings) {
   if (model->ir_version() < 1)
     fail("the file is no ONNX model: it has no IR version");
   if (!model->has_graph())
@@ -281,6 +302,7 @@ mlir::OwningOpRef<mlir::ModuleOp> GraphImporter::importMain() {
     module->getOperation()->setAttr("nn.strings", ir.getStrArrayAttr(b.strings().texts()));
   if (mlir::failed(mlir::verify(*module)))
     fail("the imported module is not valid: " + b.takeError());
+  addWarnings(*module, warnings);
   return module;
 }
 

@@ -12,8 +12,8 @@ namespace tenon::importer {
 
 void NodeContext::failWithoutTensor(int64_t i) const {
   if (i >= inputCount() || !inputs[i].exists())
-    fail("input " + std::to_string(i) + " is missing");
-  fail("input " + std::to_string(i) + " is " + describe(kindOf(inputs[i])) + ", expected a tensor");
+    failMalformed("input " + std::to_string(i) + " is missing");
+  failMalformed("input " + std::to_string(i) + " is " + describe(kindOf(inputs[i])) + ", expected a tensor");
 }
 
 llvm::SmallVector<mlir::Value> NodeContext::allInputs() const {
@@ -127,8 +127,8 @@ const onnx::AttributeProto *NodeContext::attributeOf(llvm::StringRef wanted,
                                                      onnx::AttributeProto::AttributeType type) const {
   const onnx::AttributeProto *found = attribute(wanted);
   if (found && found->type() != type)
-    fail("attribute '" + wanted + "' has type " + onnx::AttributeProto::AttributeType_Name(found->type()) +
-         ", expected " + onnx::AttributeProto::AttributeType_Name(type));
+    failMalformed("attribute '" + wanted + "' has type " + onnx::AttributeProto::AttributeType_Name(found->type()) +
+                  ", expected " + onnx::AttributeProto::AttributeType_Name(type));
   return found;
 }
 
@@ -181,7 +181,7 @@ const onnx::TensorProto *NodeContext::tensor(llvm::StringRef wanted) const {
 const onnx::GraphProto &NodeContext::subgraph(llvm::StringRef wanted) const {
   const auto *found = attributeOf(wanted, onnx::AttributeProto::GRAPH);
   if (!found)
-    fail("attribute '" + wanted + "' is missing");
+    failMalformed("attribute '" + wanted + "' is missing");
   return found->g();
 }
 
@@ -231,18 +231,18 @@ std::optional<IntVector> NodeContext::axesOf(llvm::StringRef attributeName, int6
 
 void NodeContext::expectSignature(int64_t low, int64_t high, llvm::ArrayRef<llvm::StringRef> names) const {
   if (inputCount() < low || inputCount() > high)
-    fail("the node has " + std::to_string(inputCount()) + " inputs, expected " + std::to_string(low) +
-         (low == high ? "" : " to " + std::to_string(high)));
+    failMalformed("the node has " + std::to_string(inputCount()) + " inputs, expected " + std::to_string(low) +
+                  (low == high ? "" : " to " + std::to_string(high)));
   for (const onnx::AttributeProto &attribute : node.attribute())
     if (!llvm::is_contained(names, attribute.name()))
-      fail("attribute '" + attribute.name() + "' is unknown" +
-           (names.empty() ? "" : ", expected one of " + llvm::join(names, ", ")));
+      failMalformed("attribute '" + attribute.name() + "' is unknown" +
+                    (names.empty() ? "" : ", expected one of " + llvm::join(names, ", ")));
 }
 
 void NodeContext::expectFloats(int64_t i) const {
   if (mlir::Type type = elementOf(input(i)); !llvm::isa<mlir::FloatType>(type))
-    fail("input " + std::to_string(i) + " has elements of type " + dataTypeName(dataTypeOf(type)) +
-         ", expected a floating point type");
+    failMalformed("input " + std::to_string(i) + " has elements of type " + dataTypeName(dataTypeOf(type)) +
+                  ", expected a floating point type");
 }
 
 mlir::Type NodeContext::elementType(int64_t dataType, bool movedOnly) const {

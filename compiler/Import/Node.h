@@ -52,7 +52,7 @@ public:
   /// Input `i`, of any kind.
   const Binding &value(int64_t i) const {
     if (i >= inputCount() || !inputs[i].exists())
-      fail("input " + std::to_string(i) + " is missing");
+      failMalformed("input " + std::to_string(i) + " is missing");
     return inputs[i];
   }
   /// Null if the node has no such input.

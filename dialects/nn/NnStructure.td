@@ -98,7 +98,7 @@ def NN_RequireOp : Op<Nn_Dialect, "require", [MemoryEffects<[MemWrite]>]> {
 
     - C1: `message` has one `%lld` for each of at most two values and no other `%`.
 
-    From no ONNX op; made by Import for what types leave open of an op's constraints.
+    From If, where one branch cannot be imported, else from no ONNX op; made by Import for what types leave open of an op's constraints.
     - Valid: `nn.require %same, "dimensions of %lld and %lld do not broadcast"(%a, %b)`
     - Invalid: `nn.require %same, "dimensions of %lld and %lld do not broadcast"(%a)` (C1)
   }];

@@ -50,7 +50,8 @@ HEAD = """\
 # ONNX support
 
 What Tenon compiles of each operator. {operators} of the standard's {all_operators} operators compile in at least one type; every version of the
-operator sets 1 to {opset} counts, not only the newest. A model with anything else is refused with an error that names the node and what is missing.
+operator sets 1 to {opset} counts, not only the newest. A model with anything else is refused with an error that names the node and what is missing;
+in one branch of an If it is a warning, and an error of the runs that take the branch.
 
 - **Versions**: the operator set versions in which the operator was defined or changed; a model may import any operator set up to {opset}.
 - **Types**: element types for which a model of one node compiles, of those that the newest version allows. *all*: every one. Where inputs have types

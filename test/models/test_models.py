@@ -3,6 +3,7 @@
 import json
 import pathlib
 
+import numpy
 import pytest
 
 import cross
@@ -60,3 +61,19 @@ def test_the_lists_cover_the_catalogue(catalogue):
     *OTHERS["pass"], *(pytest.param(name, marks=pytest.mark.xfail(reason=reason, strict=True)) for name, reason in OTHERS["fail"].items())])
 def test_other_models(catalogue, compiled, name):
     catalogue.check(name, tenon.load(compiled(name)).run)
+
+
+def test_a_rate_that_the_pinned_shape_rules_out(catalogue, compiled, tmp_path):
+    """Branches for 8 and for 16 kHz: a chunk of the one is no input of the other's LSTM, and ONNX Runtime says so as well."""
+    with pytest.warns(tenon.CompileWarning, match="'If_0'.*else_branch cannot run.*LSTM"):
+        library = tenon.compile(catalogue.path("silero_vad"), tmp_path / "pinned.so", shape={"input": (1, 512), "state": (2, 1, 128)})
+    pinned, free, generator = tenon.load(library), tenon.load(compiled("silero_vad")), numpy.random.default_rng(0)
+    states = [numpy.zeros((2, 1, 128), numpy.float32)] * 2
+    for _ in range(8):
+        feeds = {"input": generator.normal(0, 0.3, (1, 512)).astype(numpy.float32), "sr": numpy.array(16000)}
+        results = [model.run({**feeds, "state": state}) for model, state in zip((pinned, free), states)]
+        states = [result["stateN"] for result in results]
+        for output in results[0]:
+            numpy.testing.assert_allclose(results[0][output], results[1][output], rtol=1e-4, atol=1e-4)
+    with pytest.raises(tenon.RunError, match="'If_0'.*else_branch cannot run.*LSTM"):
+        pinned.run({**feeds, "state": states[0], "sr": numpy.array(8000)})

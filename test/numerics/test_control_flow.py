@@ -123,6 +123,79 @@ def test_a_branch_whose_rank_fits_nothing_fails_when_taken(tmp_path, mode):
         model.run({"condition": numpy.array(False), "x": x})
 
 
+def failing_branch():
+    """A product of x with a tensor of rank 3, which is none."""
+    return helper.make_graph([helper.make_node("Gemm", ["x", "cube"], ["bad"], name="product")], "failing", [], [value("bad")])
+
+
+CUBE = constant("cube", numpy.ones((1, 1, 1), numpy.float32))
+
+
+@pytest.mark.parametrize("which", ["then_branch", "else_branch"])
+def test_a_branch_that_cannot_be_imported_fails_when_taken(tmp_path, mode, which):
+    """The other one is compiled, and what comes behind it."""
+    good = helper.make_graph([helper.make_node("Mul", ["x", "x"], ["a"])], "good", [], [value("a")])
+    branches = {"then_branch": good, "else_branch": good, which: failing_branch()}
+    message = f"node 'choice' .If.*: {which} cannot run: node 'product' .Gemm.: input 1 has rank 3, expected 2"
+    with pytest.warns(tenon.CompileWarning, match=message):
+        model = build(tmp_path, mode, [helper.make_node("If", ["condition"], ["y"], name="choice", **branches), helper.make_node("Neg", ["y"], ["z"])],
+                      {"condition": (TensorProto.BOOL, []), "x": (TensorProto.FLOAT, [3, 5])}, {"z": (TensorProto.FLOAT, [])}, [CUBE])
+    x = numpy.random.default_rng(1).random((3, 5), dtype=numpy.float32)
+    for _ in range(2):
+        numpy.testing.assert_array_equal(model.run({"condition": numpy.array(which != "then_branch"), "x": x})["z"], -(x * x))
+        with pytest.raises(tenon.RunError, match=message):
+            model.run({"condition": numpy.array(which == "then_branch"), "x": x})
+
+
+def test_two_branches_that_cannot_be_imported_are_refused(tmp_path, mode):
+    with pytest.raises(tenon.CompileError, match="node 'product' .Gemm"):
+        build(tmp_path, mode, [helper.make_node("If", ["condition"], ["y"], then_branch=failing_branch(), else_branch=failing_branch())],
+              {"condition": (TensorProto.BOOL, []), "x": (TensorProto.FLOAT, [3, 5])}, {"y": (TensorProto.FLOAT, [])}, [CUBE])
+
+
+def test_such_a_branch_inside_a_loop(tmp_path, mode):
+    """The run fails in the iteration that takes it, and not before."""
+    good = helper.make_graph([helper.make_node("Add", ["v", "v"], ["a"])], "good", [], [value("a")])
+    body = helper.make_graph([helper.make_node("Less", ["i", "limit"], ["few"]), helper.make_node("Identity", ["c"], ["go"]),
+                              helper.make_node("If", ["few"], ["w"], name="choice", then_branch=good, else_branch=failing_branch())],
+                             "body", [value("i", TensorProto.INT64, []), value("c", TensorProto.BOOL, []), value("v")], [value("go", TensorProto.BOOL, []), value("w")])
+    with pytest.warns(tenon.CompileWarning, match="else_branch cannot run"):
+        model = build(tmp_path, mode, [helper.make_node("Loop", ["turns", "", "x"], ["y"], body=body)],
+                      {"turns": (TensorProto.INT64, []), "x": (TensorProto.FLOAT, [4])}, {"y": (TensorProto.FLOAT, [4])}, [CUBE, constant("limit", numpy.array(3))])
+    x = numpy.arange(4, dtype=numpy.float32)
+    for turns in (0, 1, 3):
+        numpy.testing.assert_array_equal(model.run({"turns": numpy.array(turns), "x": x})["y"], x * numpy.float32(2**turns))
+    with pytest.raises(tenon.RunError, match="node 'choice' .If.*: else_branch cannot run: node 'product'"):
+        model.run({"turns": numpy.array(4), "x": x})
+    numpy.testing.assert_array_equal(model.run({"turns": numpy.array(2), "x": x})["y"], x * 4)
+
+
+def test_such_a_branch_inside_a_branch(tmp_path, mode):
+    """Of a branch that holds two, nothing is left; of one that holds one, the other. Its rank decides nothing."""
+    model = onnx.parser.parse_model("""<ir_version: 10, opset_import: ["": 21, "own": 1]>
+        g (bool p, bool q, bool r, float[1,3] x) => (float[] y) <float[1,1,1] cube = {1}> {
+            y = If(p)<then_branch = a () => (a0) {
+                a0 = If(q)<then_branch = b () => (b0) { b0 = own.Missing(x) }, else_branch = c () => (c0) { c0 = Gemm(x, cube) }>
+            }, else_branch = d () => (d0) {
+                d0 = If(q)<then_branch = e () => (e0) { [last] e0 = Gemm(x, cube) }, else_branch = f () => (f0) {
+                    f0 = If(r)<then_branch = h () => (h0) { h0 = Squeeze(x) }, else_branch = i () => (i0) { i0 = Neg(x) }>
+                }>
+            }>
+        }""")
+    with pytest.warns(tenon.CompileWarning) as warnings:
+        compiled = tenon.load(tenon.compile(model, tmp_path / "model.so", reference=mode == "reference"))
+    assert len(warnings) == 2
+    x = numpy.arange(3, dtype=numpy.float32)[None]
+    for r, expected in ((True, x[0]), (False, -x)):
+        feeds = {"r": numpy.array(r), "x": x}
+        result = compiled.run({"p": numpy.array(False), "q": numpy.array(False), **feeds})["y"]
+        assert result.shape == expected.shape
+        numpy.testing.assert_array_equal(result, expected)
+        for p, q, message in ((True, False, "Missing"), (True, True, "Missing"), (False, True, "node 'last' .Gemm")):
+            with pytest.raises(tenon.RunError, match=f"then_branch cannot run: .*{message}"):
+                compiled.run({"p": numpy.array(p), "q": numpy.array(q), **feeds})
+
+
 def test_squeeze_of_what_a_constant_decides(tmp_path, mode):
     """The condition is folded in the optimized mode only: else the output's memory is a launch of the main block."""
     model = build(tmp_path, mode, [helper.make_node("Compress", ["x", "which"], ["y"]), helper.make_node("Squeeze", ["y"], ["z"])],
