@@ -97,6 +97,9 @@ private:
   SmallVector<std::pair<Value, Value>> bound;
 };
 
+/// Long rows side by side, fewer than two vectors have lanes. Returns false if rows are others.
+bool scheduleFewNeighbours(Kernel &kernel, const RowProgram &program);
+
 } // namespace tenon::schedule
 
 #endif // TENON_COMPILER_SCHEDULE_ROWEMITTER_H

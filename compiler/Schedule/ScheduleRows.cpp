@@ -270,6 +270,10 @@ bool scheduleRows(Kernel &kernel) {
   std::optional<RowProgram> program = analyzeRows(kernel);
   if (!program || isMapOfShortRows(kernel, *program))
     return false;
+  if (scheduleFewNeighbours(kernel, *program)) {
+    kernel.setPath("vector");
+    return true;
+  }
   SmallVector<Value> outerExtents;
   for (size_t d = 0; d < program->space.size(); ++d)
     if (!program->isReduced(d))

@@ -145,3 +145,21 @@ func.func private @long_runs(%x: tensor<8x20x4096xf32>) -> tensor<8x4096xf32> at
   %0 = nn.reduce sum, %x {axes = array<i64: 1>} : (tensor<8x20x4096xf32>) -> tensor<8x4096xf32>
   return %0 : tensor<8x4096xf32>
 }
+
+// Three rows side by side are one run of whole vectors, three of which repeat. A maximum is in all lanes of its row after four
+// steps; the last vector of the run ends with the last element, and its first lanes do not count again.
+// CHECK-LABEL: func.func private @few(
+// CHECK: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// CHECK: %[[LAST:.*]] = vector.load %{{.*}}[%c1193]
+// CHECK-NEXT: %[[ALL:.*]] = arith.maximumf %[[LAST]], %[[SUM:[^ ]*]]
+// CHECK-NEXT: arith.select %{{.*}}, %[[ALL]], %[[SUM]] : vector<16xi1>
+// CHECK: vector.shuffle {{.*}} [8, 9, 10, 11,
+// CHECK: vector.shuffle {{.*}} [12, 13, 14, 15,
+// CHECK: vector.shuffle {{.*}} [6, 7, 8, 9,
+// CHECK: vector.shuffle {{.*}} [3, 4, 5, 6,
+// CHECK-NOT: vector.maskedload
+// CHECK: return
+func.func private @few(%x: tensor<403x3xf32>) -> tensor<3xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce max, %x {axes = array<i64: 0>} : (tensor<403x3xf32>) -> tensor<3xf32>
+  return %0 : tensor<3xf32>
+}
