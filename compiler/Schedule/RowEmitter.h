@@ -81,6 +81,7 @@ private:
                               llvm::ArrayRef<Value> sums);
   void storeFullWith(ElementEmitter &lane, llvm::ArrayRef<Value> at, Value inner);
   void reduceAlongLanes(ElementEmitter &rows, size_t pass);
+  void askForNeighbours(llvm::ArrayRef<LaneIndex> indices);
   void reduceAcross(ElementEmitter &rows, size_t pass);
   void bindReduced(ElementEmitter &rows, size_t pass, llvm::ArrayRef<Value> reduced);
   void emitRowValues(ElementEmitter &rows, unsigned level);

@@ -163,3 +163,31 @@ func.func private @few(%x: tensor<403x3xf32>) -> tensor<3xf32> attributes {nn.ke
   %0 = nn.reduce max, %x {axes = array<i64: 0>} : (tensor<403x3xf32>) -> tensor<3xf32>
   return %0 : tensor<3xf32>
 }
+
+// Rows side by side that come from far: the last reduction asks for the same row of the next group, a line at a time, if a group
+// stays in the first level of cache.
+// CHECK-LABEL: func.func private @far_neighbours(
+// CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[OUT:.*]]: memref<?xf32>)
+// CHECK: arith.cmpf ogt
+// CHECK-COUNT-4: memref.prefetch %[[X]]
+// CHECK-NOT: memref.prefetch
+// CHECK: math.exp
+// CHECK-LABEL: func.func private @high_neighbours(
+// CHECK-NOT: memref.prefetch
+// CHECK: return
+func.func private @far_neighbours(%x: tensor<8x64x4096xf32>) -> tensor<8x64x4096xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce max, %x {axes = array<i64: 1>, keep_dims} : (tensor<8x64x4096xf32>) -> tensor<8x1x4096xf32>
+  %1 = nn.sub %x, %0 : (tensor<8x64x4096xf32>, tensor<8x1x4096xf32>) -> tensor<8x64x4096xf32>
+  %2 = nn.exp %1 : (tensor<8x64x4096xf32>) -> tensor<8x64x4096xf32>
+  %3 = nn.reduce sum, %2 {axes = array<i64: 1>, keep_dims} : (tensor<8x64x4096xf32>) -> tensor<8x1x4096xf32>
+  %4 = nn.div %2, %3 : (tensor<8x64x4096xf32>, tensor<8x1x4096xf32>) -> tensor<8x64x4096xf32>
+  return %4 : tensor<8x64x4096xf32>
+}
+func.func private @high_neighbours(%x: tensor<8x256x4096xf32>) -> tensor<8x256x4096xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce max, %x {axes = array<i64: 1>, keep_dims} : (tensor<8x256x4096xf32>) -> tensor<8x1x4096xf32>
+  %1 = nn.sub %x, %0 : (tensor<8x256x4096xf32>, tensor<8x1x4096xf32>) -> tensor<8x256x4096xf32>
+  %2 = nn.exp %1 : (tensor<8x256x4096xf32>) -> tensor<8x256x4096xf32>
+  %3 = nn.reduce sum, %2 {axes = array<i64: 1>, keep_dims} : (tensor<8x256x4096xf32>) -> tensor<8x1x4096xf32>
+  %4 = nn.div %2, %3 : (tensor<8x256x4096xf32>, tensor<8x1x4096xf32>) -> tensor<8x256x4096xf32>
+  return %4 : tensor<8x256x4096xf32>
+}
