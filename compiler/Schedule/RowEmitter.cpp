@@ -268,6 +268,27 @@ void RowEmitter::askForNeighbours(ArrayRef<LaneIndex> indices) {
       askAhead(kernel, e, argument, indices, e.constant(ahead->distance + at));
 }
 
+SmallVector<Value> RowEmitter::stepAcross(ElementEmitter &rows, size_t pass, ArrayRef<Value> at, ArrayRef<Value> sums) {
+  ElementEmitter::Scope scope(rows);
+  SmallVector<LaneIndex> inRow;
+  for (Value position : at)
+    inRow.push_back({position});
+  SmallVector<LaneIndex> indices = fullIndices(inRow);
+  SmallVector<Value> next;
+  if (ahead && pass == ahead->pass && rows.lanes() == e.lanes())
+    askForNeighbours(indices);
+  provideCached(rows, pass, /*position=*/Value(), indices);
+  for (auto [constReduce, old] : llvm::zip(program.passes[pass], sums)) {
+    nn::ReduceOp reduce = constReduce;
+    Type accType = accumulatorType(reduce);
+    Value value = rows.convert(rows.emit(reduce.getInput(), indices), elementTypeOf(reduce.getInput()), accType);
+    next.push_back(rows.combine(reduce.getKind(), accType, old, value, program.skipsNan.contains(reduce)));
+  }
+  for (Value value : program.cachedFor[pass])
+    rows.unbindRegister(value);
+  return next;
+}
+
 /// Lanes over neighbouring rows: plain loops over the row.
 void RowEmitter::reduceAcross(ElementEmitter &rows, size_t pass) {
   ArrayRef<nn::ReduceOp> reduces = program.passes[pass];
@@ -277,26 +298,8 @@ void RowEmitter::reduceAcross(ElementEmitter &rows, size_t pass) {
     upper.push_back(program.space[axis]);
   }
   SmallVector<Value> reduced =
-      carriedLoops(b, lower, upper, neutrals(rows, reduces), [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
-        ElementEmitter::Scope scope(rows);
-        SmallVector<LaneIndex> inRow;
-        for (Value position : at)
-          inRow.push_back({position});
-        SmallVector<LaneIndex> indices = fullIndices(inRow);
-        SmallVector<Value> next;
-        if (ahead && pass == ahead->pass && rows.lanes() == e.lanes())
-          askForNeighbours(indices);
-        provideCached(rows, pass, /*position=*/Value(), indices);
-        for (auto [constReduce, old] : llvm::zip(reduces, acc)) {
-          nn::ReduceOp reduce = constReduce;
-          Type accType = accumulatorType(reduce);
-          Value value = rows.convert(rows.emit(reduce.getInput(), indices), elementTypeOf(reduce.getInput()), accType);
-          next.push_back(rows.combine(reduce.getKind(), accType, old, value, program.skipsNan.contains(reduce)));
-        }
-        for (Value value : program.cachedFor[pass])
-          rows.unbindRegister(value);
-        return next;
-      });
+      carriedLoops(b, lower, upper, neutrals(rows, reduces),
+                   [&](ArrayRef<Value> at, ArrayRef<Value> sums) { return stepAcross(rows, pass, at, sums); });
   bindReduced(rows, pass, reduced);
 }
 

@@ -274,7 +274,7 @@ bool scheduleRows(Kernel &kernel) {
   std::optional<RowProgram> program = analyzeRows(kernel);
   if (!program || isMapOfShortRows(kernel, *program))
     return false;
-  if (scheduleFewNeighbours(kernel, *program)) {
+  if (scheduleFewNeighbours(kernel, *program) || scheduleColumns(kernel, *program)) {
     kernel.setPath("vector");
     return true;
   }

@@ -88,6 +88,22 @@ def test_sums_of_other_types(mode):
     batch.check(mode)
 
 
+def test_columns_from_far(mode):
+    """More than the second level of cache holds: sums of a block of columns in memory."""
+    batch, generator = Batch(), rng()
+    for shape, axis in (((70, 4500), 0), ((2, 37, 5000), 1), ((19, 16500, 1), 0)):
+        x = uniform(generator, shape)
+        add_reduction(batch, "ReduceMax", x, [axis], True, x.max(axis=axis, keepdims=True), 0)
+        for op in ("ReduceMean", "ReduceLogSumExp"):
+            function, magnitude, _ = SUMS[op]
+            exact, size = function(x.astype(float), (axis,), False), magnitude(abs(x.astype(float)), (axis,), False)
+            add_reduction(batch, op, x, [axis], False, exact.astype(numpy.float32), summed(size, 80, "float32"))
+    for dtype in ("float16", "int32", "uint8"):
+        x = values(generator, (40, 33000), dtype)
+        add_reduction(batch, "ReduceMin", x, [0], False, x.min(axis=0), 0)
+    batch.check(mode)
+
+
 def test_products(mode):
     batch, generator = Batch(), rng()
     for shape, axes in SHAPES:

@@ -141,9 +141,24 @@ func.func private @apart(%x: tensor<8x20x10x10xf32>, %w: tensor<10xf32>) -> tens
 // CHECK: vector.load {{.*}} vector<128xf32>
 // CHECK-NOT: vector.maskedload
 // CHECK: return
-func.func private @long_runs(%x: tensor<8x20x4096xf32>) -> tensor<8x4096xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
-  %0 = nn.reduce sum, %x {axes = array<i64: 1>} : (tensor<8x20x4096xf32>) -> tensor<8x4096xf32>
+func.func private @long_runs(%x: tensor<8x12x4096xf32>) -> tensor<8x4096xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce sum, %x {axes = array<i64: 1>} : (tensor<8x12x4096xf32>) -> tensor<8x4096xf32>
   return %0 : tensor<8x4096xf32>
+}
+
+// Many columns from far are summed in blocks of a page, eight lines of which are added to sums in memory at a time.
+// CHECK-LABEL: func.func private @columns(
+// CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[OUT:.*]]: memref<?xf32>)
+// CHECK: ukernel.phase {{.*}} scratch(%c8192)
+// CHECK: scf.for %{{.*}} = %c0 to %c16 step %c8
+// CHECK: scf.for
+// CHECK: vector.load %[[SUMS:.*]][%{{.*}}] : memref<1024xf32>, vector<64xf32>
+// CHECK-COUNT-8: vector.load %[[X]]
+// CHECK: vector.store %{{.*}}, %[[SUMS]]
+// CHECK: vector.store %{{.*}}, %[[OUT]]
+func.func private @columns(%x: tensor<8x20x4100xf32>) -> tensor<8x4100xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce sum, %x {axes = array<i64: 1>} : (tensor<8x20x4100xf32>) -> tensor<8x4100xf32>
+  return %0 : tensor<8x4100xf32>
 }
 
 // Three rows side by side are one run of whole vectors, three of which repeat. A maximum is in all lanes of its row after four
