@@ -34,7 +34,10 @@ struct Machine {
   int64_t l1Bytes = 32 * 1024;   ///< data cache of a core
   int64_t l1Ways = 8;            ///< lines of a set of it
   int64_t l2Bytes = 512 * 1024;  ///< second-level cache of a core
-  double gigahertz = 3.0;        ///< for time estimates only
+  int64_t lastLevelBytes = 12 << 20; ///< what a model may expect of a cache that several cores share
+  double gigahertz = 3.0;            ///< for time estimates only, like what follows
+  double lastLevelGbps = 100;        ///< bytes a core reads from there: 79 to 115 GB/s on Zen 5 (docs/performance)
+  double usualGbps = 50; ///< bytes in or out, between its own cache and memory (118 and 22 GB/s, docs/performance)
 
   /// Lanes of a vector of elements of that many bytes.
   int64_t lanes(int64_t elementBytes) const { return vectorBytes / elementBytes; }

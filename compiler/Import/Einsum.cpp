@@ -56,21 +56,19 @@ void reduceOthers(Builder &b, Term &term, llvm::function_ref<bool(int32_t)> kept
   term.labels = rest;
 }
 
-/// Keeps the diagonal of dimensions with the same label: elements elsewhere are replaced by 0 and summed away.
+/// Keeps the diagonal of dimensions with the same label: of the second one, the element at the index of the first.
 void takeDiagonals(Builder &b, Term &term) {
   for (size_t i = 0; i < term.labels.size(); ++i) {
     for (size_t j = term.labels.size() - 1; j > i; --j) {
       if (term.labels[j] != term.labels[i])
         continue;
-      int64_t rank = rankOf(term.tensor);
-      auto positions = [&](size_t axis) {
-        mlir::Value iota = b.make<nn::IotaOp>(b.values({b.extent(term.tensor, axis)}), 0);
-        return b.alignAt(iota, static_cast<int64_t>(axis), rank);
-      };
-      mlir::Value onDiagonal = b.make<nn::CompareOp>(nn::ComparePredicate::eq, positions(i), positions(j));
-      mlir::Value zero = b.constant(0, elementOf(term.tensor));
-      mlir::Value masked = b.make<nn::SelectOp>(onDiagonal, term.tensor, zero);
-      term.tensor = b.reduce(nn::ReduceKind::sum, masked, {static_cast<int64_t>(j)}, /*keepDims=*/false);
+      ScalarVector extents = b.extents(term.tensor);
+      extents[j] = b.index(1);
+      mlir::Value iota = b.make<nn::IotaOp>(b.values({extents[i]}), 0);
+      mlir::Value indices = b.broadcast(b.alignAt(iota, static_cast<int64_t>(i), rankOf(term.tensor)), extents);
+      mlir::Value diagonal = b.make<nn::GatherElementsOp>(term.tensor, indices, static_cast<int64_t>(j));
+      extents.erase(extents.begin() + j);
+      term.tensor = b.reshape(diagonal, extents);
       term.labels.erase(term.labels.begin() + j);
     }
   }

@@ -185,9 +185,9 @@ Value packAtRunTime(OpBuilder &b, Location loc, Value filter, int64_t matrices, 
   return nn::PackOp::create(b, loc, packedType, matrix, packing);
 }
 
-/// `weightBytes`: of all constants, for the choice of an algorithm that needs more of them; -1: none may.
+/// `place`: of transformed weights; none: filters stay as they are.
 /// Returns the bytes that it takes more than a filter packed as it is.
-int64_t packConvolution(OpBuilder &b, nn::ConvOp op, const UsualExtents &usual, int64_t weightBytes,
+int64_t packConvolution(OpBuilder &b, nn::ConvOp op, const UsualExtents &usual, std::optional<WeightPlace> place,
                         int64_t vectorBytes) {
   RankedTensorType filter = typeOf(op.getFilter());
   int64_t input = typeOf(op.getInput()).getShape().back(), groups = op.getGroups();
@@ -210,7 +210,7 @@ int64_t packConvolution(OpBuilder &b, nn::ConvOp op, const UsualExtents &usual, 
   Value packed;
   int64_t moreBytes = 0;
   ElementsAttr constant = readableConstant(op.getFilter());
-  if (int64_t outputs = constant && weightBytes >= 0 ? chooseWinograd(op, usual.of(op.getResult()), weightBytes) : 0) {
+  if (int64_t outputs = constant && place ? chooseWinograd(op, usual.of(op.getResult()), *place) : 0) {
     packing = nn::PackingAttr::get(op.getContext(), nr, columns, outputs, /*group=*/1);
     ElementsAttr transformed = transformFilter(constant, packing);
     packed = nn::ConstantOp::create(b, loc, transformed.getType(), transformed);
@@ -273,13 +273,17 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
         weightBytes += bytesOf(typeOf(op->getResult(0)));
     });
     UsualExtents usual(getOperation());
+    // Transformed weights are about twice as many.
+    std::optional<WeightPlace> place;
+    if (winograd)
+      place = 2 * weightBytes <= lastLevelBytes ? WeightPlace::lastLevel : WeightPlace::memory;
     for (Operation *op : ops) {
       OpBuilder builder(op);
       if (auto convolution = dyn_cast<nn::ConvOp>(op)) {
-        if (winograd)
-          convolution = splitStrides(builder, convolution, usual, weightBytes);
+        if (place)
+          convolution = splitStrides(builder, convolution, usual, *place);
         builder.setInsertionPoint(convolution);
-        moreBytes += packConvolution(builder, convolution, usual, winograd ? weightBytes : -1, vectorBytes);
+        moreBytes += packConvolution(builder, convolution, usual, place, vectorBytes);
         continue;
       }
       auto matmul = dyn_cast<nn::MatmulOp>(op);

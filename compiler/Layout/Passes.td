@@ -73,6 +73,8 @@ def PackWeightsPass : Pass<"tenon-pack-weights"> {
   let options = [
     Option<"runtimeBytes", "runtime-bytes", "int64_t", "524288",
            "Size from which a right-hand side that is not constant gets a kernel of its own for packing: what a core's cache does not hold">,
+    Option<"lastLevelBytes", "last-level-bytes", "int64_t", "12582912",
+           "What weights may take of a cache that several cores share: the estimate of Winograd's algorithm reads them from there, or from memory">,
     Option<"vectorBytes", "vector-bytes", "int64_t", "16",
            "Size of a vector: a panel of fewer columns holds several steps of k side by side (`group` of nn.packing)">,
     Option<"winograd", "winograd", "bool", "true",

@@ -13,7 +13,6 @@
 #include "compiler/Layout/SplitStrides.h"
 
 #include "compiler/Layout/PackedConstant.h"
-#include "compiler/Layout/WinogradFilter.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -183,7 +182,7 @@ private:
 
 } // namespace
 
-nn::ConvOp splitStrides(OpBuilder &b, nn::ConvOp op, UsualExtents &usual, int64_t weightBytes) {
+nn::ConvOp splitStrides(OpBuilder &b, nn::ConvOp op, UsualExtents &usual, WeightPlace place) {
   auto input = cast<RankedTensorType>(op.getInput().getType()), result = cast<RankedTensorType>(op.getType());
   auto filterType = cast<RankedTensorType>(op.getFilter().getType());
   auto filter = op.getFilter().getDefiningOp<nn::ConstantOp>();
@@ -210,7 +209,7 @@ nn::ConvOp splitStrides(OpBuilder &b, nn::ConvOp op, UsualExtents &usual, int64_
     pads.push_back(d.newHighPad);
   int64_t filters = filterType.getDimSize(0), channels = filterType.getDimSize(1);
   SmallVector<int64_t> read = usual.of(op.getInput()), written = usual.of(op.getResult());
-  if (!paysToSplit(op, read, written, kernel, phases, weightBytes))
+  if (!paysToSplit(op, read, written, kernel, phases, place))
     return op;
 
   Location loc = op.getLoc();

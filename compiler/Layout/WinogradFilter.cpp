@@ -15,8 +15,6 @@ namespace tenon::layout {
 
 namespace {
 
-constexpr int64_t lastLevelBytes = 12 << 20; // what a model may expect of a cache that several cores share
-
 /// A convolution as far as the choice depends on it.
 struct Problem {
   /// A dimension with a window of more than one position.
@@ -37,11 +35,10 @@ struct Problem {
 struct Estimate {
   double winograd, direct;
 };
-Estimate estimate(const Problem &problem, int64_t outputs, int64_t weightBytes) {
+Estimate estimate(const Problem &problem, int64_t outputs, WeightPlace place) {
   constexpr double passesPerDimension = 3; // vector instructions per element of a tile: measured
-  // Read in the time of one lane's multiply-add: from the last level of cache, if it holds all of the model's weights,
-  // which transformed are about twice as many, else from memory.
-  double bytesPerMultiplyAdd = 2 * weightBytes <= lastLevelBytes ? 1.5 : 0.3;
+  // Read in the time of one lane's multiply-add.
+  double bytesPerMultiplyAdd = place == WeightPlace::lastLevel ? 1.5 : 0.3;
   double tiles = problem.lines, results = tiles, positions = 1, window = 1;
   for (const Problem::Dimension &d : problem.dimensions) {
     // Results a dilation apart share a tile.
@@ -96,12 +93,12 @@ std::optional<Problem> describe(nn::ConvOp op, ArrayRef<int64_t> extents) {
 
 } // namespace
 
-int64_t chooseWinograd(nn::ConvOp op, ArrayRef<int64_t> extents, int64_t weightBytes) {
+int64_t chooseWinograd(nn::ConvOp op, ArrayRef<int64_t> extents, WeightPlace place) {
   std::optional<Problem> problem = describe(op, extents);
   int64_t best = 0;
   double fewest = 0;
   for (int64_t outputs = 2; problem && outputs <= 4 && fits(*problem, outputs); ++outputs) {
-    Estimate cycles = estimate(*problem, outputs, weightBytes);
+    Estimate cycles = estimate(*problem, outputs, place);
     if (cycles.winograd < 0.9 * cycles.direct && (best == 0 || cycles.winograd < fewest)) {
       best = outputs;
       fewest = cycles.winograd;
@@ -111,7 +108,7 @@ int64_t chooseWinograd(nn::ConvOp op, ArrayRef<int64_t> extents, int64_t weightB
 }
 
 bool paysToSplit(nn::ConvOp op, ArrayRef<int64_t> input, ArrayRef<int64_t> result, ArrayRef<int64_t> kernel,
-                 int64_t phases, int64_t weightBytes) {
+                 int64_t phases, WeightPlace place) {
   constexpr double movement = 24; // lane cycles per element of the input: measured
   constexpr double enough = 0.86; // of the time of direct sums: filters grow eleven times
   Problem problem;
@@ -133,7 +130,7 @@ bool paysToSplit(nn::ConvOp op, ArrayRef<int64_t> input, ArrayRef<int64_t> resul
     return false;
   moved *= input.back();
   for (int64_t outputs = 2; outputs <= 4; ++outputs)
-    if (fits(problem, outputs) && estimate(problem, outputs, weightBytes).winograd + moved < enough * direct)
+    if (fits(problem, outputs) && estimate(problem, outputs, place).winograd + moved < enough * direct)
       return true;
   return false;
 }

@@ -7,16 +7,18 @@
 
 namespace tenon::layout {
 
+/// Where weights are while a model runs.
+enum class WeightPlace { lastLevel, memory };
+
 /// Results per tile and dimension with the fewest estimated cycles; 0: direct sums are faster, or the convolution is
 /// none that the algorithm covers (unit strides, one group, windows in at most two dimensions, f32). `extents`: of the
-/// result, dynamic ones guessed. `weightBytes`: of
-/// all constants of the model.
-int64_t chooseWinograd(nn::ConvOp op, llvm::ArrayRef<int64_t> extents, int64_t weightBytes);
+/// result, dynamic ones guessed. `place`: of transformed weights.
+int64_t chooseWinograd(nn::ConvOp op, llvm::ArrayRef<int64_t> extents, WeightPlace place);
 
 /// Whether Winograd's algorithm on a window of `kernel` and `phases` times the channels, unit strides, is faster than
 /// the strided convolution `op`, the movement of the input counted. `input`, `result`: extents, dynamic ones guessed.
 bool paysToSplit(nn::ConvOp op, llvm::ArrayRef<int64_t> input, llvm::ArrayRef<int64_t> result,
-                 llvm::ArrayRef<int64_t> kernel, int64_t phases, int64_t weightBytes);
+                 llvm::ArrayRef<int64_t> kernel, int64_t phases, WeightPlace place);
 
 /// The transformed filter of a channels-last convolution, packed as nn.packing with `winograd` says. `filter` is a
 /// constant [F, C, kernel...] of f32 that can be read.

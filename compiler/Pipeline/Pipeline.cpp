@@ -85,6 +85,7 @@ void addLayout(OpPassManager &pm, const Target &target, const PipelineOptions &o
     cleanUp(pm);
     layout::PackWeightsPassOptions pack;
     pack.runtimeBytes = target.machine().l2Bytes / 2;
+    pack.lastLevelBytes = target.machine().lastLevelBytes;
     pack.vectorBytes = target.machine().vectorBytes;
     pack.winograd = !options.optimizeSize && !options.exact;
     pm.addPass(layout::createPackWeightsPass(pack));

@@ -396,14 +396,14 @@ void emitMicrokernel(Kernel &kernel, const ukernel::BrgemmShape &shape, Epilogue
 }
 
 Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t bytes, Value weights) {
-  // From the last level of cache (79 to 115 GB/s on Zen 5, docs/performance); from memory it is more.
-  constexpr int64_t bytesPerNanosecond = 100;
+  // From the last level of cache; from memory it is more.
   const Machine &machine = kernel.machine;
   double perNanosecond = machine.gigahertz * machine.lanes(bytes) * machine.fmaPipes;
   Value multiplying = e.div(products, e.constant(std::max<int64_t>(1, static_cast<int64_t>(perNanosecond))));
   if (weights) {
     Value size = e.mul(product(e, kernel.storageExtents(weights)), e.constant(storageBytes(weights)));
-    multiplying = e.builder().createOrFold<arith::MaxUIOp>(multiplying, e.div(size, e.constant(bytesPerNanosecond)));
+    multiplying = e.builder().createOrFold<arith::MaxUIOp>(
+        multiplying, e.div(size, e.constant(static_cast<int64_t>(machine.lastLevelGbps))));
   }
   // Where few are added up, what is done to the sums takes longer.
   return e.add(multiplying, kernel.workOf(product(e, kernel.extents(kernel.results().front()))));

@@ -184,10 +184,6 @@ static double elementCycles(Operation *op) {
   return 1;
 }
 
-/// What it takes to bring a byte in or out, for time estimates: 50 GB/s, between what a core's own cache gives and what
-/// memory does (118 and 22 GB/s, docs/performance).
-static constexpr double nanosecondsPerByte = 0.02;
-
 Value Kernel::workOf(Value elements) {
   double cycles = 2;
   for (Operation *op : bodyOps)
@@ -195,7 +191,7 @@ Value Kernel::workOf(Value elements) {
   Type element = storageType(cast<RankedTensorType>(resultTensors.front().getType()).getElementType());
   double bytes = 2.0 * element.getIntOrFloatBitWidth() / 8;
   double nanosecondsPerKilo =
-      1000.0 * (cycles / (machine.gigahertz * (reference ? 1 : machine.lanes(4))) + bytes * nanosecondsPerByte);
+      1000.0 * (cycles / (machine.gigahertz * (reference ? 1 : machine.lanes(4))) + bytes / machine.usualGbps);
   Value factor =
       arith::ConstantIndexOp::create(builder, std::max<int64_t>(1, static_cast<int64_t>(nanosecondsPerKilo)));
   Value scaled = builder.createOrFold<arith::MulIOp>(elements, factor);

@@ -139,6 +139,10 @@ struct RowWork {
 void rowPhase(Kernel &kernel, llvm::ArrayRef<Value> extents, const RowWork &work,
               llvm::function_ref<void(ElementEmitter &, llvm::ArrayRef<LaneIndex>, Value, Value)> row);
 
+/// A phase over a space of `extents` of at least two dimensions, run by run of the last one: loops over the others, of
+/// which only the start of a task is found by division. `run` gets their indices.
+void runPhase(Kernel &kernel, llvm::ArrayRef<Value> extents, llvm::function_ref<void(llvm::ArrayRef<LaneIndex>)> run);
+
 // The schedules. Each appends phases that compute all results of the kernel.
 
 /// Channels-last pooling with elementwise ops around it. Returns false if the body is something else.
@@ -165,6 +169,9 @@ bool scheduleInterleave(Kernel &kernel);
 /// A transposition that keeps the last dimension, whose elements move in runs. Returns false if the body is something
 /// else.
 bool scheduleRuns(Kernel &kernel);
+
+/// A broadcast of an argument. Returns false if the body is something else, or nothing is known of the last dimension.
+bool scheduleBroadcast(Kernel &kernel);
 
 /// A transposition that moves the last dimension. Returns false if the body is something else.
 bool scheduleTranspose(Kernel &kernel);

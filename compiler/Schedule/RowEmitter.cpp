@@ -65,8 +65,8 @@ RowEmitter::RowEmitter(Kernel &kernel, const RowProgram &program, int64_t lanes,
       far.push_back(argument);
 }
 
-/// Whether an argument of full rows is in another level of cache than the second, and a few rows are in the first: a
-/// processor fetches a row on its own only when its first lines have been read.
+/// Whether an argument of full rows is in another level of cache than the second, and a few rows (a group of those that
+/// are neighbours) are in the first: a processor fetches a row on its own only when its first lines have been read.
 bool RowEmitter::isFar(BlockArgument argument) {
   constexpr int64_t rowsInFirstLevel = 3;
   if (!isa<RankedTensorType>(argument.getType()) || !sameExtents(kernel.extents(argument), program.space))
@@ -75,7 +75,8 @@ bool RowEmitter::isFar(BlockArgument argument) {
   for (Value extent : program.space)
     bytes *= known(extent).value_or(1);
   int64_t rowBytes = known(rowLength).value_or(bytes) * storageBytes(argument);
-  return 2 * bytes > kernel.machine.l2Bytes && rowsInFirstLevel * rowBytes <= kernel.machine.l1Bytes;
+  int64_t rows = program.lanesInRow ? rowsInFirstLevel : e.lanes();
+  return 2 * bytes > kernel.machine.l2Bytes && rows * rowBytes <= kernel.machine.l1Bytes;
 }
 
 void RowEmitter::emitRows(ElementEmitter &rows, ArrayRef<LaneIndex> at) {
@@ -259,6 +260,35 @@ void RowEmitter::finishPass(ElementEmitter &rows, size_t pass, ArrayRef<Value> s
   bindReduced(rows, pass, reduced);
 }
 
+/// Asks for all lines of the next group of neighbouring rows at this place.
+void RowEmitter::askForNeighbours(ArrayRef<LaneIndex> indices) {
+  constexpr int64_t lineBytes = 64;
+  for (Value argument : far)
+    for (int64_t at = 0; at < e.lanes(); at += lineBytes / storageBytes(argument))
+      askAhead(kernel, e, argument, indices, e.constant(ahead->distance + at));
+}
+
+SmallVector<Value> RowEmitter::stepAcross(ElementEmitter &rows, size_t pass, ArrayRef<Value> at, ArrayRef<Value> sums) {
+  ElementEmitter::Scope scope(rows);
+  SmallVector<LaneIndex> inRow;
+  for (Value position : at)
+    inRow.push_back({position});
+  SmallVector<LaneIndex> indices = fullIndices(inRow);
+  SmallVector<Value> next;
+  if (ahead && pass == ahead->pass && rows.lanes() == e.lanes())
+    askForNeighbours(indices);
+  provideCached(rows, pass, /*position=*/Value(), indices);
+  for (auto [constReduce, old] : llvm::zip(program.passes[pass], sums)) {
+    nn::ReduceOp reduce = constReduce;
+    Type accType = accumulatorType(reduce);
+    Value value = rows.convert(rows.emit(reduce.getInput(), indices), elementTypeOf(reduce.getInput()), accType);
+    next.push_back(rows.combine(reduce.getKind(), accType, old, value, program.skipsNan.contains(reduce)));
+  }
+  for (Value value : program.cachedFor[pass])
+    rows.unbindRegister(value);
+  return next;
+}
+
 /// Lanes over neighbouring rows: plain loops over the row.
 void RowEmitter::reduceAcross(ElementEmitter &rows, size_t pass) {
   ArrayRef<nn::ReduceOp> reduces = program.passes[pass];
@@ -268,24 +298,8 @@ void RowEmitter::reduceAcross(ElementEmitter &rows, size_t pass) {
     upper.push_back(program.space[axis]);
   }
   SmallVector<Value> reduced =
-      carriedLoops(b, lower, upper, neutrals(rows, reduces), [&](ArrayRef<Value> at, ArrayRef<Value> acc) {
-        ElementEmitter::Scope scope(rows);
-        SmallVector<LaneIndex> inRow;
-        for (Value position : at)
-          inRow.push_back({position});
-        SmallVector<LaneIndex> indices = fullIndices(inRow);
-        SmallVector<Value> next;
-        provideCached(rows, pass, /*position=*/Value(), indices);
-        for (auto [constReduce, old] : llvm::zip(reduces, acc)) {
-          nn::ReduceOp reduce = constReduce;
-          Type accType = accumulatorType(reduce);
-          Value value = rows.convert(rows.emit(reduce.getInput(), indices), elementTypeOf(reduce.getInput()), accType);
-          next.push_back(rows.combine(reduce.getKind(), accType, old, value, program.skipsNan.contains(reduce)));
-        }
-        for (Value value : program.cachedFor[pass])
-          rows.unbindRegister(value);
-        return next;
-      });
+      carriedLoops(b, lower, upper, neutrals(rows, reduces),
+                   [&](ArrayRef<Value> at, ArrayRef<Value> sums) { return stepAcross(rows, pass, at, sums); });
   bindReduced(rows, pass, reduced);
 }
 

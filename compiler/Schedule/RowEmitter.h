@@ -59,6 +59,12 @@ public:
   /// Binds what a pass reduced, and the row values made of it. `sums` are those of loopAlongRow with `count`, of which
   /// the pass has some from number `first`.
   void finishPass(ElementEmitter &rows, size_t pass, llvm::ArrayRef<Value> sums, size_t count, size_t first);
+  /// The same where lanes run over neighbouring rows, at `at` in the reduced dimensions.
+  SmallVector<Value> stepAcross(ElementEmitter &rows, size_t pass, llvm::ArrayRef<Value> at,
+                                llvm::ArrayRef<Value> sums);
+  /// Binds what a pass reduced, and the row values made of it.
+  void bindReduced(ElementEmitter &rows, size_t pass, llvm::ArrayRef<Value> reduced);
+  Type accumulatorType(nn::ReduceOp reduce);
   void storeRowResults(ElementEmitter &rows);
   void storeFullAt(llvm::ArrayRef<Value> at, RowPosition position);
   /// Whether the rest of a row goes one by one.
@@ -66,7 +72,6 @@ public:
 
 private:
   bool isFar(mlir::BlockArgument argument);
-  Type accumulatorType(nn::ReduceOp reduce);
   SmallVector<LaneIndex> fullIndices(llvm::ArrayRef<LaneIndex> inRow);
   SmallVector<LaneIndex> rowIndices(size_t rank);
   Value linearPosition(llvm::ArrayRef<Value> at, Value inner);
@@ -81,8 +86,8 @@ private:
                               llvm::ArrayRef<Value> sums);
   void storeFullWith(ElementEmitter &lane, llvm::ArrayRef<Value> at, Value inner);
   void reduceAlongLanes(ElementEmitter &rows, size_t pass);
+  void askForNeighbours(llvm::ArrayRef<LaneIndex> indices);
   void reduceAcross(ElementEmitter &rows, size_t pass);
-  void bindReduced(ElementEmitter &rows, size_t pass, llvm::ArrayRef<Value> reduced);
   void emitRowValues(ElementEmitter &rows, unsigned level);
   void storeFullResults(ElementEmitter &rows);
 
@@ -96,6 +101,12 @@ private:
   SmallVector<LaneIndex> outer;
   SmallVector<std::pair<Value, Value>> bound;
 };
+
+/// Reductions alone of many neighbouring rows that come from far. Returns false if rows are others.
+bool scheduleColumns(Kernel &kernel, const RowProgram &program);
+
+/// Long rows side by side, fewer than two vectors have lanes. Returns false if rows are others.
+bool scheduleFewNeighbours(Kernel &kernel, const RowProgram &program);
 
 } // namespace tenon::schedule
 

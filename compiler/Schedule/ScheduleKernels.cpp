@@ -48,8 +48,9 @@ LogicalResult schedule(Kernel &kernel) {
       (!kernel.reference && (schedulePlanes(kernel) || scheduleContraction(kernel) || schedulePooling(kernel)));
   if (!isTaken && hasTransformedFilter(kernel))
     return failBehindTransformedFilter(kernel);
-  if (!isTaken && (kernel.reference || (!scheduleRows(kernel) && !scheduleInterleave(kernel) &&
-                                        !scheduleTranspose(kernel) && !scheduleRuns(kernel) && !schedulePad(kernel))))
+  if (!isTaken &&
+      (kernel.reference || (!scheduleRows(kernel) && !scheduleInterleave(kernel) && !scheduleTranspose(kernel) &&
+                            !scheduleRuns(kernel) && !scheduleBroadcast(kernel) && !schedulePad(kernel))))
     scheduleMap(kernel);
   kernel.finish();
   return success();

@@ -214,6 +214,10 @@ static void phaseAcrossLanes(Kernel &kernel, const RowProgram &program, ArrayRef
   bool isSum = program.passes.size() == 1 && program.passes.front().size() == 1 && !program.hasFullResults();
   if (isSum && wide > lanes && *length >= 4 * most * lanes && *length % (most * lanes) == 0)
     wide = most * lanes;
+  // Memory is read while the last reduction computes, which has the costly values of most programs.
+  std::optional<AskingPass> ahead;
+  if (program.passes.size() > 1 && wide > lanes)
+    ahead = AskingPass{program.passes.size() - 1, wide};
   Value width = plain.constant(wide);
   Value groups = b.createOrFold<arith::CeilDivUIOp>(last, width);
   Value outer = product(plain, neighbours.drop_back());
@@ -223,7 +227,7 @@ static void phaseAcrossLanes(Kernel &kernel, const RowProgram &program, ArrayRef
   Value tasks = b.createOrFold<arith::CeilDivUIOp>(units, chunk);
   kernel.phase(tasks, kernel.workOf(plain.mul(plain.mul(outer, last), rowLength)), plain.constant(0), kernel.canFail(),
                [&](Value begin, Value end, Value scratch, Value status) {
-                 RowEmitter several(kernel, program, wide, scratch, status);
+                 RowEmitter several(kernel, program, wide, scratch, status, ahead);
                  RowEmitter single(kernel, program, lanes, scratch, status);
                  ElementEmitter &e = several.emitter();
                  Value from = e.mul(begin, chunk), to = b.createOrFold<arith::MinUIOp>(e.mul(end, chunk), units);
@@ -270,6 +274,10 @@ bool scheduleRows(Kernel &kernel) {
   std::optional<RowProgram> program = analyzeRows(kernel);
   if (!program || isMapOfShortRows(kernel, *program))
     return false;
+  if (scheduleFewNeighbours(kernel, *program) || scheduleColumns(kernel, *program)) {
+    kernel.setPath("vector");
+    return true;
+  }
   SmallVector<Value> outerExtents;
   for (size_t d = 0; d < program->space.size(); ++d)
     if (!program->isReduced(d))

@@ -57,6 +57,36 @@ static int64_t lanesFor(const Machine &machine, Value run, int64_t bytes) {
   return length ? llvm::bit_floor<uint64_t>(std::clamp<int64_t>(*length, 1, most)) : most;
 }
 
+void runPhase(Kernel &kernel, ArrayRef<Value> extents, function_ref<void(ArrayRef<LaneIndex>)> run) {
+  ImplicitLocOpBuilder &b = kernel.builder;
+  ElementEmitter plain = kernel.emitter(1);
+  // A task is a band of the first loop's dimension.
+  int64_t last = extents.size() - 1, first = firstLoop(extents);
+  ArrayRef<Value> outer = extents.take_front(first);
+  Value perItem = b.createOrFold<arith::MaxUIOp>(product(plain, extents.drop_front(first + 1)), plain.constant(1));
+  Value band = b.createOrFold<arith::CeilDivUIOp>(plain.constant(elementsPerTask), perItem);
+  Value bands = b.createOrFold<arith::CeilDivUIOp>(extents[first], band);
+  Value tasks = plain.mul(product(plain, outer), bands), work = kernel.workOf(product(plain, extents));
+  kernel.phase(tasks, work, plain.constant(0), false, [&](Value begin, Value end, Value, Value) {
+    ElementEmitter e = kernel.emitter(1);
+    auto loop = scf::ForOp::create(b, begin, end, e.constant(1));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Value task = loop.getInductionVar();
+    SmallVector<LaneIndex> indices = delinearize(e, outer, {e.div(task, bands)});
+    SmallVector<Value> lower(last - first, e.constant(0)), upper(extents.slice(first, last - first));
+    lower[0] = e.mul(e.rem(task, bands), band);
+    upper[0] = b.createOrFold<arith::MinUIOp>(e.add(lower[0], band), extents[first]);
+    carriedLoops(b, lower, upper, {}, [&](ArrayRef<Value> at, ArrayRef<Value>) {
+      SmallVector<LaneIndex> inRun(indices);
+      for (Value index : at)
+        inRun.push_back({index});
+      run(inRun);
+      return SmallVector<Value>();
+    });
+  });
+}
+
 bool scheduleRuns(Kernel &kernel) {
   auto op = kernel.ops().size() == 1 ? dyn_cast<nn::TransposeOp>(kernel.ops().front()) : nn::TransposeOp();
   if (!op || !isa<BlockArgument>(op.getInput()))
@@ -67,47 +97,24 @@ bool scheduleRuns(Kernel &kernel) {
   int64_t last = moves.dims.size() - 1;
   if (last < 2 || moves.dims[last] != last)
     return false;
-  ImplicitLocOpBuilder &b = kernel.builder;
   Buffer source = kernel.argumentBuffer(cast<BlockArgument>(op.getInput())), target = kernel.resultBuffer(0);
-  // A task is a band of the first loop's dimension.
-  int64_t first = firstLoop(moves.to),
-          lanes = lanesFor(kernel.machine, moves.to[last], element.getIntOrFloatBitWidth() / 8);
-  ArrayRef<Value> to = moves.to, outer = to.take_front(first);
-  Value perItem = b.createOrFold<arith::MaxUIOp>(product(plain, to.drop_front(first + 1)), plain.constant(1));
-  Value band = b.createOrFold<arith::CeilDivUIOp>(plain.constant(elementsPerTask), perItem);
-  Value bands = b.createOrFold<arith::CeilDivUIOp>(to[first], band);
-  Value tasks = plain.mul(product(plain, outer), bands), work = kernel.workOf(product(plain, to));
-  kernel.phase(tasks, work, plain.constant(0), false, [&](Value begin, Value end, Value, Value) {
+  int64_t lanes = lanesFor(kernel.machine, moves.to[last], element.getIntOrFloatBitWidth() / 8);
+  ArrayRef<Value> to = moves.to;
+  runPhase(kernel, to, [&](ArrayRef<LaneIndex> outer) {
     ElementEmitter e = kernel.emitter(lanes);
-    auto loop = scf::ForOp::create(b, begin, end, e.constant(1));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    Value task = loop.getInductionVar();
-    SmallVector<LaneIndex> indices = delinearize(e, outer, {e.div(task, bands)});
-    SmallVector<Value> lower(last - first, e.constant(0)), upper(to.slice(first, last - first));
-    lower[0] = e.mul(e.rem(task, bands), band);
-    upper[0] = b.createOrFold<arith::MinUIOp>(e.add(lower[0], band), to[first]);
-    carriedLoops(b, lower, upper, {}, [&](ArrayRef<Value> at, ArrayRef<Value>) {
-      ElementEmitter::Scope scope(e);
-      auto copy = [&](ElementEmitter &lane, Value position) {
-        SmallVector<LaneIndex> inResult(indices), inInput(last + 1);
-        for (Value index : at)
-          inResult.push_back({index});
-        inResult.push_back({position, lane.lanes() == 1 ? 0 : 1});
-        for (auto [from, index] : llvm::zip(moves.dims, inResult))
-          inInput[from] = index;
-        lane.store(lane.load(element, source, moves.from, inInput), element, target, to, inResult);
-      };
-      std::optional<int64_t> length = known(to[last]);
-      if (!length || *length > mostInRow * lanes) {
-        vectorLoop(e, kernel.machine, e.constant(0), to[last], copy);
-        return SmallVector<Value>();
-      }
-      // The last vector overlaps the one before: cheaper than a mask, and the same elements.
-      for (int64_t position = 0; position < *length; position += lanes)
-        copy(e, e.constant(std::min(position, *length - lanes)));
-      return SmallVector<Value>();
-    });
+    auto copy = [&](ElementEmitter &lane, Value position) {
+      SmallVector<LaneIndex> inResult(outer), inInput(last + 1);
+      inResult.push_back({position, lane.lanes() == 1 ? 0 : 1});
+      for (auto [from, index] : llvm::zip(moves.dims, inResult))
+        inInput[from] = index;
+      lane.store(lane.load(element, source, moves.from, inInput), element, target, to, inResult);
+    };
+    std::optional<int64_t> length = known(to[last]);
+    if (!length || *length > mostInRow * lanes)
+      return vectorLoop(e, kernel.machine, e.constant(0), to[last], copy);
+    // The last vector overlaps the one before: cheaper than a mask, and the same elements.
+    for (int64_t position = 0; position < *length; position += lanes)
+      copy(e, e.constant(std::min(position, *length - lanes)));
   });
   kernel.setPath("vector");
   return true;

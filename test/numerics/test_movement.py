@@ -190,13 +190,15 @@ def test_padding(mode):
 
 def test_expand_and_tile(mode):
     batch, generator = Batch(), rng()
-    for shape, target in (((1,), (9,)), ((3, 1), (3, 17)), ((3, 1), (2, 1, 5)), ((), (2, 3)), ((4, 5), (1,)), ((1, 1), (8, 33))):
+    for shape, target in (((1,), (9,)), ((3, 1), (3, 17)), ((3, 1), (2, 1, 5)), ((), (2, 3)), ((4, 5), (1,)), ((1, 1), (8, 33)),
+                          ((5, 1, 7, 1), (5, 4, 7, 5)), ((3,), (100, 3)), ((65, 1), (65, 3)), ((2, 1, 200), (2, 3, 200))):
         for dtype in ("float32", "int64", BOOL):
             x = values(generator, shape, dtype)
             result = numpy.broadcast_shapes(shape, target)
             batch.add(label("Expand", x, target), "Expand", [x, ints(*target)], numpy.broadcast_to(x, result).copy(), constants=(1,))
-    for shape, repeats in (((3,), (4,)), ((2, 5), (3, 2)), ((2, 1, 7), (1, 16, 1)), ((2, 3), (0, 1)), ((33,), (1,))):
-        for dtype in ("float32", "uint8", "int64"):
+    for shape, repeats in (((3,), (4,)), ((2, 5), (3, 2)), ((2, 1, 7), (1, 16, 1)), ((2, 3), (0, 1)), ((33,), (1,)),
+                           ((3, 7, 7), (2, 3, 4)), ((5, 33), (1, 3)), ((3, 20), (2, 4)), ((2, 140), (2, 3)), ((17, 3), (1, 6))):
+        for dtype in ("float32", "uint8", "int64", "float16"):
             x = values(generator, shape, dtype)
             batch.add(label("Tile", x, repeats), "Tile", [x, ints(*repeats)], numpy.tile(x, repeats), constants=(1,))
     x = uniform(generator, (3, 1))

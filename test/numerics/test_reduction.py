@@ -14,7 +14,9 @@ SHAPES = [((1,), [0]), ((17,), [0]), ((3, 33), [1]), ((33, 3), [0]), ((5, 16, 7)
           ((4, 1, 8), [1]), ((6, 100), [-1]), ((100, 6), [0]), ((2, 3, 40), None), ((1, 1, 1), [0, 1, 2]),
           # Few neighbours each, with lanes over the results; rows before dimensions of one element.
           ((3, 37, 2), [2]), ((5, 40, 3), [-1]), ((70, 4), [1]), ((3, 21, 2, 2), [2, 3]), ((4, 35, 1), [1]), ((4, 35, 1), [2]), ((40, 2, 1), [1]),
-          ((3, 40, 1), [1, 2]), ((2, 9, 37, 1), [2, 3]), ((2, 9, 37, 1), [1]), ((9, 21, 1, 1), [0, 3]), ((1, 37, 3), [0, 1])]
+          ((3, 40, 1), [1, 2]), ((2, 9, 37, 1), [2, 3]), ((2, 9, 37, 1), [1]), ((9, 21, 1, 1), [0, 3]), ((1, 37, 3), [0, 1]),
+          # Long rows, few of them side by side.
+          ((301, 3), [0]), ((3, 20, 9, 5), [1, 2]), ((4, 150, 1, 2), [1]), ((130, 12), [0])]
 
 
 def axes_of(axes):
@@ -86,6 +88,22 @@ def test_sums_of_other_types(mode):
     batch.check(mode)
 
 
+def test_columns_from_far(mode):
+    """More than the second level of cache holds: sums of a block of columns in memory."""
+    batch, generator = Batch(), rng()
+    for shape, axis in (((70, 4500), 0), ((2, 37, 5000), 1), ((19, 16500, 1), 0)):
+        x = uniform(generator, shape)
+        add_reduction(batch, "ReduceMax", x, [axis], True, x.max(axis=axis, keepdims=True), 0)
+        for op in ("ReduceMean", "ReduceLogSumExp"):
+            function, magnitude, _ = SUMS[op]
+            exact, size = function(x.astype(float), (axis,), False), magnitude(abs(x.astype(float)), (axis,), False)
+            add_reduction(batch, op, x, [axis], False, exact.astype(numpy.float32), summed(size, 80, "float32"))
+    for dtype in ("float16", "int32", "uint8"):
+        x = values(generator, (40, 33000), dtype)
+        add_reduction(batch, "ReduceMin", x, [0], False, x.min(axis=0), 0)
+    batch.check(mode)
+
+
 def test_products(mode):
     batch, generator = Batch(), rng()
     for shape, axes in SHAPES:
@@ -108,6 +126,8 @@ def test_extremes(mode):
                 add_reduction(batch, op, x, [axis], False, function(x, axis=axis), 0)
             triples = values(generator, (50, 3), dtype)
             add_reduction(batch, op, triples, [1], False, function(triples, axis=1), 0)
+            triples = values(generator, (401, 3), dtype)
+            add_reduction(batch, op, triples, [0], False, function(triples, axis=0), 0)
         special = special_floats("float32")[:-1]
         add_reduction(batch, op, special, None, False, numpy.asarray(function(special)), 0)
         with_nan = numpy.array([[1, 2, numpy.nan, 3, 5], [1, 2, 3, 4, 5]], numpy.float32)
@@ -268,9 +288,10 @@ def test_many_rows(mode, shape):
     batch.check(mode)
 
 
-@pytest.mark.parametrize("shape", ((6, 20, 10, 10), (9, 7, 64), (8, 130), (8, 9, 3, 5, 7), (6, 40, 1, 97), (7, 5, 1, 1), (70, 33), (3, 12, 2, 64), (6, 3, 1024)))
+@pytest.mark.parametrize("shape", ((6, 20, 10, 10), (9, 7, 64), (8, 130), (8, 9, 3, 5, 7), (6, 40, 1, 97), (7, 5, 1, 1), (70, 33), (3, 12, 2, 64), (6, 3, 1024),
+                                   (301, 3), (4, 150, 5), (3, 100, 1, 2, 3), (2, 90, 7), (150, 12), (65, 24), (500, 2)))
 def test_neighbouring_rows(mode, shape):
-    """Rows along dimension 1, or 0 of two: vectors run over neighbours, several at once, one, and a part of one."""
+    """Rows along dimension 1, or 0 of two: vectors run over neighbours, several at once, one, and a part of one; or over a run of few of them."""
     batch, generator = Batch(), rng()
     axis = 1 if len(shape) > 2 else 0
     x = uniform(generator, shape, -8, 8)

@@ -141,7 +141,68 @@ func.func private @apart(%x: tensor<8x20x10x10xf32>, %w: tensor<10xf32>) -> tens
 // CHECK: vector.load {{.*}} vector<128xf32>
 // CHECK-NOT: vector.maskedload
 // CHECK: return
-func.func private @long_runs(%x: tensor<8x20x4096xf32>) -> tensor<8x4096xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
-  %0 = nn.reduce sum, %x {axes = array<i64: 1>} : (tensor<8x20x4096xf32>) -> tensor<8x4096xf32>
+func.func private @long_runs(%x: tensor<8x12x4096xf32>) -> tensor<8x4096xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce sum, %x {axes = array<i64: 1>} : (tensor<8x12x4096xf32>) -> tensor<8x4096xf32>
   return %0 : tensor<8x4096xf32>
+}
+
+// Many columns from far are summed in blocks of a page, eight lines of which are added to sums in memory at a time.
+// CHECK-LABEL: func.func private @columns(
+// CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[OUT:.*]]: memref<?xf32>)
+// CHECK: ukernel.phase {{.*}} scratch(%c8192)
+// CHECK: scf.for %{{.*}} = %c0 to %c16 step %c8
+// CHECK: scf.for
+// CHECK: vector.load %[[SUMS:.*]][%{{.*}}] : memref<1024xf32>, vector<64xf32>
+// CHECK-COUNT-8: vector.load %[[X]]
+// CHECK: vector.store %{{.*}}, %[[SUMS]]
+// CHECK: vector.store %{{.*}}, %[[OUT]]
+func.func private @columns(%x: tensor<8x20x4100xf32>) -> tensor<8x4100xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce sum, %x {axes = array<i64: 1>} : (tensor<8x20x4100xf32>) -> tensor<8x4100xf32>
+  return %0 : tensor<8x4100xf32>
+}
+
+// Three rows side by side are one run of whole vectors, three of which repeat. A maximum is in all lanes of its row after four
+// steps; the last vector of the run ends with the last element, and its first lanes do not count again.
+// CHECK-LABEL: func.func private @few(
+// CHECK: scf.for {{.*}} -> (vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>, vector<16xf32>)
+// CHECK: %[[LAST:.*]] = vector.load %{{.*}}[%c1193]
+// CHECK-NEXT: %[[ALL:.*]] = arith.maximumf %[[LAST]], %[[SUM:[^ ]*]]
+// CHECK-NEXT: arith.select %{{.*}}, %[[ALL]], %[[SUM]] : vector<16xi1>
+// CHECK: vector.shuffle {{.*}} [8, 9, 10, 11,
+// CHECK: vector.shuffle {{.*}} [12, 13, 14, 15,
+// CHECK: vector.shuffle {{.*}} [6, 7, 8, 9,
+// CHECK: vector.shuffle {{.*}} [3, 4, 5, 6,
+// CHECK-NOT: vector.maskedload
+// CHECK: return
+func.func private @few(%x: tensor<403x3xf32>) -> tensor<3xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce max, %x {axes = array<i64: 0>} : (tensor<403x3xf32>) -> tensor<3xf32>
+  return %0 : tensor<3xf32>
+}
+
+// Rows side by side that come from far: the last reduction asks for the same row of the next group, a line at a time, if a group
+// stays in the first level of cache.
+// CHECK-LABEL: func.func private @far_neighbours(
+// CHECK-SAME: %[[X:.*]]: memref<?xf32>, %[[OUT:.*]]: memref<?xf32>)
+// CHECK: arith.cmpf ogt
+// CHECK-COUNT-4: memref.prefetch %[[X]]
+// CHECK-NOT: memref.prefetch
+// CHECK: math.exp
+// CHECK-LABEL: func.func private @high_neighbours(
+// CHECK-NOT: memref.prefetch
+// CHECK: return
+func.func private @far_neighbours(%x: tensor<8x64x4096xf32>) -> tensor<8x64x4096xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce max, %x {axes = array<i64: 1>, keep_dims} : (tensor<8x64x4096xf32>) -> tensor<8x1x4096xf32>
+  %1 = nn.sub %x, %0 : (tensor<8x64x4096xf32>, tensor<8x1x4096xf32>) -> tensor<8x64x4096xf32>
+  %2 = nn.exp %1 : (tensor<8x64x4096xf32>) -> tensor<8x64x4096xf32>
+  %3 = nn.reduce sum, %2 {axes = array<i64: 1>, keep_dims} : (tensor<8x64x4096xf32>) -> tensor<8x1x4096xf32>
+  %4 = nn.div %2, %3 : (tensor<8x64x4096xf32>, tensor<8x1x4096xf32>) -> tensor<8x64x4096xf32>
+  return %4 : tensor<8x64x4096xf32>
+}
+func.func private @high_neighbours(%x: tensor<8x256x4096xf32>) -> tensor<8x256x4096xf32> attributes {nn.kernel, nn.extents = [array<i64>]} {
+  %0 = nn.reduce max, %x {axes = array<i64: 1>, keep_dims} : (tensor<8x256x4096xf32>) -> tensor<8x1x4096xf32>
+  %1 = nn.sub %x, %0 : (tensor<8x256x4096xf32>, tensor<8x1x4096xf32>) -> tensor<8x256x4096xf32>
+  %2 = nn.exp %1 : (tensor<8x256x4096xf32>) -> tensor<8x256x4096xf32>
+  %3 = nn.reduce sum, %2 {axes = array<i64: 1>, keep_dims} : (tensor<8x256x4096xf32>) -> tensor<8x1x4096xf32>
+  %4 = nn.div %2, %3 : (tensor<8x256x4096xf32>, tensor<8x1x4096xf32>) -> tensor<8x256x4096xf32>
+  return %4 : tensor<8x256x4096xf32>
 }
