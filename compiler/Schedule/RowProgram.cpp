@@ -200,11 +200,22 @@ bool mergeLastDimensions(Kernel &kernel, const RowProgram &program) {
   while (first > 0 && program.isReduced(first - 1) == areReduced)
     --first;
   ArrayRef<Value> merged = ArrayRef(program.space).drop_front(first);
-  if (llvm::count_if(merged, [](Value extent) { return known(extent) != 1; }) < 2 || (areReduced && !program.keepsDims))
+  if (llvm::count_if(merged, [](Value extent) { return known(extent) != 1; }) < 2)
     return false;
+  // What is made of reduced values does not have the dimensions, if they are not kept.
+  bool keepsThem = program.keepsDims || !areReduced;
   SmallVector<Value> tensors;
+  llvm::DenseSet<Value> reduced;
   for (Operation *op : kernel.ops()) {
-    llvm::append_range(tensors, op->getResults());
+    bool isOfReduced = llvm::any_of(op->getOperands(), [&](Value operand) { return reduced.contains(operand); });
+    if (!keepsThem && (isOfReduced || isa<nn::ReduceOp>(op)))
+      reduced.insert(op->result_begin(), op->result_end());
+    else
+      llvm::append_range(tensors, op->getResults());
+    if (!keepsThem && isOfReduced && kernel.extents(op->getResult(0)).size() >= rank)
+      return false;
+    if (!keepsThem && isOfReduced)
+      continue;
     llvm::copy_if(op->getOperands(), std::back_inserter(tensors),
                   [](Value operand) { return isa<RankedTensorType>(operand.getType()); });
   }

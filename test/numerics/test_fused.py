@@ -56,6 +56,16 @@ def test_rows_of_their_greatest_element(mode, tmp_path):
     check(mode, tmp_path, nodes, {"x": x}, ["rows", "y", "z"], {"axis": constant([1])})
 
 
+def test_rows_of_planes(mode, tmp_path):
+    """Rows of two dimensions, which are not kept; what is made of them has the extents that the planes have."""
+    x = numpy.random.default_rng(0).uniform(-2, 2, (2, 30, 2, 30)).astype(numpy.float32)
+    bias = numpy.random.default_rng(1).uniform(-2, 2, (2, 30)).astype(numpy.float32)
+    nodes = [helper.make_node("Abs", ["x"], ["magnitude"]), helper.make_node("ReduceMax", ["magnitude", "axes"], ["most"], keepdims=0),
+             helper.make_node("Mul", ["most", "bias"], ["y"]), helper.make_node("Add", ["x", "bias"], ["shifted"]),
+             helper.make_node("ReduceMin", ["shifted", "axes"], ["z"], keepdims=0)]
+    check(mode, tmp_path, nodes, {"x": x, "bias": bias}, ["magnitude", "y", "z"], {"axes": constant([2, 3])})
+
+
 def test_rows_with_constants(mode, tmp_path):
     """A row's value and a constant of one number: as long as the row, or as the row's value."""
     x = numpy.random.default_rng(2).uniform(-2, 2, (5, 7)).astype(numpy.float32)
