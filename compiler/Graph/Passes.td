@@ -97,6 +97,22 @@ def FoldPaddingPass : Pass<"tenon-fold-padding"> {
   let dependentDialects = ["::tenon::nn::NnDialect"];
 }
 
+def MergeDimensionsPass : Pass<"tenon-merge-dimensions"> {
+  let summary = "Make two dimensions one that windows of a convolution do not see";
+  let description = [{
+    After FoldPadding and FoldIntoWeights, which look for convolutions next to other ops. Windows of 3x1x1 are windows of 3x1 over lines as long as a
+    plane, which Winograd's algorithm transforms. Planewise ops stay as they are.
+
+        %1 = nn.conv %x, %w {kernel = array<i64: 3, 1, 1>, ...} : (tensor<1x4x5x6x7xf32>, tensor<8x4x3x1x1xf32>) -> tensor<1x8x3x6x7xf32>
+      ==>
+        %0 = nn.reshape %x [%c1, %c4, %c5, %c42] : tensor<1x4x5x6x7xf32> -> tensor<1x4x5x42xf32>
+        %v = nn.reshape %w [%c8, %c4, %c3, %c1] : tensor<8x4x3x1x1xf32> -> tensor<8x4x3x1xf32>
+        %1 = nn.conv %0, %v {kernel = array<i64: 3, 1>, ...} : (tensor<1x4x5x42xf32>, tensor<8x4x3x1xf32>) -> tensor<1x8x3x42xf32>
+        %2 = nn.reshape %1 [%c1, %c8, %c3, %c6, %c7] : tensor<1x8x3x42xf32> -> tensor<1x8x3x6x7xf32>
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def CombineFactorsPass : Pass<"tenon-combine-factors"> {
   let summary = "Make quotients by constants products and chains of constant factors one";
   let description = [{

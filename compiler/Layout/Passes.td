@@ -40,6 +40,22 @@ def RestoreChannelsFirstPass : Pass<"tenon-restore-channels-first"> {
   let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def SinkReshapesPass : Pass<"tenon-sink-reshapes"> {
+  let summary = "Compute elementwise ops on contractions before the results are reshaped";
+  let description = [{
+    After SinkMovement, which does the same where only dimensions of one element come or go, and which leaves other reshapes where the passes before have
+    made them: around products of pixels and merged dimensions. Before PackWeights and fusion, for which a contraction and its epilogue must have one shape.
+
+        %1 = nn.matmul %w, %x : ... -> tensor<1x8x784xf32>
+        %2 = nn.reshape %1 [%c1, %c8, %c28, %c28] : tensor<1x8x784xf32> -> tensor<1x8x28x28xf32>
+        %3 = nn.max %2, %zero : ...
+      ==>
+        %2 = nn.max %1, %zero : ... -> tensor<1x8x784xf32>
+        %3 = nn.reshape %2 [%c1, %c8, %c28, %c28] : tensor<1x8x784xf32> -> tensor<1x8x28x28xf32>
+  }];
+  let dependentDialects = ["::tenon::nn::NnDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def TabulateResizePass : Pass<"tenon-tabulate-resize"> {
   let summary = "Split interpolation into tables of positions and weights, and sums over them";
   let description = [{

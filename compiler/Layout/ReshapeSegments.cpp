@@ -2,7 +2,8 @@
 //
 // Equal extents are matched from both ends; what is left in the middle has as many elements on both sides, because the
 // whole has. A middle of known extents is cut where running products agree. So is one with a single unknown extent on
-// each side beside equal known products: the two unknown extents are equal then.
+// each side beside equal known products: the two unknown extents are equal then. Of another middle, known extents that
+// it begins with are cut off as long as their products agree.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -64,6 +65,25 @@ static std::pair<int64_t, int64_t> countMiddle(ArrayRef<int64_t> shape, Range ra
   return {dynamic, product};
 }
 
+/// How many of the known extents that each side begins with have equal products, as many as there are.
+static std::pair<Range, Range> knownBeginning(ArrayRef<int64_t> from, ArrayRef<int64_t> to, Range in, Range out) {
+  Range knownIn{in.begin, in.begin}, knownOut{out.begin, out.begin};
+  int64_t left = 1, right = 1;
+  for (int64_t i = in.begin, o = out.begin;;) {
+    bool takesIn = left <= right;
+    int64_t &next = takesIn ? i : o, end = takesIn ? in.end : out.end;
+    int64_t size = next < end ? (takesIn ? from : to)[next] : ShapedType::kDynamic;
+    if (ShapedType::isDynamic(size))
+      return {knownIn, knownOut};
+    (takesIn ? left : right) *= size;
+    ++next;
+    if (left == right) {
+      knownIn.end = i;
+      knownOut.end = o;
+    }
+  }
+}
+
 std::optional<SmallVector<ReshapeSegment>> findSegments(nn::ReshapeOp op) {
   auto from = cast<RankedTensorType>(op.getInput().getType()), to = cast<RankedTensorType>(op.getType());
   nn::ExtentEquality extents(op.getContext());
@@ -90,9 +110,11 @@ std::optional<SmallVector<ReshapeSegment>> findSegments(nn::ReshapeOp op) {
       llvm::replace(*shape, ShapedType::kDynamic, unknownExtent);
     cutStatic(fromShape, toShape, in, out, middle);
   } else {
+    auto [knownIn, knownOut] = knownBeginning(fromShape, toShape, in, out);
+    cutStatic(fromShape, toShape, knownIn, knownOut, middle);
     ReshapeSegment rest;
-    llvm::append_range(rest.from, llvm::seq(in.begin, in.end));
-    llvm::append_range(rest.to, llvm::seq(out.begin, out.end));
+    llvm::append_range(rest.from, llvm::seq(knownIn.end, in.end));
+    llvm::append_range(rest.to, llvm::seq(knownOut.end, out.end));
     middle.push_back(rest);
   }
   SmallVector<ReshapeSegment> segments(front);

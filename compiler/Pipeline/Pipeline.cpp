@@ -56,7 +56,8 @@ void addGraph(OpPassManager &pm, const PipelineOptions &options) {
     pm.addPass(graph::createFoldIntoWeightsPass());
     pm.addPass(graph::createMergeProductsPass());
     pm.addPass(graph::createDecomposeConvTransposePass());
-    // Movement that the decomposition leaves meets its neighbours; dims of results become arithmetic again.
+    pm.addPass(graph::createMergeDimensionsPass());
+    // Movement that these two leave meets its neighbours; dims of results become arithmetic again.
     pm.addPass(graph::createSimplifyMovementPass());
     pm.addPass(graph::createInferShapesPass());
     pm.addPass(graph::createFoldConstantsPass());
@@ -78,6 +79,7 @@ void addLayout(OpPassManager &pm, const Target &target, const PipelineOptions &o
     pm.addPass(graph::createSimplifyMovementPass());
     pm.addPass(graph::createSinkMovementPass());
     pm.addPass(graph::createSimplifyMovementPass());
+    pm.addPass(layout::createSinkReshapesPass());
     pm.addPass(graph::createFoldPaddingPass());
     pm.addPass(layout::createTabulateResizePass());
     pm.addPass(graph::createInferShapesPass());

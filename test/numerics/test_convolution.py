@@ -180,6 +180,11 @@ def test_three_dimensions(mode, channels_last):
     for kernel, strides, pads in (((1, 1, 1), [1, 1, 1], None), ((3, 3, 3), [1, 1, 1], [(1, 1)] * 3), ((2, 3, 1), [2, 1, 1], [(0, 1), (1, 1), (0, 0)])):
         add_conv(batch, uniform(generator, (1, 3, 5, 6, 7)), uniform(generator, (9, 3, *kernel)), uniform(generator, 9), strides, pads=pads)
     add_conv(batch, uniform(generator, (1, 4, 4, 5, 6)), uniform(generator, (4, 1, 2, 2, 2)), groups=4)
+    # Windows in one of the dimensions: the others are one.
+    for channels, filters, groups in ((5, 9, 1), (16, 32, 1), (6, 4, 2)):
+        for kernel, pads in (((3, 1, 1), [(1, 2), (0, 0), (0, 0)]), ((1, 1, 4), [(0, 0), (0, 0), (2, 1)])):
+            x, weights = uniform(generator, (2, channels, 6, 9, 10)), uniform(generator, (filters, channels // groups, *kernel))
+            add_conv(batch, x, weights, uniform(generator, filters), pads=pads, groups=groups)
     batch.check(mode)
 
 

@@ -144,3 +144,17 @@ def test_what_follows_sums_of_parts(mode, tmp_path):
              helper.make_node("Gelu", ["others"], ["z"])]
     # Any order of 2,100 sums of products up to 1: n u sum |ab|, of which a quarter is the mean.
     check(mode, tmp_path, nodes, {"x": x, "residual": residual}, ["y", "z"], {"weights": weights, "bias": bias}, bound=2100 * 2.0**-24 * 2100 / 4, known={"x": (None, 2100), "residual": (None, 70)})
+
+
+def test_epilogues_of_reshaped_products(mode, tmp_path):
+    """Pointwise convolutions in groups, and windows in one dimension of three: bias, activation and a residual behind a reshape."""
+    generator = numpy.random.default_rng(0)
+    x, deep = (generator.uniform(-1, 1, shape).astype(numpy.float32) for shape in ((2, 12, 7, 9), (1, 20, 6, 5, 7)))
+    weights = {"w": (12, 3, 1, 1), "bias": (12,), "v": (20, 20, 3, 1, 1), "slopes": (20, 1, 1, 1), "columns": (9,)}
+    weights = {name: generator.uniform(-1, 1, shape).astype(numpy.float32) for name, shape in weights.items()}
+    nodes = [helper.make_node("Conv", ["x", "w", "bias"], ["a"], group=4), helper.make_node("Relu", ["a"], ["b"]), helper.make_node("Add", ["b", "x"], ["c"]),
+             helper.make_node("Mul", ["c", "columns"], ["y"]), helper.make_node("Conv", ["deep", "v"], ["p"], pads=[1, 0, 0, 1, 0, 0]),
+             helper.make_node("Add", ["deep", "p"], ["q"]), helper.make_node("PRelu", ["q", "slopes"], ["z"])]
+    # The sums of at most 60 products.
+    check(mode, tmp_path, nodes, {"x": x, "deep": deep}, ["y", "z"], weights, bound=1e-4,
+          known={"x": [None, 12, None, None], "deep": [None, 20, None, None, None]})
