@@ -109,24 +109,30 @@ float runNeon() {
 Kernel widestKernel() { return {stepsPerCall * numChains * 4 * 2, runNeon}; }
 #endif
 
-/// The best rate of many short calls: interruptions only make a call slower.
-double measureOneThread(const Kernel &kernel) {
+FmaRates measureOneThread(const Kernel &kernel) {
   using Clock = std::chrono::steady_clock;
+  auto rate = [](double flops, Clock::duration elapsed) {
+    return flops / std::chrono::duration<double, std::nano>(elapsed).count();
+  };
   volatile float sink = 0;
-  double best = 0;
-  Clock::time_point end = Clock::now() + std::chrono::milliseconds(100);
-  while (Clock::now() < end) {
-    Clock::time_point start = Clock::now();
+  FmaRates rates{0, 0};
+  double flops = 0;
+  Clock::time_point begin = Clock::now(), start = begin;
+  while (start - begin < std::chrono::milliseconds(100)) {
     sink = sink + kernel.run();
-    std::chrono::duration<double, std::nano> elapsed = Clock::now() - start;
-    best = std::max(best, static_cast<double>(kernel.flops) / elapsed.count());
+    Clock::time_point end = Clock::now();
+    // Interruptions only make a call slower.
+    rates.peak = std::max(rates.peak, rate(kernel.flops, end - start));
+    flops += kernel.flops;
+    start = end;
   }
-  return best;
+  rates.sustained = rate(flops, start - begin);
+  return rates;
 }
 
 } // namespace
 
-double measureFmaPeak(unsigned threads) {
+FmaRates measureFmaRates(unsigned threads) {
   Kernel kernel = widestKernel();
   return sumOverThreads(threads, [&] { return measureOneThread(kernel); });
 }
