@@ -70,7 +70,7 @@ static bool keepsRuns(Operation *op) {
     return !permutation.empty() && permutation.back() + 1 == static_cast<int64_t>(permutation.size());
   }
   if (auto pool = dyn_cast<nn::PoolOp>(op))
-    return pool.getChannelsLast() || nn::isPlanewise(pool);
+    return pool.getChannelsLast();
   if (auto resize = dyn_cast<nn::ResizeOp>(op)) {
     auto in = cast<RankedTensorType>(resize.getInput().getType()), out = cast<RankedTensorType>(resize.getType());
     return !in.isDynamicDim(in.getRank() - 1) && in.getShape().back() == out.getShape().back();
@@ -83,7 +83,9 @@ static GroupKind initialKind(Operation *op) {
     return GroupKind::map;
   if (isa<nn::ReduceOp>(op))
     return GroupKind::rows;
-  if (isa<nn::ConvOp, nn::MatmulOp>(op))
+  // Planes have a schedule of their own, for one window and what follows.
+  bool isOnPlanes = isa<nn::PoolOp>(op) && nn::isPlanewise(op);
+  if (isa<nn::ConvOp, nn::MatmulOp>(op) || isOnPlanes)
     return GroupKind::contraction;
   return GroupKind::single;
 }

@@ -13,7 +13,7 @@ namespace tenon::fuse {
 enum class GroupKind {
   map,         ///< elementwise and movement ops over one iteration space
   rows,        ///< the same with reductions over some of its dimensions
-  contraction, ///< a convolution or matrix product and the elementwise ops after it
+  contraction, ///< a convolution, product or pool of planes and the elementwise ops after it
   single       ///< what shares its kernel with no other: an op, or the ops of attention
 };
 

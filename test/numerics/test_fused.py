@@ -146,6 +146,16 @@ def test_what_follows_sums_of_parts(mode, tmp_path):
     check(mode, tmp_path, nodes, {"x": x, "residual": residual}, ["y", "z"], {"weights": weights, "bias": bias}, bound=2100 * 2.0**-24 * 2100 / 4, known={"x": (None, 2100), "residual": (None, 70)})
 
 
+def test_pools_of_planes(mode, tmp_path):
+    """Two windows over one input and their sum: a kernel has one of them, and what follows."""
+    x = numpy.random.default_rng(0).uniform(-1, 1, (2, 5, 9, 21)).astype(numpy.float32)
+    window = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}
+    nodes = [helper.make_node("Abs", ["x"], ["a"]), helper.make_node("MaxPool", ["a"], ["most"], **window), helper.make_node("AveragePool", ["a"], ["mean"], **window),
+             helper.make_node("Sub", ["most", "mean"], ["s"]), helper.make_node("Relu", ["s"], ["y"])]
+    # Sums of nine numbers up to 1, in any order.
+    check(mode, tmp_path, nodes, {"x": x}, ["y"], bound=1e-6)
+
+
 def test_epilogues_of_reshaped_products(mode, tmp_path):
     """Pointwise convolutions in groups, and windows in one dimension of three: bias, activation and a residual behind a reshape."""
     generator = numpy.random.default_rng(0)
