@@ -59,3 +59,11 @@ func.func @other_neighbours(%x: tensor<1x8x32x32xf32>, %w: tensor<8x8x3x3xf32>, 
   %2 = nn.conv %y, %v {kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<1x900x20x20xf32>, tensor<900x900x1x1xf32>) -> tensor<1x900x20x20xf32>
   return %1, %2 : tensor<1x8x30x30xf32>, tensor<1x900x20x20xf32>
 }
+
+// Fewer pixels than a vector has lanes.
+// CHECK-LABEL: func @few_pixels
+// CHECK: nn.conv {{.*}}channels_last
+func.func @few_pixels(%x: tensor<8x64x3x3xf32>, %w: tensor<64x64x1x1xf32>) -> tensor<8x64x3x3xf32> {
+  %0 = nn.conv %x, %w {kernel = array<i64: 1, 1>, strides = array<i64: 1, 1>, pads = array<i64: 0, 0, 0, 0>, dilations = array<i64: 1, 1>} : (tensor<8x64x3x3xf32>, tensor<64x64x1x1xf32>) -> tensor<8x64x3x3xf32>
+  return %0 : tensor<8x64x3x3xf32>
+}
