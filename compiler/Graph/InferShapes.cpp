@@ -2,7 +2,7 @@
 //
 // Expects a module of functions over tensors as Import leaves it. Guarantees that no nn op's type can be inferred more
 // precisely, that no `tensor.dim` reads the result of an op whose extents can be computed, and that arguments with
-// equal names in `nn.dims` have the same extents. The types of functions follow.
+// equal names in `nn.dims` have the same extents, and those that `nn.require` says. The types of functions follow.
 //
 //===---------------------------------------------------------------------------------------===//
 
@@ -211,6 +211,50 @@ void unifyArgumentExtents(func::FuncOp function) {
   }
 }
 
+/// What an extent of an argument has to be for `value`, that extent times constants, to be `required`.
+std::optional<std::pair<tensor::DimOp, int64_t>> solveForExtent(Value value, int64_t required) {
+  while (auto product = value.getDefiningOp<arith::MulIOp>()) {
+    std::optional<int64_t> factor = getConstantIntValue(product.getRhs());
+    value = factor ? product.getLhs() : product.getRhs();
+    factor = factor ? factor : getConstantIntValue(product.getLhs());
+    if (!factor || *factor <= 0 || required % *factor != 0)
+      return std::nullopt;
+    required /= *factor;
+  }
+  auto dim = value.getDefiningOp<tensor::DimOp>();
+  if (!dim || !dim.getConstantIndex() || required < 0)
+    return std::nullopt;
+  return std::pair(dim, required);
+}
+
+/// An extent of an argument that every run requires to be a constant is that constant: what holds an input against the
+/// model's signature says so before the run.
+void refineRequired(func::FuncOp function) {
+  OpBuilder builder(function.getContext());
+  Block *entry = &function.getBody().front();
+  for (auto requirement : entry->getOps<nn::RequireOp>()) {
+    auto equality = requirement.getCondition().getDefiningOp<arith::CmpIOp>();
+    if (!equality || equality.getPredicate() != arith::CmpIPredicate::eq)
+      continue;
+    Value lhs = equality.getLhs(), rhs = equality.getRhs();
+    if (getConstantIntValue(lhs))
+      std::swap(lhs, rhs);
+    std::optional<int64_t> required = getConstantIntValue(rhs);
+    auto solved = required ? solveForExtent(lhs, *required) : std::nullopt;
+    if (!solved)
+      continue;
+    auto [dim, extent] = *solved;
+    auto argument = dyn_cast<BlockArgument>(dim.getSource());
+    auto type = dyn_cast<RankedTensorType>(dim.getSource().getType());
+    int64_t d = *dim.getConstantIndex();
+    if (!type || !argument || argument.getOwner() != entry || d < 0 || d >= type.getRank() || !type.isDynamicDim(d))
+      continue;
+    SmallVector<int64_t> shape(type.getShape());
+    shape[d] = extent;
+    refine(builder, argument, RankedTensorType::get(shape, type.getElementType()));
+  }
+}
+
 /// The function's type says what its arguments and returned values are.
 void updateFunctionType(func::FuncOp function) {
   SmallVector<Type> results(function.getResultTypes());
@@ -286,8 +330,10 @@ struct InferShapes : impl::InferShapesPassBase<InferShapes> {
     // Types tell which extents are constant, and constants among sizes make types static: until nothing moves.
     for (int round = 0; round < maxRounds; ++round) {
       for (func::FuncOp function : module.getOps<func::FuncOp>())
-        if (!function.isExternal())
+        if (!function.isExternal()) {
+          refineRequired(function);
           unifyArgumentExtents(function);
+        }
       refineTypes(module);
       bool resolved = resolveDims(module), changed = false;
       RewritePatternSet patterns(&getContext());

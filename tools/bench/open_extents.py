@@ -24,12 +24,12 @@ BUILD = pathlib.Path(os.environ.get("TENON_BUILD") or workloads.ROOT / "build")
 sys.path.insert(0, str(BUILD / "python"))
 
 
-def is_open(which: str, number: int, rank: int, is_float: bool) -> bool:
+def is_open(which: str, number: int, rank: int, is_float: bool, is_convolved: bool) -> bool:
     """Whether a dimension becomes unknown: a tensor is N, or N x C x sizes, or N x length x features, or N x length of
-    integers."""
+    integers. A convolution's input has its channels second."""
     if number == 0 or which == "batch":
         return number == 0
-    return number >= 2 if rank >= 4 else number == 1 and (rank == 3 or not is_float)
+    return number >= 2 if rank >= 4 or is_convolved else number == 1 and (rank == 3 or not is_float)
 
 
 def open_extents(path: pathlib.Path, which: str, target: pathlib.Path) -> pathlib.Path:
@@ -38,11 +38,12 @@ def open_extents(path: pathlib.Path, which: str, target: pathlib.Path) -> pathli
 
     model = onnx.load(path)
     constants = {tensor.name for tensor in model.graph.initializer}
+    convolved = {name for node in model.graph.node if node.op_type in ("Conv", "ConvTranspose") for name in node.input[:1]}
     del model.graph.value_info[:]
     for value in model.graph.input:
-        dims = value.type.tensor_type.shape.dim
+        dims, is_float = value.type.tensor_type.shape.dim, value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
         for number, dim in enumerate(dims):
-            if value.name not in constants and is_open(which, number, len(dims), value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT):
+            if value.name not in constants and is_open(which, number, len(dims), is_float, value.name in convolved):
                 dim.dim_param = f"{value.name}.{number}"
     for value in model.graph.output:
         for number, dim in enumerate(value.type.tensor_type.shape.dim):

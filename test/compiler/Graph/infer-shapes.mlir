@@ -109,3 +109,31 @@ func.func @loop(%x: tensor<4xf32>, %go: i1) -> tensor<?xf32> {
   }
   return %1 : tensor<?xf32>
 }
+
+// -----
+
+// What every run requires of an argument's extent is its extent: 4 channels, and 96 elements are 2 x 48. What a branch requires is not.
+// CHECK-LABEL: @required
+// CHECK-SAME: (%{{.*}}: tensor<2x4x?xf32>, %{{.*}}: i1)
+func.func @required(%x: tensor<?x?x?xf32>, %c: i1) -> tensor<?x?x?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c2 = arith.constant 2 : index
+  %c4 = arith.constant 4 : index
+  %c12 = arith.constant 12 : index
+  %c96 = arith.constant 96 : index
+  %channels = tensor.dim %x, %c1 : tensor<?x?x?xf32>
+  %fits = arith.cmpi eq, %channels, %c4 : index
+  nn.require %fits, "%lld channels"(%channels)
+  %images = tensor.dim %x, %c0 : tensor<?x?x?xf32>
+  %some = arith.muli %images, %c4 : index
+  %elements = arith.muli %some, %c12 : index
+  %all = arith.cmpi eq, %c96, %elements : index
+  nn.require %all, "%lld elements"(%elements)
+  %length = tensor.dim %x, %c2 : tensor<?x?x?xf32>
+  %isTwelve = arith.cmpi eq, %length, %c12 : index
+  scf.if %c {
+    nn.require %isTwelve, "a length of %lld"(%length)
+  }
+  return %x : tensor<?x?x?xf32>
+}
