@@ -84,8 +84,9 @@ struct DecomposeToConv : OpRewritePattern<nn::ConvTransposeOp> {
     for (const Dimension &dimension : dimensions)
       phases *= dimension.stride;
     auto convolve = [&](Value arranged, int64_t phasesOfResult) {
-      Value result = nn::ConvOp::create(rewriter, op.getLoc(), op.getInput(), arranged, kernel, ones, pads, ones,
-                                        groups, /*channels_last=*/false, nn::PackingAttr());
+      Value result =
+          nn::ConvOp::create(rewriter, op.getLoc(), op.getInput(), arranged, kernel, ones, pads, ones, groups,
+                             /*channels_last=*/false, nn::PackingAttr(), ValueRange(), ArrayAttr(), Value());
       for (Operation *user : epilogue)
         result = moveBefore(rewriter, user, result, op, phasesOfResult);
       return result;

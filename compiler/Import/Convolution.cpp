@@ -95,7 +95,8 @@ mlir::Value groupedConvolution(NodeContext &c, mlir::Value input, mlir::Value fi
     return productOfWindows(c.b, input, filter, window, groups);
   input = window.padDynamically(c.b, input, 0);
   return c.b.make<nn::ConvOp>(input, filter, window.kernel, window.strides, window.pads(), window.dilations, *known,
-                              /*channels_last=*/false, nn::PackingAttr());
+                              /*channels_last=*/false, nn::PackingAttr(), mlir::ValueRange(), mlir::ArrayAttr(),
+                              mlir::Value());
 }
 
 void importConv(NodeContext &c) { c.result(convolution(c)); }

@@ -7,7 +7,6 @@
 
 #include "compiler/Layout/PackedConstant.h"
 #include "compiler/Layout/Passes.h"
-#include "compiler/Layout/SplitStrides.h"
 #include "compiler/Layout/UsualExtents.h"
 #include "compiler/Layout/WinogradFilter.h"
 #include "compiler/Support/Weights.h"
@@ -185,58 +184,129 @@ Value packAtRunTime(OpBuilder &b, Location loc, Value filter, int64_t matrices, 
   return nn::PackOp::create(b, loc, packedType, matrix, packing);
 }
 
-/// `place`: of transformed weights; none: filters stay as they are.
-/// Returns the bytes that it takes more than a filter packed as it is.
-int64_t packConvolution(OpBuilder &b, nn::ConvOp op, const UsualExtents &usual, std::optional<WeightPlace> place,
-                        int64_t vectorBytes) {
+/// Packs the filters of convolutions.
+struct ConvolutionPacker {
+  UsualSizes &sizes;
+  std::optional<WeightPlace> place; ///< of transformed weights; none: filters stay as they are
+  int64_t vectorBytes;
+  ModelEstimate model = {};
+  int64_t moreBytes = 0; ///< that transformed filters take more than those packed as they are
+
+  void pack(OpBuilder &b, nn::ConvOp op);
+
+private:
+  /// How a filter [F, C/G, taps...] is packed as it is.
+  struct Format {
+    int64_t matrices, columns, channels, positions, nr, K;
+    bool across;
+    RankedTensorType type;
+  };
+  std::optional<Format> formatOf(nn::ConvOp op);
+  std::pair<Value, nn::PackingAttr> packDirect(OpBuilder &b, nn::ConvOp op, const Format &format,
+                                               ElementsAttr constant);
+  std::pair<Value, nn::PackingAttr> packForm(OpBuilder &b, nn::ConvOp op, const Format &format, ElementsAttr constant,
+                                             int64_t outputs);
+  void addForms(OpBuilder &b, nn::ConvOp op, const Format &format, ElementsAttr constant, const FilterForms &forms);
+};
+
+std::optional<ConvolutionPacker::Format> ConvolutionPacker::formatOf(nn::ConvOp op) {
   RankedTensorType filter = typeOf(op.getFilter());
   int64_t input = typeOf(op.getInput()).getShape().back(), groups = op.getGroups();
-  if (op.getPacking() || !op.getChannelsLast() || !filter.hasStaticShape() || ShapedType::isDynamic(input))
-    return 0;
-  int64_t filters = filter.getDimSize(0), channels = filter.getDimSize(1), positions = 1;
+  if (op.getPacking() || !op.getChannelsLast() || !filter.hasStaticShape() || ShapedType::isDynamic(input) ||
+      filter.getNumElements() == 0)
+    return std::nullopt;
+  Format format;
+  int64_t filters = filter.getDimSize(0);
+  format.channels = filter.getDimSize(1);
+  format.positions = 1;
   for (int64_t size : op.getKernel())
-    positions *= size;
-  if (filter.getNumElements() == 0)
-    return 0;
-  bool across = runsAcrossGroups(groups, channels, filters / groups);
-  int64_t matrices = across ? 1 : groups, columns = across ? filters : filters / groups, K = positions * channels;
+    format.positions *= size;
+  format.across = runsAcrossGroups(groups, format.channels, filters / groups);
+  format.matrices = format.across ? 1 : groups;
+  format.columns = format.across ? filters : filters / groups;
+  format.K = format.positions * format.channels;
   // One filter is summed along its window (Schedule/ConvolutionDot.cpp): a panel of one column is contiguous.
-  bool single = columns == 1 && groups == 1 && isa<FloatType>(filter.getElementType());
-  int64_t nr = single && !isPointwise(op) ? 1 : panelWidth(columns), panels = llvm::divideCeil(columns, nr);
-  auto packing = nn::PackingAttr::get(op.getContext(), nr, columns, /*winograd=*/0, /*group=*/1);
-  auto packedType = RankedTensorType::get({matrices, panels, K, nr}, filter.getElementType());
-  bool pointwise = isPointwise(op);
+  bool single = format.columns == 1 && groups == 1 && isa<FloatType>(filter.getElementType());
+  format.nr = single && !isPointwise(op) ? 1 : panelWidth(format.columns);
+  int64_t panels = llvm::divideCeil(format.columns, format.nr);
+  format.type = RankedTensorType::get({format.matrices, panels, format.K, format.nr}, filter.getElementType());
+  return format;
+}
+
+std::pair<Value, nn::PackingAttr> ConvolutionPacker::packDirect(OpBuilder &b, nn::ConvOp op, const Format &format,
+                                                                ElementsAttr constant) {
+  MatrixView view{format.matrices,
+                  format.K,
+                  format.columns,
+                  format.columns * format.K,
+                  0,
+                  format.K,
+                  filterRows(format.channels, format.positions)};
+  RankedTensorType type = format.type;
+  if (isPointwise(op))
+    type = RankedTensorType::get(type.getShape().drop_front(), type.getElementType());
+  int64_t group = format.across || format.nr == 1
+                      ? 1
+                      : groupOf(type.getElementType(), format.nr, format.K, format.channels, vectorBytes);
+  auto packing = nn::PackingAttr::get(op.getContext(), format.nr, format.columns, /*winograd=*/0, group);
+  return {nn::ConstantOp::create(b, op.getLoc(), type, packConstant(constant, view, type, group)), packing};
+}
+
+std::pair<Value, nn::PackingAttr> ConvolutionPacker::packForm(OpBuilder &b, nn::ConvOp op, const Format &format,
+                                                              ElementsAttr constant, int64_t outputs) {
+  if (outputs == 0)
+    return packDirect(b, op, format, constant);
+  auto packing = nn::PackingAttr::get(op.getContext(), format.nr, format.columns, outputs, /*group=*/1);
+  ElementsAttr transformed = transformFilter(op, constant, packing);
+  return {nn::ConstantOp::create(b, op.getLoc(), transformed.getType(), transformed), packing};
+}
+
+/// All forms but the first.
+void ConvolutionPacker::addForms(OpBuilder &b, nn::ConvOp op, const Format &format, ElementsAttr constant,
+                                 const FilterForms &forms) {
+  Value form = chooseForm(b, op, forms, *place);
+  SmallVector<Value> filters;
+  SmallVector<Attribute> packings;
+  for (int64_t outputs : ArrayRef(forms).drop_front()) {
+    auto [filter, packing] = packForm(b, op, format, constant, outputs);
+    filters.push_back(filter);
+    packings.push_back(packing);
+    moreBytes += bytesOf(typeOf(filter));
+  }
+  op.getFormMutable().assign(form);
+  op.getAlternativesMutable().assign(filters);
+  op.setAlternativePackingsAttr(b.getArrayAttr(packings));
+}
+
+void ConvolutionPacker::pack(OpBuilder &b, nn::ConvOp op) {
+  std::optional<Format> format = formatOf(op);
+  if (!format)
+    return;
   Location loc = op.getLoc();
   Value packed;
-  int64_t moreBytes = 0;
-  ElementsAttr constant = readableConstant(op.getFilter());
-  if (int64_t outputs = constant && place ? chooseWinograd(op, usual.of(op.getResult()), *place) : 0) {
-    packing = nn::PackingAttr::get(op.getContext(), nr, columns, outputs, /*group=*/1);
-    ElementsAttr transformed = transformFilter(constant, packing);
-    packed = nn::ConstantOp::create(b, loc, transformed.getType(), transformed);
-    moreBytes = bytesOf(typeOf(packed)) - bytesOf(packedType);
-  } else if (constant) {
-    MatrixView view{matrices, K, columns, columns * K, 0, K, filterRows(channels, positions)};
-    if (pointwise)
-      packedType = RankedTensorType::get({panels, K, nr}, filter.getElementType());
-    int64_t group = across || nr == 1 ? 1 : groupOf(filter.getElementType(), nr, K, channels, vectorBytes);
-    packing = nn::PackingAttr::get(op.getContext(), nr, columns, /*winograd=*/0, group);
-    packed = nn::ConstantOp::create(b, loc, packedType, packConstant(constant, view, packedType, group));
+  nn::PackingAttr packing;
+  if (ElementsAttr constant = readableConstant(op.getFilter())) {
+    FilterForms forms = place ? chooseForms(op, sizes, model, *place) : FilterForms{0};
+    if (forms.size() > 1)
+      addForms(b, op, *format, constant, forms);
+    std::tie(packed, packing) = packForm(b, op, *format, constant, forms.front());
+    moreBytes += bytesOf(typeOf(packed)) - bytesOf(format->type);
   } else {
-    packed = packAtRunTime(b, loc, op.getFilter(), matrices, columns, channels, positions, packing, packedType);
-    if (pointwise)
-      packed = reshape(b, loc, packed, {panels, K, nr});
+    packing = nn::PackingAttr::get(op.getContext(), format->nr, format->columns, /*winograd=*/0, /*group=*/1);
+    packed = packAtRunTime(b, loc, op.getFilter(), format->matrices, format->columns, format->channels,
+                           format->positions, packing, format->type);
+    if (isPointwise(op))
+      packed = reshape(b, loc, packed, format->type.getShape().drop_front());
   }
-  if (pointwise) {
+  if (isPointwise(op)) {
     Value product = nn::MatmulOp::create(b, loc, op.getType(), pixelsRead(b, op), packed, /*transpose_lhs=*/false,
                                          /*transpose_rhs=*/false, packing);
     op.getResult().replaceAllUsesWith(product);
     op.erase();
-    return moreBytes;
+    return;
   }
   op.getFilterMutable().assign(packed);
   op.setPackingAttr(packing);
-  return moreBytes;
 }
 
 //===----------------------------------------------------------------------===//
@@ -265,25 +335,25 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
 
   void runOnOperation() override {
     SmallVector<Operation *> ops;
-    int64_t weightBytes = 0, moreBytes = 0;
+    int64_t weightBytes = 0;
     getOperation()->walk([&](Operation *op) {
       if (isa<nn::MatmulOp, nn::ConvOp, nn::LstmOp, nn::GruOp, nn::RnnOp>(op))
         ops.push_back(op);
       else if (isa<nn::ConstantOp>(op))
         weightBytes += bytesOf(typeOf(op->getResult(0)));
     });
-    UsualExtents usual(getOperation());
+    UsualSizes sizes(getOperation());
     // Transformed weights are about twice as many.
     std::optional<WeightPlace> place;
     if (winograd)
       place = 2 * weightBytes <= lastLevelBytes ? WeightPlace::lastLevel : WeightPlace::memory;
+    ConvolutionPacker packer{sizes, place, vectorBytes};
+    if (place)
+      packer.model = estimateModel(getOperation(), weightBytes, sizes, *place);
     for (Operation *op : ops) {
       OpBuilder builder(op);
       if (auto convolution = dyn_cast<nn::ConvOp>(op)) {
-        if (place)
-          convolution = splitStrides(builder, convolution, usual, *place);
-        builder.setInsertionPoint(convolution);
-        moreBytes += packConvolution(builder, convolution, usual, place, vectorBytes);
+        packer.pack(builder, convolution);
         continue;
       }
       auto matmul = dyn_cast<nn::MatmulOp>(op);
@@ -298,8 +368,8 @@ struct PackWeights : impl::PackWeightsPassBase<PackWeights> {
       }
       packMatmul(builder, matmul, runtimeBytes, vectorBytes);
     }
-    if (moreBytes > 0)
-      getOperation()->setAttr("nn.transformed_bytes", Builder(&getContext()).getI64IntegerAttr(moreBytes));
+    if (packer.moreBytes > 0)
+      getOperation()->setAttr("nn.transformed_bytes", Builder(&getContext()).getI64IntegerAttr(packer.moreBytes));
   }
 };
 

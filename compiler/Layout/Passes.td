@@ -77,8 +77,8 @@ def PackWeightsPass : Pass<"tenon-pack-weights"> {
   let summary = "Bring right-hand sides of matrix products and filters into the panels that microkernels read";
   let description = [{
     After ConvertToChannelsLast, because only channels-last convolutions run on packed filters. A constant is packed here, transpositions
-    included; its bytes become a new resource. A convolution with a window of one position is a matrix product of the pixels it reads. The phases of a strided one's input become
-    channels where that makes Winograd's algorithm pay. Other right-hand sides are packed
+    included; its bytes become a new resource. A convolution with a window of one position is a matrix product of the pixels it reads. The filter of another
+    is transformed for Winograd's algorithm where that pays. Where extents are known at run time only, it may have several forms, of which the run takes one. Other right-hand sides are packed
     when the model runs, if they are large enough to pay for a pass over memory; small ones are packed by the product's own kernel.
 
         %1 = nn.matmul %x, %w : (tensor<?x64xf32>, tensor<64x40xf32>) -> tensor<?x40xf32>

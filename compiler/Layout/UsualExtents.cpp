@@ -17,12 +17,14 @@ using namespace mlir;
 
 namespace tenon::layout {
 
-/// A dimension of a model's input; its first one is the batch.
-static constexpr int64_t usualInput = 320;
+/// From icons to photographs, and from a word to a minute's samples; what is usual in the middle.
+static constexpr UsualSize openSizes[] = {{64, 32, 0.3}, {128, 100, 0.7},  {224, 160, 1},
+                                          {320, 320, 1}, {640, 2000, 0.7}, {1280, 16000, 0.3}};
+static constexpr size_t usualSize = 3;
 /// What nothing is known of.
 static constexpr int64_t usualExtent = 40;
 
-UsualExtents::UsualExtents(Operation *module) {
+UsualExtents::UsualExtents(Operation *module, UsualSize size) {
   OwningOpRef<ModuleOp> holder = ModuleOp::create(module->getLoc());
   Block *block = holder->getBody();
   module->walk<WalkOrder::PreOrder>([&](Operation *op) {
@@ -30,9 +32,10 @@ UsualExtents::UsualExtents(Operation *module) {
       for (BlockArgument argument : main.getArguments())
         if (auto type = dyn_cast<RankedTensorType>(argument.getType())) {
           SmallVector<int64_t> extents(type.getShape());
+          bool isSequence = llvm::count(type.getShape().drop_front(type.getRank() ? 1 : 0), ShapedType::kDynamic) < 2;
           for (auto [d, extent] : llvm::enumerate(extents))
             if (ShapedType::isDynamic(extent))
-              extent = d == 0 ? 1 : usualInput;
+              extent = d == 0 ? 1 : isSequence ? size.sequence : size.image;
           tensors[argument] = extents;
         }
       return;
@@ -42,13 +45,17 @@ UsualExtents::UsualExtents(Operation *module) {
   });
 }
 
-void UsualExtents::visit(Operation *op, OpBuilder &scratch) {
-  evaluate(op);
-  bool isDynamic = llvm::any_of(op->getResultTypes(), [](Type type) {
+/// Whether a tensor among `types` has an extent that only the run time knows.
+static bool isAnyOpen(TypeRange types) {
+  return llvm::any_of(types, [](Type type) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     return tensor && !tensor.hasStaticShape();
   });
-  if (!isDynamic)
+}
+
+void UsualExtents::visit(Operation *op, OpBuilder &scratch) {
+  evaluate(op);
+  if (!isAnyOpen(op->getResultTypes()))
     return;
   Block *block = scratch.getInsertionBlock();
   Operation *last = block->empty() ? nullptr : &block->back();
@@ -116,6 +123,23 @@ SmallVector<int64_t> UsualExtents::of(Value tensor) const {
     if (ShapedType::isDynamic(extent))
       extent = usualExtent;
   return extents;
+}
+
+UsualSizes::UsualSizes(Operation *module) {
+  auto visit = [](Operation *op) {
+    return isAnyOpen(op->getResultTypes()) ? WalkResult::interrupt() : WalkResult::advance();
+  };
+  bool isOpen = module->walk(visit).wasInterrupted();
+  if (!isOpen) {
+    sizes.emplace_back(module, openSizes[usualSize]);
+    weights.push_back(1);
+    return;
+  }
+  for (UsualSize size : openSizes) {
+    sizes.emplace_back(module, size);
+    weights.push_back(size.weight);
+  }
+  usualIndex = usualSize;
 }
 
 } // namespace tenon::layout

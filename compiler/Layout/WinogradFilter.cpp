@@ -8,6 +8,11 @@
 
 #include "compiler/Layout/PackedConstant.h"
 #include "compiler/Support/Winograd.h"
+#include "dialects/nn/NnWork.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+#include <array>
+#include <cmath>
 
 using namespace mlir;
 
@@ -21,41 +26,65 @@ struct Problem {
   struct Dimension {
     int64_t extent, taps, dilation; ///< `extent` of the result
   };
-  double channels, filters; ///< a window's planes count as channels
+  double channels, filters; ///< a window's planes and the phases of a stride count as channels
   double lines;             ///< results in all other dimensions
+  double directProducts;    ///< of a result of direct sums
+  /// What a cycle of direct sums counts: transformed filters are larger, so they have to be worth it.
+  double directBias = 0.9;
   SmallVector<Dimension> dimensions;
 };
 
-/// Cycles with tiles of `outputs` results, in multiply-adds of one lane per cycle.
+/// Cycles with tiles of `outputs` results (0: of direct sums), in multiply-adds of one lane per cycle.
 ///
 /// A result costs C * F * (size / outputs)^d multiply-adds in place of C * F * taps^d, and the transforms: each of a
 /// tile's size^d elements is loaded, stored and combined with its neighbours about twice per dimension, for every
 /// channel and for every filter. The filters grow from taps^d to size^d and are read once, most of it while the
 /// arithmetic goes on; that decides where there are few tiles.
-struct Estimate {
-  double winograd, direct;
+struct Cost {
+  double perTile; ///< of arithmetic; without tiles, per result
+  double reading; ///< of the filter
 };
-Estimate estimate(const Problem &problem, int64_t outputs, WeightPlace place) {
+/// Tiles that the schedule's products have at least, for they are its rows (EvenRowTiles).
+constexpr int64_t fewestTiles = 6;
+/// What of the shorter one of arithmetic and reading is not hidden behind the other, as a fraction: measured.
+constexpr int64_t notHidden = 4;
+
+double positionsOf(const Problem &problem, int64_t outputs) {
+  double positions = 1;
+  for (const Problem::Dimension &d : problem.dimensions)
+    positions *= outputs + d.taps - 1;
+  return positions;
+}
+
+/// Of the filter.
+double bytesOf(const Problem &problem, int64_t outputs) {
+  double products = problem.channels * problem.filters;
+  return sizeof(float) * (outputs == 0 ? problem.directProducts : positionsOf(problem, outputs) * products);
+}
+
+Cost costOf(const Problem &problem, int64_t outputs, WeightPlace place) {
   constexpr double passesPerDimension = 3; // vector instructions per element of a tile: measured
   // Read in the time of one lane's multiply-add.
   double bytesPerMultiplyAdd = place == WeightPlace::lastLevel ? 1.5 : 0.3;
-  double tiles = problem.lines, results = tiles, positions = 1, window = 1;
-  for (const Problem::Dimension &d : problem.dimensions) {
+  double reading = bytesOf(problem, outputs) / bytesPerMultiplyAdd;
+  if (outputs == 0)
+    return {problem.directProducts, reading};
+  double products = problem.channels * problem.filters, passes = passesPerDimension * problem.dimensions.size();
+  return {positionsOf(problem, outputs) * (products + passes * (problem.channels + problem.filters)), reading};
+}
+
+double tilesOf(const Problem &problem, int64_t outputs) {
+  double tiles = problem.lines;
+  for (const Problem::Dimension &d : problem.dimensions)
     // Results a dilation apart share a tile.
-    tiles *= d.dilation * llvm::divideCeil(llvm::divideCeil(d.extent, d.dilation), outputs);
-    results *= d.extent;
-    positions *= outputs + d.taps - 1;
-    window *= d.taps;
-  }
-  double products = problem.channels * problem.filters;
-  double passes = passesPerDimension * problem.dimensions.size();
-  double transforms = positions * passes * (problem.channels + problem.filters);
-  auto cycles = [&](double arithmetic, double elementsOfFilter) {
-    constexpr double notHidden = 0.25; // of the shorter of the two: measured
-    double reading = elementsOfFilter * products * sizeof(float) / bytesPerMultiplyAdd;
-    return std::max(arithmetic, reading) + notHidden * std::min(arithmetic, reading);
-  };
-  return {cycles(tiles * (positions * products + transforms), positions), cycles(results * window * products, window)};
+    tiles *= outputs == 0 ? d.extent : d.dilation * llvm::divideCeil(llvm::divideCeil(d.extent, d.dilation), outputs);
+  return tiles;
+}
+
+double cyclesOf(const Problem &problem, int64_t outputs, WeightPlace place) {
+  Cost cost = costOf(problem, outputs, place);
+  double arithmetic = cost.perTile * std::max<double>(tilesOf(problem, outputs), outputs == 0 ? 1 : fewestTiles);
+  return std::max(arithmetic, cost.reading) + std::min(arithmetic, cost.reading) / notHidden;
 }
 
 /// Positions of a tile in a dimension: with more, rounding errors grow beyond what a model bears. Two dimensions
@@ -71,74 +100,230 @@ bool fits(const Problem &problem, int64_t outputs) {
 std::optional<Problem> describe(nn::ConvOp op, ArrayRef<int64_t> extents) {
   auto input = cast<RankedTensorType>(op.getInput().getType()), result = cast<RankedTensorType>(op.getType());
   int64_t planes = nn::winogradPlanes(op.getKernel());
+  auto isOther = [](int64_t value) { return value != 1; };
+  bool isStrided = llvm::any_of(op.getStrides(), isOther);
   if (op.getGroups() != 1 || !op.getChannelsLast() || !input.getElementType().isF32() || planes == 0 ||
-      llvm::any_of(op.getStrides(), [](int64_t stride) { return stride != 1; }) ||
+      (isStrided && (planes > 1 || llvm::any_of(op.getDilations(), isOther))) ||
       llvm::is_contained(result.getShape(), 0))
     return std::nullopt;
   Problem problem;
   problem.channels = planes * input.getShape().back();
   problem.filters = result.getShape().back();
+  problem.directProducts = input.getShape().back() * problem.filters;
   problem.lines = extents.front();
   for (auto [d, taps] : llvm::enumerate(op.getKernel())) {
     int64_t extent = extents[1 + d], dilation = op.getDilations()[d];
-    if (taps > 1 && (d > 0 || planes == 1))
-      problem.dimensions.push_back({extent, taps, dilation});
+    problem.directProducts *= taps;
+    nn::WinogradDimension dimension = nn::winogradDimension(taps, op.getStrides()[d], op.getPads()[d]);
+    bool isPlane = d == 0 && planes > 1;
+    problem.channels *= isPlane ? 1 : dimension.phases;
+    if (dimension.taps > 1 && !isPlane)
+      problem.dimensions.push_back({extent, dimension.taps, dilation});
     else
       problem.lines *= extent;
   }
   if (problem.dimensions.empty())
     return std::nullopt;
+  if (isStrided)
+    problem.directBias = 0.86; // filters grow eleven times
+  // Measured, with 256 channels and 64 filters. Few channels leave lanes of the transforms empty.
+  constexpr double fewProducts = 256;
+  if (result.isDynamicDim(result.getRank() - 2) && op.getDilations().back() > 1 &&
+      problem.channels * problem.filters >= fewProducts)
+    problem.directBias = 4;
   return problem;
 }
 
 } // namespace
 
-int64_t chooseWinograd(nn::ConvOp op, ArrayRef<int64_t> extents, WeightPlace place) {
-  std::optional<Problem> problem = describe(op, extents);
-  int64_t best = 0;
-  double fewest = 0;
-  for (int64_t outputs = 2; problem && outputs <= 4 && fits(*problem, outputs); ++outputs) {
-    Estimate cycles = estimate(*problem, outputs, place);
-    if (cycles.winograd < 0.9 * cycles.direct && (best == 0 || cycles.winograd < fewest)) {
-      best = outputs;
-      fewest = cycles.winograd;
+/// By number of results per tile and dimension, with 0 for direct sums: cycles, biased for the choice, of those that
+/// there are; others are infinite.
+using FormCycles = std::array<double, 5>;
+static FormCycles cyclesOfForms(const Problem &problem, WeightPlace place) {
+  FormCycles cycles;
+  cycles.fill(std::numeric_limits<double>::infinity());
+  cycles[0] = problem.directBias * cyclesOf(problem, 0, place);
+  for (int64_t outputs = 2; outputs <= 4 && fits(problem, outputs); ++outputs)
+    cycles[outputs] = cyclesOf(problem, outputs, place);
+  return cycles;
+}
+
+ModelEstimate estimateModel(Operation *module, int64_t weightBytes, const UsualSizes &sizes, WeightPlace place) {
+  // Of a small library nobody counts the bytes.
+  constexpr double smallLibrary = 4e6;
+  ModelEstimate model{SmallVector<double>(sizes.count()), std::max<double>(weightBytes, smallLibrary)};
+  module->walk([&](Operation *op) {
+    std::optional<nn::ExtentProduct> count = nn::multiplyAdds(op);
+    auto convolution = dyn_cast<nn::ConvOp>(op);
+    for (size_t size = 0; count && size < sizes.count(); ++size) {
+      if (auto problem = convolution ? describe(convolution, sizes[size].of(op->getResult(0))) : std::nullopt) {
+        FormCycles cycles = cyclesOfForms(*problem, place);
+        model.cycles[size] += *llvm::min_element(cycles);
+        continue;
+      }
+      double product = static_cast<double>(count->factor) / count->divisor;
+      for (auto [tensor, d] : count->extents)
+        product *= sizes[size].of(tensor)[d];
+      model.cycles[size] += product;
+    }
+  });
+  return model;
+}
+
+FilterForms chooseForms(nn::ConvOp op, const UsualSizes &sizes, const ModelEstimate &model, WeightPlace place) {
+  // Of the convolution's cycles; of the model's; and of the model's for as many bytes as it has weights: forms that
+  // direct sums read give several times as much for their bytes as the large ones of many results do.
+  constexpr double noticed = 0.08, share = 0.005, price = 0.1;
+  SmallVector<FormCycles> cycles;
+  for (size_t size = 0; size < sizes.count(); ++size) {
+    std::optional<Problem> problem = describe(op, sizes[size].of(op.getResult()));
+    if (!problem)
+      return {0};
+    cycles.push_back(cyclesOfForms(*problem, place));
+  }
+  const FormCycles &usual = cycles[sizes.usual()];
+  FilterForms forms{llvm::min_element(usual) - usual.begin()};
+  auto least = [&](size_t size, ArrayRef<int64_t> of) {
+    double fewest = cycles[size][of.front()];
+    for (int64_t form : of.drop_front())
+      fewest = std::min(fewest, cycles[size][form]);
+    return fewest;
+  };
+  // A few sizes that are slow count for more than many that are not quite fast.
+  auto distance = [&](ArrayRef<int64_t> of) {
+    double sum = 0;
+    for (size_t size = 0; size < sizes.count(); ++size) {
+      double slower = std::log(least(size, of) / *llvm::min_element(cycles[size]));
+      sum += sizes.weight(size) * slower * slower;
+    }
+    return sum;
+  };
+  while (true) {
+    FilterForms best = forms;
+    for (int64_t form : llvm::seq<int64_t>(0, usual.size())) {
+      FilterForms more = forms;
+      more.push_back(form);
+      if (distance(more) < distance(best))
+        best = more;
+    }
+    if (best.size() == forms.size())
+      return forms;
+    double growth = bytesOf(*describe(op, sizes[0].of(op.getResult())), best.back()) / model.weightBytes;
+    auto isSlow = [&](size_t size) {
+      double without = least(size, forms), with = least(size, best);
+      return without > (1 + noticed) * with && without - with > std::max(share, price * growth) * model.cycles[size];
+    };
+    if (llvm::none_of(llvm::seq<size_t>(0, sizes.count()), isSlow))
+      return forms;
+    forms = best;
+  }
+}
+
+/// How many tiles of `outputs` results, or results, a convolution with results of `extents` has.
+static Value countTiles(ImplicitLocOpBuilder &b, nn::ConvOp op, ArrayRef<OpFoldResult> extents, int64_t outputs) {
+  auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, value); };
+  Value tiles = constant(1);
+  for (auto [d, extent] : llvm::enumerate(extents.drop_back())) {
+    Value count = getValueOrCreateConstantIndexOp(b, b.getLoc(), extent);
+    auto hasTiles = [&] {
+      int64_t taps = nn::winogradDimension(op.getKernel()[d - 1], op.getStrides()[d - 1], op.getPads()[d - 1]).taps;
+      return taps > 1 && (d > 1 || nn::winogradPlanes(op.getKernel()) == 1);
+    };
+    if (outputs != 0 && d > 0 && hasTiles()) {
+      Value dilation = constant(op.getDilations()[d - 1]);
+      count = b.createOrFold<arith::CeilDivUIOp>(count, dilation);
+      count = b.createOrFold<arith::CeilDivUIOp>(count, constant(outputs));
+      count = b.createOrFold<arith::MulIOp>(count, dilation);
+    }
+    tiles = b.createOrFold<arith::MulIOp>(tiles, count);
+  }
+  return tiles;
+}
+
+Value chooseForm(OpBuilder &builder, nn::ConvOp op, const FilterForms &forms, WeightPlace place) {
+  ImplicitLocOpBuilder b(op.getLoc(), builder);
+  // Costs do not depend on extents.
+  SmallVector<int64_t> ones(cast<RankedTensorType>(op.getType()).getRank(), 1);
+  Problem problem = *describe(op, ones);
+  SmallVector<Cost, 3> costs;
+  double largest = 0;
+  for (int64_t form : forms) {
+    Cost cost = costOf(problem, form, place);
+    double bias = form == 0 ? problem.directBias : 1;
+    costs.push_back({bias * cost.perTile, bias * cost.reading});
+    largest = std::max({largest, costs.back().perTile, costs.back().reading});
+  }
+  // In units in which no count of tiles overflows.
+  double unit = std::max(1.0, largest / (1 << 24));
+  auto constant = [&](double value) -> Value {
+    return arith::ConstantIndexOp::create(b, std::max<int64_t>(std::llround(value), 1));
+  };
+  SmallVector<OpFoldResult> extents = (*nn::reifyExtents(b, op)).front();
+  Value best, fewest;
+  for (auto [number, form, cost] : llvm::enumerate(forms, costs)) {
+    Value tiles = countTiles(b, op, extents, form);
+    if (form != 0)
+      tiles = b.createOrFold<arith::MaxUIOp>(tiles, constant(fewestTiles));
+    Value arithmetic = b.createOrFold<arith::MulIOp>(tiles, constant(cost.perTile / unit));
+    Value reading = constant(cost.reading / unit);
+    Value longer = b.createOrFold<arith::MaxUIOp>(arithmetic, reading);
+    Value shorter = b.createOrFold<arith::MinUIOp>(arithmetic, reading);
+    Value cycles = b.createOrFold<arith::AddIOp>(b.createOrFold<arith::MulIOp>(longer, constant(notHidden)), shorter);
+    Value index = arith::ConstantIndexOp::create(b, number);
+    if (best) {
+      Value isLess = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::ult, cycles, fewest);
+      best = b.createOrFold<arith::SelectOp>(isLess, index, best);
+      fewest = b.createOrFold<arith::MinUIOp>(cycles, fewest);
+    } else {
+      best = index;
+      fewest = cycles;
     }
   }
   return best;
 }
 
-bool paysToSplit(nn::ConvOp op, ArrayRef<int64_t> input, ArrayRef<int64_t> result, ArrayRef<int64_t> kernel,
-                 int64_t phases, WeightPlace place) {
-  constexpr double movement = 24; // lane cycles per element of the input: measured
-  constexpr double enough = 0.86; // of the time of direct sums: filters grow eleven times
-  Problem problem;
-  problem.channels = phases * input.back();
-  problem.filters = result.back();
-  problem.lines = result.front();
-  double direct = problem.channels / phases * problem.filters * problem.lines, moved = problem.lines * movement;
-  for (auto [d, taps] : llvm::enumerate(kernel)) {
-    int64_t extent = result[1 + d];
-    direct *= extent * op.getKernel()[d];
-    moved *= input[1 + d];
-    if (taps > 1)
-      problem.dimensions.push_back({extent, taps, /*dilation=*/1});
-    else
-      problem.lines *= extent;
+/// The filter of a strided convolution as one of unit stride on the phases of its input: [F, phases x C, new taps...].
+static ElementsAttr splitPhases(nn::ConvOp op, ElementsAttr filter) {
+  auto type = cast<RankedTensorType>(filter.getType());
+  SmallVector<nn::WinogradDimension> dims;
+  SmallVector<int64_t> shape(type.getShape());
+  int64_t phases = 1, window = 1, newWindow = 1, channels = type.getDimSize(1);
+  for (auto [d, taps] : llvm::enumerate(op.getKernel())) {
+    dims.push_back(nn::winogradDimension(taps, op.getStrides()[d], op.getPads()[d]));
+    shape[2 + d] = dims.back().taps;
+    phases *= dims.back().phases;
+    window *= taps;
+    newWindow *= dims.back().taps;
   }
-  // The schedule transforms lines and pixels only.
-  if (problem.dimensions.empty() || (kernel.size() == 3 && kernel.front() != 1))
-    return false;
-  moved *= input.back();
-  for (int64_t outputs = 2; outputs <= 4; ++outputs)
-    if (fits(problem, outputs) && estimate(problem, outputs, place).winograd + moved < enough * direct)
-      return true;
-  return false;
+  if (phases == 1)
+    return filter;
+  shape[1] = phases * channels;
+  auto tapOf = [&](int64_t phase, int64_t position) -> int64_t {
+    int64_t tap = 0, step = 1;
+    for (size_t d = dims.size(); d-- > 0;) {
+      int64_t k = position % dims[d].taps * dims[d].phases + phase % dims[d].phases - dims[d].shift;
+      if (k < 0 || k >= op.getKernel()[d])
+        return -1;
+      tap += k * step;
+      step *= op.getKernel()[d];
+      position /= dims[d].taps;
+      phase /= dims[d].phases;
+    }
+    return tap;
+  };
+  auto placeOf = [&](int64_t i) {
+    int64_t position = i % newWindow, c = i / newWindow % channels, phase = i / (newWindow * channels) % phases;
+    int64_t f = i / (newWindow * channels * phases), tap = tapOf(phase, position);
+    return tap < 0 ? -1 : (f * channels + c) * window + tap;
+  };
+  return gatherConstant(filter, placeOf, RankedTensorType::get(shape, type.getElementType()));
 }
 
-ElementsAttr transformFilter(ElementsAttr filter, nn::PackingAttr packing) {
+ElementsAttr transformFilter(nn::ConvOp op, ElementsAttr filter, nn::PackingAttr packing) {
+  filter = splitPhases(op, filter);
   auto type = cast<RankedTensorType>(filter.getType());
   ArrayRef<int64_t> kernel = type.getShape().drop_front(2);
-  if (nn::winogradPlanes(kernel) > 1)
+  if (nn::winogradPlanes(op.getKernel()) > 1)
     kernel = kernel.drop_front();
   SmallVector<WinogradTransform, 3> transforms;
   int64_t positions = 1, window = 1;

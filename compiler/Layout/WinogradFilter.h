@@ -3,6 +3,7 @@
 #ifndef TENON_COMPILER_LAYOUT_WINOGRADFILTER_H
 #define TENON_COMPILER_LAYOUT_WINOGRADFILTER_H
 
+#include "compiler/Layout/UsualExtents.h"
 #include "dialects/nn/Nn.h"
 
 namespace tenon::layout {
@@ -10,19 +11,30 @@ namespace tenon::layout {
 /// Where weights are while a model runs.
 enum class WeightPlace { lastLevel, memory };
 
-/// Results per tile and dimension with the fewest estimated cycles; 0: direct sums are faster, or the convolution is
-/// none that the algorithm covers (unit strides, one group, windows in at most two dimensions, f32). `extents`: of the
-/// result, dynamic ones guessed. `place`: of transformed weights.
-int64_t chooseWinograd(nn::ConvOp op, llvm::ArrayRef<int64_t> extents, WeightPlace place);
+/// The forms of a convolution's filter: results per tile and dimension, or 0 for direct sums. Each is the fastest at
+/// some extents.
+using FilterForms = llvm::SmallVector<int64_t, 3>;
 
-/// Whether Winograd's algorithm on a window of `kernel` and `phases` times the channels, unit strides, is faster than
-/// the strided convolution `op`, the movement of the input counted. `input`, `result`: extents, dynamic ones guessed.
-bool paysToSplit(nn::ConvOp op, llvm::ArrayRef<int64_t> input, llvm::ArrayRef<int64_t> result,
-                 llvm::ArrayRef<int64_t> kernel, int64_t phases, WeightPlace place);
+struct ModelEstimate {
+  /// At each size, in multiply-adds of one lane per cycle: of all contractions.
+  llvm::SmallVector<double> cycles;
+  double weightBytes;
+};
+ModelEstimate estimateModel(mlir::Operation *module, int64_t weightBytes, const UsualSizes &sizes, WeightPlace place);
+
+/// The form with the fewest estimated cycles at the usual size, and others where that costs the model time at another
+/// one. Direct sums where the convolution is none that the algorithm covers (one group, windows in at most
+/// two dimensions or of three, strides without dilations, f32). `place`: of transformed weights. `model`: as
+/// estimateModel says.
+FilterForms chooseForms(nn::ConvOp op, const UsualSizes &sizes, const ModelEstimate &model, WeightPlace place);
+
+/// Which of several forms a run should take (index): the one with the least estimate at the extents of `op`, computed
+/// in integers.
+mlir::Value chooseForm(mlir::OpBuilder &b, nn::ConvOp op, const FilterForms &forms, WeightPlace place);
 
 /// The transformed filter of a channels-last convolution, packed as nn.packing with `winograd` says. `filter` is a
 /// constant [F, C, kernel...] of f32 that can be read.
-mlir::ElementsAttr transformFilter(mlir::ElementsAttr filter, nn::PackingAttr packing);
+mlir::ElementsAttr transformFilter(nn::ConvOp op, mlir::ElementsAttr filter, nn::PackingAttr packing);
 
 } // namespace tenon::layout
 

@@ -174,7 +174,7 @@ private:
 
   void emitBlock(Value firstTile, Value lastTile) {
     Value zero = e.constant(0), one = e.constant(1);
-    Value firstRow = rows->start(firstTile), count = e.sub(rows->start(lastTile), firstRow);
+    Value firstRow = rows->begin(firstTile), count = e.sub(rows->start(lastTile), firstRow);
     if (copies)
       widenQueries(firstRow, count);
     countedLoop(b, zero, count, one, [&](Value row) {
@@ -241,7 +241,7 @@ private:
 
   /// scores[row, key] = q k for the rows of some tiles and some groups of keys.
   void emitScores(Value firstTile, Value lastTile, Value from, Value to) {
-    Value q = parts.scores.getLhs(), firstRow = rows->start(firstTile);
+    Value q = parts.scores.getLhs(), firstRow = rows->begin(firstTile);
     Value matrix = e.mul(linearIndex(e, kernel.extents(q).drop_back(2), outerIndices(q)).base, e.mul(M, D));
     keys->forEach(from, to, [&](Value column, int64_t vectors, Value) {
       rows->forEach(firstTile, lastTile, [&](Value row, int64_t count) {
@@ -375,7 +375,7 @@ private:
 
   /// outcome += p v for the keys of a block.
   void addOutcome(Value firstTile, Value lastTile, Value firstKey, Value keyCount) {
-    Value firstRow = rows->start(firstTile);
+    Value firstRow = rows->begin(firstTile);
     values->forEach(e.constant(0), values->count(), [&](Value column, int64_t vectors, Value) {
       rows->forEach(firstTile, lastTile, [&](Value row, int64_t count) {
         ukernel::BrgemmShape shape = panelShape(packedValues, N, vectors);

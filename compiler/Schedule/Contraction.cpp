@@ -166,6 +166,11 @@ Value RowTiles::start(Value tile) const {
   return e.add(e.mul(tile, e.constant(split.tall - 1)), extra);
 }
 
+Value RowTiles::begin(Value tile) const {
+  // Of a minimum LLVM knows less: it would compute the address of each row anew in the innermost loop.
+  return known ? start(tile) : e.mul(tile, e.constant(split.tall));
+}
+
 /// Heights of tiles for what is left over, descending, each to be used at most once: every one, so that a few rows are
 /// one tile, unless that were much code; else halves, whose sums give every number.
 static SmallVector<int64_t> restHeights(int64_t tall) {
@@ -180,9 +185,9 @@ void RowTiles::forEach(Value first, Value last, function_ref<void(Value, int64_t
   Value one = e.constant(1);
   auto tilesOf = [&](Value from, Value to, int64_t rows) {
     if (schedule::known(e.sub(to, from)) == 1) // one tile: no loop
-      body(start(from), rows);
+      body(begin(from), rows);
     else
-      countedLoop(b, from, to, one, [&](Value tile) { body(start(tile), rows); });
+      countedLoop(b, from, to, one, [&](Value tile) { body(begin(tile), rows); });
   };
   if (known) {
     if (split.count == 0)
@@ -409,6 +414,41 @@ Value contractionWork(Kernel &kernel, ElementEmitter &e, Value products, int64_t
   return e.add(multiplying, kernel.workOf(product(e, kernel.extents(kernel.results().front()))));
 }
 
+/// A convolution with the filter as it is packed.
+static bool schedulePackedConvolution(Kernel &kernel, nn::ConvOp op) {
+  return scheduleWinograd(kernel, op) || scheduleDepthwise(kernel, op) || scheduleConvolution(kernel, op);
+}
+
+/// Phases for each form of the filter, of which the run takes one.
+static bool scheduleForms(Kernel &kernel, nn::ConvOp op) {
+  if (op.getAlternatives().empty())
+    return schedulePackedConvolution(kernel, op);
+  ImplicitLocOpBuilder &b = kernel.builder;
+  OpBuilder::InsertionGuard guard(b);
+  SmallVector<Value> filters(op.getAlternatives());
+  SmallVector<Attribute> packings(op.getAlternativePackings()->getValue());
+  std::string paths;
+  bool isScheduled = true;
+  auto schedule = [&] {
+    isScheduled &= schedulePackedConvolution(kernel, op);
+    if (!llvm::is_contained(llvm::split(paths, '|'), kernel.path()))
+      paths += (paths.empty() ? "" : "|") + kernel.path().str();
+  };
+  for (auto [number, filter, packing] : llvm::enumerate(filters, packings)) {
+    Value isThis =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, op.getForm(), arith::ConstantIndexOp::create(b, number));
+    auto choice = scf::IfOp::create(b, isThis, /*withElseRegion=*/true);
+    b.setInsertionPointToStart(choice.thenBlock());
+    schedule();
+    op.getFilterMutable().assign(filter);
+    op.setPackingAttr(cast<nn::PackingAttr>(packing));
+    b.setInsertionPointToStart(choice.elseBlock());
+  }
+  schedule();
+  kernel.setPath(paths);
+  return isScheduled;
+}
+
 bool scheduleContraction(Kernel &kernel) {
   if (kernel.ops().size() == 1)
     if (auto pack = dyn_cast<nn::PackOp>(kernel.ops().front()))
@@ -427,9 +467,7 @@ bool scheduleContraction(Kernel &kernel) {
     return false;
   if (auto matmul = dyn_cast<nn::MatmulOp>(root))
     return scheduleDot(kernel, matmul) || scheduleMatmul(kernel, matmul);
-  auto convolution = cast<nn::ConvOp>(root);
-  return scheduleWinograd(kernel, convolution) || scheduleDepthwise(kernel, convolution) ||
-         scheduleConvolution(kernel, convolution);
+  return scheduleForms(kernel, cast<nn::ConvOp>(root));
 }
 
 } // namespace tenon::schedule

@@ -59,6 +59,8 @@ public:
   Value count() const { return tiles; }
   /// First row of tile `tile`; of `count()`: the number of rows.
   Value start(Value tile) const;
+  /// First row of a tile that there is.
+  Value begin(Value tile) const;
   /// Rows of the tallest tile.
   int64_t height() const { return split.tall; }
   /// Loops over the tiles [first, last); `body` gets the first row and how many there are.

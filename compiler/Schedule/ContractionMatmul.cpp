@@ -308,7 +308,7 @@ private:
   void emitRowBlocks(Value firstTile, Value lastTile, Value firstGroup, Value lastGroup, Value packedGroup) {
     countedLoop(b, firstTile, lastTile, blockTiles, [&](Value from) {
       Value to = b.createOrFold<arith::MinUIOp>(e.add(from, blockTiles), lastTile);
-      blockStart = rows->start(from);
+      blockStart = rows->begin(from);
       if (partK)
         return countedLoop(b, firstGroup, lastGroup, partGroups, [&](Value first) {
           Value last = b.createOrFold<arith::MinUIOp>(e.add(first, partGroups), lastGroup);

@@ -235,9 +235,16 @@ private:
 
   void chooseBlocks() {
     std::optional<int64_t> tiles = known(pixels->count()), height = known(shape.output[1]);
-    // Where extents are not known: a line of an image is taken as eight tiles wide and long enough to split.
-    blockTiles = tiles.value_or(wantedTiles);
-    if (height == 1 && blockTiles > 2 * wantedTiles)
+    int64_t depthK = shape.window[0] * shape.window[1] * shape.window[2] * Cg;
+    // Where extents are not known: a line of an image is taken as eight tiles wide, the only line of a sequence as long
+    // enough to split, into parts of some microseconds.
+    constexpr int64_t multiplyAdds = 1 << 19;
+    int64_t unknown = wantedTiles;
+    if (height == 1)
+      unknown =
+          std::clamp(multiplyAdds / std::max<int64_t>(tile.rows * depthK * F, 1), wantedTiles / 2, 4 * wantedTiles);
+    blockTiles = tiles.value_or(unknown);
+    if (tiles && height == 1 && blockTiles > 2 * wantedTiles)
       blockTiles = std::max<int64_t>(llvm::divideCeil(blockTiles, wantedUnits), wantedTiles / 2);
     blockTiles = std::max<int64_t>(blockTiles, 1);
     bool overlap = copies && shape.window[1] > shape.stride[1];
@@ -263,7 +270,6 @@ private:
     slotColumns = e.constant(span(2, blockTiles * pixels->height()));
     // As in ContractionMatmul.cpp: B is summed in parts where a group of it takes more than its share of the second
     // level.
-    int64_t depthK = shape.window[0] * shape.window[1] * shape.window[2] * Cg;
     inParts = !isDot && shape.window[1] > 1 && blockLines * blockTiles > 1 &&
               depthK * columns->width() * bytes > kernel.machine.l2Bytes / 4;
 
@@ -311,7 +317,7 @@ private:
       unit.firstLineTile = e.mul(place[4].base, e.constant(lineTiles));
       unit.lastLineTile =
           b.createOrFold<arith::MinUIOp>(e.add(unit.firstLineTile, e.constant(lineTiles)), lines->count());
-      unit.firstLine = lines->start(unit.firstLineTile);
+      unit.firstLine = lines->begin(unit.firstLineTile);
       unit.lastLine = lines->start(unit.lastLineTile);
     } else {
       unit.firstLine = e.mul(place[4].base, e.constant(blockLines));
@@ -363,7 +369,7 @@ private:
   /// The unit for one group of filters, one kernel line after the other.
   void emitInParts(const Unit &unit, const Filters &filters) {
     Value zero = e.constant(0), one = e.constant(1), width = e.constant(filters.vectors * lanes);
-    Value firstPixel = pixels->start(unit.firstTile), numPixels = e.sub(pixels->start(unit.lastTile), firstPixel);
+    Value firstPixel = pixels->begin(unit.firstTile), numPixels = e.sub(pixels->start(unit.lastTile), firstPixel);
     auto offset = [&](Value line, Value pixel) {
       return e.mul(e.add(e.mul(e.sub(line, unit.firstLine), numPixels), e.sub(pixel, firstPixel)), width);
     };
@@ -421,7 +427,7 @@ private:
       top = b.createOrFold<arith::MaxSIOp>(top, zero);
       below = b.createOrFold<arith::MinSIOp>(below, shape.input[1]);
     }
-    Value firstPixel = pixels->start(unit.firstTile), lastPixel = pixels->start(unit.lastTile);
+    Value firstPixel = pixels->begin(unit.firstTile), lastPixel = pixels->start(unit.lastTile);
     Value left = e.sub(e.mul(firstPixel, e.constant(shape.stride[2])), e.constant(shape.low[2]));
     Value width = e.add(e.mul(e.sub(e.sub(lastPixel, firstPixel), one), e.constant(shape.stride[2])),
                         e.constant((shape.window[2] - 1) * shape.dilation[2] + 1));

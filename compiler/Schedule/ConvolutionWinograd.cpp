@@ -150,13 +150,15 @@ class WinogradSchedule {
 public:
   WinogradSchedule(Kernel &kernel, nn::ConvOp op)
       : kernel(kernel), op(op), b(kernel.builder), e(kernel.emitter(1)), epilogue(kernel, op.getResult()),
-        shape(kernel, op, e), down(outputsOf(1), shape.window[1]), along(outputsOf(2), shape.window[2]) {}
+        shape(kernel, op, e), vertical(dimension(1)), horizontal(dimension(2)),
+        down(outputsOf(vertical), vertical.taps), along(outputsOf(horizontal), horizontal.taps) {}
 
   bool run() {
     if (!epilogue.isPointwise())
       return false;
     C = *known(shape.channels);
-    K = shape.window[0] * C;
+    slices = shape.window[0] * vertical.phases * horizontal.phases;
+    K = slices * C;
     F = *known(shape.filters);
     choose();
     emitPhase();
@@ -171,10 +173,12 @@ private:
   ElementEmitter e;
   Epilogue epilogue;
   ConvolutionShape shape;
+  nn::WinogradDimension vertical, horizontal;
   WinogradTransform down, along; ///< of the height and of the width
 
   Type element;
-  int64_t C = 0, K = 0, F = 0, nr = 16, lanes = 1; ///< K: channels of all of the window's planes
+  int64_t C = 0, K = 0, F = 0, nr = 16, lanes = 1; ///< K: channels of all slices
+  int64_t slices = 1;                              ///< planes of the window, and phases of the input in each
   Tile tile;
   std::optional<ColumnGroups> columns;
   SmallVector<int64_t> blockSizes;        ///< all that there are, if that is known
@@ -187,10 +191,16 @@ private:
   Value blocksOfSegment, blocks, chunks;
   Value scratchV, scratchM, scratchTile;
 
-  bool far = false; ///< the input is asked for ahead
+  bool far = false;   ///< the input is asked for ahead
+  bool joins = false; ///< a line is read as elements, the channels of a pixel's phases as one run
 
   int64_t positions() const { return down.size() * along.size(); }
-  int64_t outputsOf(int64_t d) { return shape.window[d] == 1 ? 1 : op.getPacking()->getWinograd(); }
+  nn::WinogradDimension dimension(int64_t d) {
+    return nn::winogradDimension(shape.window[d], shape.stride[d], shape.low[d]);
+  }
+  int64_t outputsOf(nn::WinogradDimension d) { return d.taps == 1 ? 1 : op.getPacking()->getWinograd(); }
+  /// From position to position of a tile, in input coordinates.
+  int64_t stepOf(int64_t d) { return shape.dilation[d] * (d == 1 ? vertical : horizontal).phases; }
 
   /// A tile's place: image and plane, first input coordinates, first result coordinates.
   struct Place {
@@ -209,9 +219,14 @@ private:
     tilesDown = tilesOf(1, down);
     tilesAlong = tilesOf(2, along);
     chooseSegment();
-    far = shape.dilation[2] == 1 && isFar(kernel, shape, op.getInput());
+    joins = joinsPhases();
+    far = shape.dilation[2] == 1 && !joins && isFar(kernel, shape, op.getInput());
     chooseBlock();
     TileProblem problem{sizeof(float), lanes, nr, mostInBlock, F, false, 1};
+    // Of a block of unknown size a tall tile, where its panels come from memory: it reads them less often.
+    int64_t filterBytes = positions() * K * F * sizeof(float);
+    if (!known(blockTiles) && filterBytes > kernel.machine.lastLevelBytes / 2)
+      problem.rows = std::nullopt;
     tile = chooseTile(kernel.machine, problem);
     if (affordableChunks() > 1 && known(blocksOfSegment).value_or(1) == 1 && F > lanes && F <= tile.vectors * lanes) {
       // Narrower tiles, so that there is something to divide.
@@ -229,6 +244,12 @@ private:
     inputStep = spread(rows * channelStep);
     productStep = spread(rows * columns->width());
     chooseChunks();
+  }
+
+  /// Where pixels fill no vectors: the phases of a line lie side by side.
+  bool joinsPhases() {
+    return horizontal.phases > 1 && C % lanes != 0 && isa<BlockArgument>(op.getInput()) &&
+           known(kernel.storageExtents(op.getInput()).back()) == C;
   }
 
   /// Results a dilation apart share a tile: as many interleaved sequences of tiles as the dilation says.
@@ -349,9 +370,9 @@ private:
     Value one = e.constant(1), zero = e.constant(0);
     carriedLoops(b, {zero}, {used}, start, [&](ArrayRef<Value> at, ArrayRef<Value> tile) {
       Value line = startOf(1, down, tile[2]), pixel = startOf(2, along, tile[3]);
-      body({tile[0], tile[1], e.sub(line, e.constant(shape.low[1])), e.sub(pixel, e.constant(shape.low[2])), line,
-            pixel},
-           at[0]);
+      Value inputLine = e.sub(e.mul(line, e.constant(shape.stride[1])), e.constant(vertical.low));
+      Value inputPixel = e.sub(e.mul(pixel, e.constant(shape.stride[2])), e.constant(horizontal.low));
+      body({tile[0], tile[1], inputLine, inputPixel, line, pixel}, at[0]);
       Value moves = compare(arith::CmpIPredicate::ult, e.add(at[0], one), count);
       SmallVector<Value> next(tile);
       for (size_t d = extents.size(); d-- > 0;) {
@@ -381,22 +402,40 @@ private:
 
   //===--- Input ---===//
 
+  /// A part of the channels of V: those of one phase of the input in one plane, or of a line's phases.
+  struct Slice {
+    Value depth, line, pixel; ///< input coordinates of a tile's first position
+    Value start;              ///< in every position of V
+    Value exists;             ///< whether there is such a plane; null: there is
+  };
+
   void transformInput(const Place &place, Value row) {
-    auto inside = [&](Value origin, int64_t d, int64_t size) {
-      Value last = e.add(origin, e.constant((size - 1) * shape.dilation[d]));
+    auto inside = [&](Value origin, int64_t d, int64_t size, int64_t phases) {
+      Value last = e.add(origin, e.constant((size - 1) * stepOf(d) + phases - 1));
       return both(compare(arith::CmpIPredicate::sge, origin, e.constant(0)),
                   compare(arith::CmpIPredicate::slt, last, shape.input[d]));
     };
-    Value inner = both(inside(place.inputLine, 1, down.size()), inside(place.inputPixel, 2, along.size()));
-    countedLoop(b, e.constant(0), e.constant(shape.window[0]), e.constant(1), [&](Value plane) {
-      Value from = e.sub(place.depth, e.constant(shape.low[0]));
-      Value depth = e.add(from, e.mul(plane, e.constant(shape.dilation[0])));
-      Value start = e.add(e.mul(row, e.constant(channelStep)), e.mul(plane, e.constant(C)));
-      Value exists =
-          shape.low[0] || shape.high[0] ? compare(arith::CmpIPredicate::ult, depth, shape.input[0]) : Value();
+    Value inner = both(inside(place.inputLine, 1, down.size(), vertical.phases),
+                       inside(place.inputPixel, 2, along.size(), horizontal.phases));
+    int64_t inLine = joins ? 1 : horizontal.phases, inPlane = vertical.phases * inLine;
+    Value count = e.constant(shape.window[0] * inPlane), width = e.constant(slices * C / (shape.window[0] * inPlane));
+    countedLoop(b, e.constant(0), count, e.constant(1), [&](Value number) {
+      Value from = e.sub(e.mul(place.depth, e.constant(shape.stride[0])), e.constant(shape.low[0]));
+      Value plane = e.div(number, e.constant(inPlane)), phase = e.rem(number, e.constant(inPlane));
+      Slice slice;
+      slice.depth = e.add(from, e.mul(plane, e.constant(shape.dilation[0])));
+      slice.line = e.add(place.inputLine, e.div(phase, e.constant(inLine)));
+      slice.pixel = e.add(place.inputPixel, e.rem(phase, e.constant(inLine)));
+      slice.start = e.add(e.mul(row, e.constant(channelStep)), e.mul(number, width));
+      if (shape.low[0] || shape.high[0])
+        slice.exists = compare(arith::CmpIPredicate::ult, slice.depth, shape.input[0]);
+      auto transform = [&](Slice slice, bool border) {
+        joins ? transformLines(place, slice, border) : transformTile(place, slice, border);
+      };
       branch(
-          exists ? both(inner, exists) : inner, [&] { transformTile(place, depth, start, /*border=*/false); },
-          [&] { transformTile(place, depth, start, /*border=*/true, exists); });
+          slice.exists ? both(inner, slice.exists) : inner,
+          [&] { transform({slice.depth, slice.line, slice.pixel, slice.start, {}}, /*border=*/false); },
+          [&] { transform(slice, /*border=*/true); });
     });
   }
 
@@ -408,7 +447,7 @@ private:
     Line line;
     Value zero = e.constant(0), extent = shape.input[d], end = e.sub(extent, e.constant(1));
     for (int64_t i = 0; i < size; ++i) {
-      Value at = e.add(origin, e.constant(i * shape.dilation[d]));
+      Value at = e.add(origin, e.constant(i * stepOf(d)));
       if (border) {
         line.exists.push_back(compare(arith::CmpIPredicate::ult, at, extent));
         at = b.createOrFold<arith::MaxSIOp>(b.createOrFold<arith::MinSIOp>(at, end), zero);
@@ -418,46 +457,99 @@ private:
     return line;
   }
 
-  /// A tile of the input's plane `depth`, to `start` of every position of V. `exists`: whether there is such a plane;
-  /// null: there is.
-  void transformTile(const Place &place, Value depth, Value start, bool border, Value exists = {}) {
-    if (exists)
-      depth = arith::SelectOp::create(b, exists, depth, e.constant(0));
-    Line lines = coordinates(place.inputLine, 1, down.size(), border);
-    Line pixels = coordinates(place.inputPixel, 2, along.size(), border);
+  /// A tile of the input, channels by vectors. `border`: positions may lie outside, as may the plane.
+  void transformTile(const Place &place, const Slice &slice, bool border) {
+    Value depth = slice.depth;
+    if (slice.exists)
+      depth = arith::SelectOp::create(b, slice.exists, depth, e.constant(0));
+    Line lines = coordinates(slice.line, 1, down.size(), border);
+    Line pixels = coordinates(slice.pixel, 2, along.size(), border);
     ElementEmitter source = kernel.emitter(std::min<int64_t>(lanes, llvm::PowerOf2Ceil(C)));
     vectorLoop(source, kernel.machine, e.constant(0), e.constant(C), [&](ElementEmitter &at, Value channel) {
       LaneIndex lane{channel, at.lanes() > 1 ? 1 : 0};
-      SmallVector<SmallVector<Value>> half(down.size());
-      for (int64_t j = 0; j < along.size(); ++j) {
-        SmallVector<Value> column;
-        for (int64_t i = 0; i < down.size(); ++i) {
-          Value value =
-              at.emit(op.getInput(), shape.indices(e, {place.image}, {{depth}, {lines.at[i]}, {pixels.at[j]}}, lane));
-          if (border) {
-            Value counts = both(lines.exists[i], pixels.exists[j]);
-            value =
-                arith::SelectOp::create(b, exists ? both(counts, exists) : counts, value, at.splatConstant(element, 0));
-          } else if (far && j >= along.size() - along.outputs()) {
-            askForNextTile(place, depth, lines.at[i], pixels.at[j], lane);
-          }
-          column.push_back(value);
+      transformPositions(at, slice, lane, [&](int64_t i, int64_t j) {
+        Value value =
+            at.emit(op.getInput(), shape.indices(e, {place.image}, {{depth}, {lines.at[i]}, {pixels.at[j]}}, lane));
+        if (border) {
+          Value counts = both(lines.exists[i], pixels.exists[j]);
+          counts = slice.exists ? both(counts, slice.exists) : counts;
+          return Value(arith::SelectOp::create(b, counts, value, at.splatConstant(element, 0)));
         }
-        for (auto [i, value] : llvm::enumerate(LinearMap(b, down.input()).apply(column)))
-          half[i].push_back(value);
-      }
-      Value base = e.add(start, channel);
-      for (int64_t i = 0; i < down.size(); ++i)
-        for (auto [j, value] : llvm::enumerate(LinearMap(b, along.input()).apply(half[i]))) {
-          Value target = e.add(base, e.constant((i * along.size() + j) * inputStep));
-          at.store(value, element, {scratchV}, {e.constant(1)}, {LaneIndex{target, lane.stride}});
-        }
+        if (far && j >= along.size() - along.outputs())
+          askForNextTile(place, depth, lines.at[i], pixels.at[j], lane);
+        return value;
+      });
     });
+  }
+
+  /// The same of pixels whose channels and phases are one run of a line's elements.
+  void transformLines(const Place &place, const Slice &slice, bool border) {
+    int64_t run = horizontal.phases * C;
+    Value length = e.mul(shape.input[2], e.constant(C)), zero = e.constant(0);
+    Line lines = coordinates(slice.line, 1, down.size(), border);
+    Value depth = slice.depth;
+    if (slice.exists) {
+      depth = arith::SelectOp::create(b, slice.exists, depth, zero);
+      for (Value &exists : lines.exists)
+        exists = both(exists, slice.exists);
+    }
+    Value plane = e.add(e.mul(place.image, shape.input[0]), depth);
+    bool byElement = border && !kernel.machine.maskedMemory;
+    ElementEmitter source = kernel.emitter(byElement ? 1 : std::min<int64_t>(lanes, llvm::PowerOf2Ceil(run)));
+    source.bindExtents(op.getInput(), {e.constant(1), length});
+    vectorLoop(source, kernel.machine, zero, e.constant(run), [&](ElementEmitter &at, Value first) {
+      bool isVector = at.lanes() > 1;
+      transformPositions(at, slice, {first, isVector ? 1 : 0}, [&](int64_t i, int64_t j) {
+        Value number = e.add(e.mul(plane, shape.input[1]), lines.at[i]);
+        Value pixel = e.add(slice.pixel, e.constant(j * stepOf(2)));
+        Value from = e.add(e.mul(pixel, e.constant(C)), first);
+        if (!border)
+          return at.emit(op.getInput(), {LaneIndex{number}, LaneIndex{from, isVector ? 1 : 0}});
+        if (!isVector) {
+          Value exists = both(lines.exists[i], compare(arith::CmpIPredicate::ult, from, length));
+          Value last = e.sub(length, e.constant(1));
+          Value clamped = b.createOrFold<arith::MaxSIOp>(b.createOrFold<arith::MinSIOp>(from, last), zero);
+          Value value = at.emit(op.getInput(), {LaneIndex{number}, LaneIndex{clamped}});
+          return Value(arith::SelectOp::create(b, exists, value, at.splatConstant(element, 0)));
+        }
+        // The lanes [-from, length - from), of those that are wanted.
+        Value outer = at.currentMask(), end = e.sub(length, from);
+        end = arith::SelectOp::create(b, lines.exists[i], end, zero);
+        auto type = VectorType::get({at.lanes()}, b.getI1Type());
+        Value before = vector::CreateMaskOp::create(b, type, e.sub(zero, from));
+        Value mask = vector::CreateMaskOp::create(b, type, end);
+        Value all = arith::ConstantOp::create(b, DenseElementsAttr::get(type, true));
+        mask = arith::AndIOp::create(b, mask, arith::XOrIOp::create(b, before, all));
+        at.setMask(outer ? Value(arith::AndIOp::create(b, outer, mask)) : mask);
+        Value value = at.emit(op.getInput(), {LaneIndex{number}, LaneIndex{from, 1}});
+        at.setMask(outer);
+        return Value(arith::SelectOp::create(b, mask, value, at.splatConstant(element, 0)));
+      });
+    });
+  }
+
+  /// Transforms what `load` gives for each position of a tile, and stores it to V.
+  void transformPositions(ElementEmitter &at, const Slice &slice, LaneIndex channel,
+                          function_ref<Value(int64_t, int64_t)> load) {
+    SmallVector<SmallVector<Value>> half(down.size());
+    for (int64_t j = 0; j < along.size(); ++j) {
+      SmallVector<Value> column;
+      for (int64_t i = 0; i < down.size(); ++i)
+        column.push_back(load(i, j));
+      for (auto [i, value] : llvm::enumerate(LinearMap(b, down.input()).apply(column)))
+        half[i].push_back(value);
+    }
+    Value base = e.add(slice.start, channel.base);
+    for (int64_t i = 0; i < down.size(); ++i)
+      for (auto [j, value] : llvm::enumerate(LinearMap(b, along.input()).apply(half[i]))) {
+        Value target = e.add(base, e.constant((i * along.size() + j) * inputStep));
+        at.store(value, element, {scratchV}, {e.constant(1)}, {LaneIndex{target, channel.stride}});
+      }
   }
 
   /// A pixel that the next tile of the line will read and this one has not.
   void askForNextTile(const Place &place, Value depth, Value line, Value pixel, LaneIndex channel) {
-    Value next = e.add(pixel, e.constant(along.outputs()));
+    Value next = e.add(pixel, e.constant(along.outputs() * shape.stride[2]));
     askAhead(kernel, e, op.getInput(), shape.indices(e, {place.image}, {{depth}, {line}, {next}}, channel));
   }
 

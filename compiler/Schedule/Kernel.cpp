@@ -219,8 +219,15 @@ void Kernel::noteCost() {
         term = e.mul(term, extents(tensor)[dim]);
       flops = e.add(flops, e.div(term, e.constant(count->divisor)));
     }
+  // A run reads one form of a filter.
+  auto isAlternative = [](OpOperand &use) {
+    auto convolution = dyn_cast<nn::ConvOp>(use.getOwner());
+    return convolution && llvm::is_contained(convolution.getAlternatives(), use.get()) &&
+           convolution.getFilter() != use.get();
+  };
   for (BlockArgument argument : function.getArguments())
-    if (isa<RankedTensorType>(argument.getType()))
+    if (isa<RankedTensorType>(argument.getType()) &&
+        (argument.use_empty() || !llvm::all_of(argument.getUses(), isAlternative)))
       bytes = e.add(bytes, bytesOf(e, *this, argument));
   for (Value result : resultTensors)
     bytes = e.add(bytes, bytesOf(e, *this, result));
@@ -228,6 +235,11 @@ void Kernel::noteCost() {
 }
 
 void Kernel::setPath(StringRef path) { function->setAttr("nn.path", builder.getStringAttr(path)); }
+
+StringRef Kernel::path() const {
+  auto path = function->getAttrOfType<StringAttr>("nn.path");
+  return path ? path.getValue() : "";
+}
 
 void Kernel::finish() {
   Block &entry = function.getBody().front();

@@ -81,6 +81,7 @@ public:
 
   /// Notes how the kernel was scheduled, for `inspect`: "vector", "scalar", "brgemm" ...
   void setPath(llvm::StringRef path);
+  llvm::StringRef path() const;
 
   /// Removes the tensor body and the tensor arguments; the function now has the form that Codegen expects.
   void finish();

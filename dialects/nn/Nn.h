@@ -66,6 +66,16 @@ mlir::FailureOr<llvm::SmallVector<llvm::SmallVector<mlir::OpFoldResult>>> reifyE
 /// dimensions, 0 if the window's shape is none that it has.
 int64_t winogradPlanes(llvm::ArrayRef<int64_t> kernel);
 
+/// A dimension of a convolution's window as Winograd's algorithm takes it. With i = s u + r, the phases r of an input
+/// whose windows move by a stride s are channels, and the stride is 1: y[o] = sum over u, r of w'[u, r] x[s (o + u) + r
+/// - low] with w'[u, r] = w[s u + r - shift], or 0 where there is no such tap.
+struct WinogradDimension {
+  int64_t phases; ///< 1 where the window has one tap, whatever its stride
+  int64_t taps;   ///< positions u
+  int64_t low, shift;
+};
+WinogradDimension winogradDimension(int64_t taps, int64_t stride, int64_t lowPad);
+
 /// Which dimension of recurrent weights, packed or not, holds the units of the state.
 inline int64_t hiddenDimension(mlir::Value recurrent) {
   return mlir::cast<mlir::RankedTensorType>(recurrent.getType()).getRank() == 5 ? 2 : 1;

@@ -157,7 +157,8 @@ def NN_PackingAttr : AttrDef<Nn_Dialect, "Packing"> {
     With `winograd` = m, a convolution's filter is transformed for tiles of m results in every dimension whose window is larger than 1
     (Lavin and Gray, 2016): one such matrix for each of the (m + R - 1)... positions of a tile, K its channels; a panel holds all positions,
     in the order in which they are read. Of a window that is larger than 1 in three dimensions the first has no tiles: its planes are
-    summed as channels are, K = planes x C with the channel innermost. It excludes strides, groups of convolutions and groups of k.
+    summed as channels are, K = planes x C with the channel innermost; so are the phases of the input where windows move by a stride. It
+    excludes groups of convolutions and groups of k.
   }];
   let parameters = (ins "int64_t":$nr, "int64_t":$columns, DefaultValuedParameter<"int64_t", "0">:$winograd,
                         DefaultValuedParameter<"int64_t", "1">:$group);

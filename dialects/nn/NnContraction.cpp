@@ -105,18 +105,30 @@ int64_t tenon::nn::winogradPlanes(ArrayRef<int64_t> kernel) {
   return kernel[1] > 1 && kernel[2] > 1 ? kernel[0] : 0;
 }
 
-/// Positions of a Winograd tile; 0 if the window has none.
-static int64_t winogradPositions(PackingAttr packing, const WindowAttributes &window) {
-  int64_t positions = 1, planes = winogradPlanes(window.kernel);
-  if (planes == 0 || llvm::any_of(window.strides, [](int64_t stride) { return stride != 1; }))
-    return 0;
-  for (int64_t taps : window.kernel.drop_front(planes > 1 ? 1 : 0)) {
-    int64_t size = taps == 1 ? 1 : packing.getWinograd() + taps - 1;
+WinogradDimension tenon::nn::winogradDimension(int64_t taps, int64_t stride, int64_t lowPad) {
+  if (taps == 1 || stride == 1)
+    return {1, taps, lowPad, 0};
+  int64_t low = llvm::divideCeil(lowPad, stride) * stride, shift = low - lowPad;
+  return {stride, static_cast<int64_t>(llvm::divideCeil(shift + taps, stride)), low, shift};
+}
+
+/// Positions of a Winograd tile, and for each of them planes and phases of the input; 0 if the window has none.
+static std::pair<int64_t, int64_t> winogradMatrices(PackingAttr packing, const WindowAttributes &window) {
+  std::pair<int64_t, int64_t> none{0, 0};
+  int64_t positions = 1, planes = winogradPlanes(window.kernel), depth = planes;
+  auto isOther = [](int64_t value) { return value != 1; };
+  bool isStrided = llvm::any_of(window.strides, isOther);
+  if (planes == 0 || (isStrided && (planes > 1 || llvm::any_of(window.dilations, isOther))))
+    return none;
+  for (size_t d = planes > 1 ? 1 : 0; d < window.kernel.size(); ++d) {
+    WinogradDimension dimension = winogradDimension(window.kernel[d], window.strides[d], window.pads[d]);
+    int64_t size = dimension.taps == 1 ? 1 : packing.getWinograd() + dimension.taps - 1;
     if (size > 8)
-      return 0;
+      return none;
     positions *= size;
+    depth *= dimension.phases;
   }
-  return positions == 1 ? 0 : positions;
+  return positions == 1 ? none : std::pair(positions, depth);
 }
 
 /// Of a packed filter: whether all groups are one matrix.
@@ -126,6 +138,74 @@ static bool isAcrossGroups(Value filter, int64_t groups) {
 
 bool ConvOp::isPackedAcrossGroups() {
   return getPacking() && !getPacking()->getWinograd() && isAcrossGroups(getFilter(), getGroups());
+}
+
+/// Checks a filter against its packing; `filters`: how many it has.
+static LogicalResult checkPackedFilter(ConvOp::Adaptor adaptor, Extents &extents, Value filter, PackingAttr packing,
+                                       OpFoldResult &filters) {
+  Value input = adaptor.getInput();
+  int64_t groups = adaptor.getGroups();
+  WindowAttributes window{adaptor.getKernel(), adaptor.getStrides(), adaptor.getPads(), adaptor.getDilations()};
+  OpFoldResult channels = extents.of(input, adaptor.getChannelsLast() ? Extents::rank(input) - 1 : 1);
+  bool across = isAcrossGroups(filter, groups);
+  if (across && packing.getColumns() % groups != 0)
+    return extents.fail("C4: ", packing.getColumns(), " columns do not divide into ", groups, " groups");
+  filters = extents.constant(across ? packing.getColumns() : groups * packing.getColumns());
+  int64_t matrices = across ? 1 : groups;
+  int64_t planes = 1;
+  if (packing.getWinograd()) {
+    std::tie(matrices, planes) = winogradMatrices(packing, window);
+    if (matrices == 0 || groups != 1 || !adaptor.getChannelsLast() || !isa<FloatType>(Extents::element(input)))
+      return extents.fail("C5: ", packing, " does not fit the convolution");
+  }
+  // Of a transformed filter the panels come first.
+  int64_t matrixDimension = packing.getWinograd() ? 1 : 0;
+  OpFoldResult filterMatrices = extents.of(filter, matrixDimension);
+  if (extents.clash(filterMatrices, extents.constant(matrices), "matrices of the filter"))
+    return extents.fail("C4: packed filter has ", *Extents::known(filterMatrices), " matrices but needs ", matrices);
+  if (extents.clash(extents.of(filter, 1 - matrixDimension),
+                    extents.constant(llvm::divideCeil(packing.getColumns(), packing.getNr())),
+                    "panels of the filter") ||
+      extents.clash(extents.of(filter, 3), extents.constant(packing.getNr()), "columns of a panel"))
+    return extents.fail("C4: filter type ", filter.getType(), " does not match ", packing);
+  OpFoldResult depth = extents.constant(1);
+  for (int64_t positions : window.kernel)
+    depth = extents.mul(depth, positions);
+  if (packing.getWinograd())
+    depth = extents.constant(planes);
+  if (extents.clash(extents.mul(extents.of(filter, 2), groups), extents.mul(depth, channels), "depths of the filter"))
+    return extents.fail("C4: packed filter has K = ", *Extents::known(extents.of(filter, 2)), " but the window has ",
+                        *Extents::known(depth), " positions of ", *Extents::known(channels), " / ", groups,
+                        " channels");
+  bool divides = Extents::known(channels).value_or(0) % (groups * packing.getGroup()) == 0;
+  if (packing.getGroup() > 1 && (across || !divides))
+    return extents.fail("C4: the group of ", packing, " must divide the channels of each of ", groups, " groups");
+  return success();
+}
+
+/// Checks the other forms of a filter, if there are any, against the first.
+static LogicalResult checkAlternatives(ConvOp::Adaptor adaptor, Extents &extents, PackingAttr packing) {
+  ValueRange alternatives = adaptor.getAlternatives();
+  ArrayAttr packings = adaptor.getAlternativePackingsAttr();
+  Type element = Extents::element(adaptor.getFilter());
+  if (alternatives.size() != (packings ? packings.size() : 0) || alternatives.empty() != !adaptor.getForm())
+    return extents.fail("C6: ", alternatives.size(), " alternative filters need as many packings and a form");
+  if (!alternatives.empty() && !packing)
+    return extents.fail("C6: a filter that is not packed has no alternatives");
+  for (auto [alternative, attribute] :
+       llvm::zip_equal(alternatives, packings ? packings.getValue() : ArrayRef<Attribute>())) {
+    auto other = cast<PackingAttr>(attribute);
+    if (Extents::element(alternative) != element || Extents::rank(alternative) != 4)
+      return extents.fail("C6: alternative filter has type ", alternative.getType(), " but needs ", element,
+                          " and rank 4");
+    if (other.getColumns() != packing.getColumns())
+      return extents.fail("C6: an alternative has ", other.getColumns(), " columns but the filter has ",
+                          packing.getColumns());
+    OpFoldResult filters;
+    if (failed(checkPackedFilter(adaptor, extents, alternative, other, filters)))
+      return failure();
+  }
+  return success();
 }
 
 LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVectorImpl<TensorShape> &results) {
@@ -145,38 +225,8 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
 
   OpFoldResult channels = extents.of(input, adaptor.getChannelsLast() ? rank - 1 : 1), filters;
   if (packing) {
-    bool across = isAcrossGroups(filter, groups);
-    if (across && packing.getColumns() % groups != 0)
-      return extents.fail("C4: ", packing.getColumns(), " columns do not divide into ", groups, " groups");
-    filters = extents.constant(across ? packing.getColumns() : groups * packing.getColumns());
-    int64_t matrices = across ? 1 : groups;
-    if (packing.getWinograd()) {
-      matrices = winogradPositions(packing, window);
-      if (matrices == 0 || groups != 1 || !adaptor.getChannelsLast() || !isa<FloatType>(Extents::element(input)))
-        return extents.fail("C5: ", packing, " does not fit the convolution");
-    }
-    // Of a transformed filter the panels come first.
-    int64_t matrixDimension = packing.getWinograd() ? 1 : 0;
-    OpFoldResult filterMatrices = extents.of(filter, matrixDimension);
-    if (extents.clash(filterMatrices, extents.constant(matrices), "matrices of the filter"))
-      return extents.fail("C4: packed filter has ", *Extents::known(filterMatrices), " matrices but needs ", matrices);
-    if (extents.clash(extents.of(filter, 1 - matrixDimension),
-                      extents.constant(llvm::divideCeil(packing.getColumns(), packing.getNr())),
-                      "panels of the filter") ||
-        extents.clash(extents.of(filter, 3), extents.constant(packing.getNr()), "columns of a panel"))
-      return extents.fail("C4: filter type ", filter.getType(), " does not match ", packing);
-    OpFoldResult depth = extents.constant(1);
-    for (int64_t positions : window.kernel)
-      depth = extents.mul(depth, positions);
-    if (packing.getWinograd())
-      depth = extents.constant(winogradPlanes(window.kernel));
-    if (extents.clash(extents.mul(extents.of(filter, 2), groups), extents.mul(depth, channels), "depths of the filter"))
-      return extents.fail("C4: packed filter has K = ", *Extents::known(extents.of(filter, 2)), " but the window has ",
-                          *Extents::known(depth), " positions of ", *Extents::known(channels), " / ", groups,
-                          " channels");
-    bool divides = Extents::known(channels).value_or(0) % (groups * packing.getGroup()) == 0;
-    if (packing.getGroup() > 1 && (across || !divides))
-      return extents.fail("C4: the group of ", packing, " must divide the channels of each of ", groups, " groups");
+    if (failed(checkPackedFilter(adaptor, extents, filter, packing, filters)))
+      return failure();
   } else {
     filters = extents.of(filter, 0);
     std::optional<int64_t> knownFilters = Extents::known(filters);
@@ -191,6 +241,8 @@ LogicalResult ConvOp::resultShapes(Adaptor adaptor, Extents &extents, SmallVecto
         return extents.fail("C3: filter dimension ", 2 + dimension, " is ",
                             *Extents::known(extents.of(filter, 2 + dimension)), " but kernel says ", positions);
   }
+  if (failed(checkAlternatives(adaptor, extents, packing)))
+    return failure();
   results.push_back(windowResult(extents, input, filters, adaptor.getChannelsLast(), window));
   return success();
 }

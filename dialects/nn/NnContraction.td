@@ -32,7 +32,7 @@ def NN_MatmulOp : NN_InferredOp<"matmul"> {
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
 }
 
-def NN_ConvOp : NN_InferredOp<"conv"> {
+def NN_ConvOp : NN_InferredOp<"conv", [AttrSizedOperandSegments]> {
   let summary = "convolution in one to three spatial dimensions";
   let description = [{
         input[N, C, D...] * filter[F, C/G, R...] -> result[N, F, P...]
@@ -45,6 +45,7 @@ def NN_ConvOp : NN_InferredOp<"conv"> {
     With `packing` the filter is `tensor<[G, ceil(F/G / nr), K, nr]>`, K = R... x C/G with the channel innermost; F/G is the
     attribute's `columns`. Packed across groups it is `tensor<[1, ceil(F / nr), K, nr]>` with F columns, each of the K of its own
     group. Transformed for Winograd's algorithm it is `tensor<[ceil(F / nr), positions, K, nr]>` as the attribute describes.
+    `alternatives` are the same filter in other formats, `alternative_packings`; a run reads the one that `form` says, 0 being `filter`.
     Tiles and threads are not decided here.
 
     - C1: one element type; ranks agree and are 3 to 5 (a packed filter has rank 4).
@@ -52,8 +53,11 @@ def NN_ConvOp : NN_InferredOp<"conv"> {
     - C3: attributes have one entry (pads: two) per spatial dimension, kernel, strides and dilations at least 1, pads not negative, all
       below 2^31; kernel is the filter's.
     - C4: a packed filter has the shape above; its `group` divides C / G, and is 1 across groups.
-    - C5: a packing for Winograd needs channels_last, floats, one group, unit strides, and a window of more than 1 position whose tiles
-      have at most 8 positions in a dimension; a window of three dimensions is 1 in the first, or in none.
+    - C5: a packing for Winograd needs channels_last, floats, one group, and a window of more than 1 position whose tiles have at most 8
+      positions in a dimension; strides only with dilations of 1; a window of three dimensions is 1 in the first, or in none and then has
+      unit strides.
+    - C6: each alternative has a packing, and there is a form if there are any; the filter is packed then. C1, C4 and C5 hold for all, and
+      they have equally many columns.
 
     From ONNX Conv (1, 11, 22), ConvInteger (10); a bias is an `nn.add`.
     - Valid: `nn.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 2>, pads = array<i64: 1, 1>, dilations = array<i64: 1>} :
@@ -63,9 +67,10 @@ def NN_ConvOp : NN_InferredOp<"conv"> {
   let arguments = (ins NN_NumberTensor:$input, NN_NumberTensor:$filter, DenseI64ArrayAttr:$kernel,
                        DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$pads, DenseI64ArrayAttr:$dilations,
                        DefaultValuedAttr<I64Attr, "1">:$groups, UnitAttr:$channels_last,
-                       OptionalAttr<NN_PackingAttr>:$packing);
+                       OptionalAttr<NN_PackingAttr>:$packing, Variadic<NN_NumberTensor>:$alternatives,
+                       OptionalAttr<TypedArrayAttrBase<NN_PackingAttr, "packings">>:$alternative_packings, Optional<Index>:$form);
   let results = (outs NN_NumberTensor:$result);
-  let assemblyFormat = "$input `,` $filter attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$input `,` $filter (`or` $alternatives^ `by` $form)? attr-dict `:` functional-type(operands, results)";
   let extraClassDeclaration = inferredDeclarations # [{
     /// Whether the filters of all groups are the columns of one packed matrix.
     bool isPackedAcrossGroups();

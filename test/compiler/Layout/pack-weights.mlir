@@ -124,43 +124,46 @@ func.func @no_winograd(%x: tensor<1x64x64x2xf32>) -> (tensor<1x64x64x4xf32>, ten
   return %0, %1 : tensor<1x64x64x4xf32>, tensor<1x32x32x4xf32>
 }
 
-// The phases of a strided convolution's input become channels where that makes Winograd's algorithm pay.
+// Of a strided convolution the phases of the input are channels of the transformed filter: 2 x 2 x 3.
 // CHECK-LABEL: func @strided
-// CHECK: nn.reshape {{.*}} -> tensor<?x32x2x32x2x3xf32>
-// CHECK: nn.transpose {{.*}} {permutation = array<i64: 0, 1, 3, 2, 4, 5>}
-// CHECK: nn.reshape {{.*}} -> tensor<?x32x32x12xf32>
-// CHECK: nn.conv {{.*}} kernel = array<i64: 4, 4>, packing = #nn.packing<nr = 16, columns = 32, winograd = 3>, pads = array<i64: 2, 2, 1, 1>, strides = array<i64: 1, 1>}
+// CHECK: nn.conv %arg0, {{.*}} packing = #nn.packing<nr = 16, columns = 32, winograd = 3>, pads = array<i64: 3, 3, 3, 3>, strides = array<i64: 2, 2>} : (tensor<?x64x64x3xf32>, tensor<2x36x12x16xf32>)
 // DIRECT-LABEL: func @strided
-// DIRECT: nn.conv {{.*}} strides = array<i64: 2, 2>}
+// DIRECT: nn.conv {{.*}} strides = array<i64: 2, 2>} : (tensor<?x64x64x3xf32>, tensor<1x2x147x16xf32>)
 func.func @strided(%x: tensor<?x64x64x3xf32>) -> tensor<?x32x32x32xf32> {
   %w = nn.constant dense<1.0> : tensor<32x3x7x7xf32>
   %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 7, 7>, strides = array<i64: 2, 2>, pads = array<i64: 3, 3, 3, 3>, dilations = array<i64: 1, 1>} : (tensor<?x64x64x3xf32>, tensor<32x3x7x7xf32>) -> tensor<?x32x32x32xf32>
   return %0 : tensor<?x32x32x32xf32>
 }
 
-// Of extents that the run time knows, the input is filled up to as many positions as the results need, which may end before it does.
+// A filter has several forms where each is the fastest at some extents: the run compares their cycles, four times the longer one of arithmetic
+// and reading and once the shorter one. Forms for direct sums have results where the others have tiles, of which there are six at least.
 // CHECK-LABEL: func @strided_line
-// CHECK: %[[length:.*]] = tensor.dim %arg0, %{{.*}} : tensor<?x?x128xf32>
+// CHECK: %[[images:.*]] = tensor.dim %arg0, %c0
 // CHECK: %[[results:.*]] = arith.divui
-// CHECK: %[[positions:.*]] = arith.addi %[[results]], %c3
-// CHECK: %[[needed:.*]] = arith.muli %[[positions]], %c3
-// CHECK: %[[missing:.*]] = arith.subi %[[needed]], %[[length]]
-// CHECK: %[[zeros:.*]] = arith.maxsi %[[missing]], %c0
-// CHECK: %[[filled:.*]] = nn.pad constant, %arg0[%c0{{.*}}, %c0{{.*}}, %c0{{.*}}] [%c0{{.*}}, %[[zeros]], %c0{{.*}}]
-// CHECK: %[[read:.*]] = nn.slice %[[filled]][{{.*}}] [%{{.*}}, %[[needed]], %{{.*}}]
-// CHECK: nn.reshape %[[read]]{{.*}} -> tensor<?x?x3x128xf32>
-// CHECK: nn.conv {{.*}} kernel = array<i64: 4>, {{.*}} winograd = 4>, {{.*}} : (tensor<?x?x384xf32>
+// CHECK: %[[along:.*]] = arith.ceildivui %[[results]], %c4
+// CHECK: %[[count:.*]] = arith.muli %[[images]], %[[along]]
+// CHECK: %[[tiles:.*]] = arith.maxui %[[count]], %c6
+// CHECK: %[[arithmetic:.*]] = arith.muli %[[tiles]], %c
+// CHECK: %[[longer:.*]] = arith.maxui %[[arithmetic]], %c[[reading:.*]] : index
+// CHECK: %[[shorter:.*]] = arith.minui %[[arithmetic]], %c[[reading]] : index
+// CHECK: %[[fourfold:.*]] = arith.muli %[[longer]], %c4
+// CHECK: %[[winograd:.*]] = arith.addi %[[fourfold]], %[[shorter]]
+// CHECK: arith.muli %[[images]], %[[results]]
+// CHECK: %[[isLess:.*]] = arith.cmpi ult, %{{.*}}, %[[winograd]]
+// CHECK: %[[form:.*]] = arith.select %[[isLess]], %c1{{.*}}, %c0
+// CHECK: nn.conv %arg0, %{{.*}} or %{{.*}} by %[[form]] {alternative_packings = [#nn.packing<nr = 16, columns = 160>], {{.*}} packing = #nn.packing<nr = 16, columns = 160, winograd = 4>
+// CHECK-SAME: (tensor<?x?x128xf32>, tensor<10x7x384x16xf32>, tensor<1x10x1536x16xf32>, index)
 func.func @strided_line(%x: tensor<?x?x128xf32>) -> tensor<?x?x160xf32> {
   %w = nn.constant dense<1.0> : tensor<160x128x12xf32>
   %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 12>, strides = array<i64: 3>, pads = array<i64: 0, 0>, dilations = array<i64: 1>} : (tensor<?x?x128xf32>, tensor<160x128x12xf32>) -> tensor<?x?x160xf32>
   return %0 : tensor<?x?x160xf32>
 }
 
-// Extents that the run time knows are guessed from inputs of a usual size: a deep layer of an image is small, and small tiles fit it.
+// Extents that the run time knows are guessed from inputs of usual sizes: a deep layer of an image is small at all of them.
 // CHECK-LABEL: func @deep
 // CHECK: nn.conv {{.*}} strides = array<i64: 8, 8>
 // CHECK: nn.conv {{.*}} strides = array<i64: 8, 8>
-// CHECK: nn.conv {{.*}} packing = #nn.packing<nr = 16, columns = 64, winograd = 3>
+// CHECK: nn.conv {{.*}} {alternative_packings = [#nn.packing<nr = 16, columns = 64>], {{.*}} packing = #nn.packing<nr = 16, columns = 64, winograd = 2>
 func.func @deep(%x: tensor<?x?x?x64xf32>) -> tensor<?x?x?x64xf32> {
   %w = nn.constant dense<16.0> : tensor<64x64x3x3xf32>
   %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 8, 8>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>} : (tensor<?x?x?x64xf32>, tensor<64x64x3x3xf32>) -> tensor<?x?x?x64xf32>

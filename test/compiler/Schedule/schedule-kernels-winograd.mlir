@@ -36,3 +36,35 @@ func.func private @lines(%x: tensor<1x?x28x16xf32>, %w: tensor<1x36x16x16xf32>, 
   %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 16, columns = 16, winograd = 4>} : (tensor<1x?x28x16xf32>, tensor<1x36x16x16xf32>) -> tensor<1x?x28x16xf32>
   return %0 : tensor<1x?x28x16xf32>
 }
+
+// The phases of a strided convolution are slices of the channels, read from where they are: four for each tile, or the two of a line as
+// one run where a pixel fills no vector.
+// CHECK-LABEL: func.func private @strided(
+// CHECK-SAME: nn.path = "winograd"
+// CHECK: scf.for {{.*}} to %c4
+// CHECK: ukernel.brgemm {{.*}} k(%c64)
+func.func private @strided(%x: tensor<1x28x28x16xf32>, %w: tensor<1x25x64x16xf32>) -> tensor<1x14x14x16xf32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>]} {
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 16, columns = 16, winograd = 4>} : (tensor<1x28x28x16xf32>, tensor<1x25x64x16xf32>) -> tensor<1x14x14x16xf32>
+  return %0 : tensor<1x14x14x16xf32>
+}
+
+// CHECK-LABEL: func.func private @strided_few_channels(
+// CHECK: scf.for {{.*}} to %c2
+// CHECK: ukernel.brgemm {{.*}} k(%c12)
+func.func private @strided_few_channels(%x: tensor<1x28x28x3xf32>, %w: tensor<1x25x12x16xf32>) -> tensor<1x14x14x16xf32> attributes {nn.kernel, nn.extents = [array<i64>, array<i64>]} {
+  %0 = nn.conv %x, %w {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 16, columns = 16, winograd = 4>} : (tensor<1x28x28x3xf32>, tensor<1x25x12x16xf32>) -> tensor<1x14x14x16xf32>
+  return %0 : tensor<1x14x14x16xf32>
+}
+
+// Phases for each form of a filter; a run goes through those of one.
+// CHECK-LABEL: func.func private @forms(
+// CHECK-SAME: nn.path = "winograd|brgemm"
+// CHECK: %[[isFirst:.*]] = arith.cmpi eq, %{{.*}}, %c0
+// CHECK: scf.if %[[isFirst]] {
+// CHECK: ukernel.phase
+// CHECK: } else {
+// CHECK: ukernel.phase
+func.func private @forms(%x: tensor<1x?x28x16xf32>, %w: tensor<1x36x16x16xf32>, %v: tensor<1x1x144x16xf32>, %h: index, %form: index) -> tensor<1x?x28x16xf32> attributes {nn.kernel, nn.extents = [array<i64: 0>, array<i64>, array<i64>]} {
+  %0 = nn.conv %x, %w or %v by %form {channels_last, kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, dilations = array<i64: 1, 1>, packing = #nn.packing<nr = 16, columns = 16, winograd = 4>, alternative_packings = [#nn.packing<nr = 16, columns = 16>]} : (tensor<1x?x28x16xf32>, tensor<1x36x16x16xf32>, tensor<1x1x144x16xf32>, index) -> tensor<1x?x28x16xf32>
+  return %0 : tensor<1x?x28x16xf32>
+}

@@ -242,10 +242,46 @@ func.func @argmax_layout(%x: tensor<1x8x4xf32>) {
 
 // -----
 
-func.func @conv_winograd_stride(%x: tensor<1x8x2xf32>, %w: tensor<1x6x2x4xf32>) {
+func.func @conv_winograd_stride(%x: tensor<1x8x2xf32>, %w: tensor<1x5x2x4xf32>) {
+  // expected-error @below {{C4: packed filter has K = 2 but the window has 2 positions of 2 / 1 channels}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last, packing = #nn.packing<nr = 4, columns = 4, winograd = 4>} : (tensor<1x8x2xf32>, tensor<1x5x2x4xf32>) -> tensor<1x3x4xf32>
+  return
+}
+
+// -----
+
+func.func @conv_winograd_stride_and_dilation(%x: tensor<1x8x2xf32>, %w: tensor<1x5x4x4xf32>) {
   // expected-error @below {{C5: #nn.packing<nr = 4, columns = 4, winograd = 4> does not fit the convolution}}
   // expected-error @below {{failed to infer returned types}}
-  %0 = nn.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last, packing = #nn.packing<nr = 4, columns = 4, winograd = 4>} : (tensor<1x8x2xf32>, tensor<1x6x2x4xf32>) -> tensor<1x3x4xf32>
+  %0 = nn.conv %x, %w {kernel = array<i64: 3>, strides = array<i64: 2>, pads = array<i64: 0, 0>, dilations = array<i64: 2>, channels_last, packing = #nn.packing<nr = 4, columns = 4, winograd = 4>} : (tensor<1x8x2xf32>, tensor<1x5x4x4xf32>) -> tensor<1x2x4xf32>
+  return
+}
+
+// -----
+
+func.func @conv_form_without_alternatives(%x: tensor<1x8x2xf32>, %w: tensor<1x1x6x4xf32>, %form: index) {
+  // expected-error @below {{C6: 1 alternative filters need as many packings and a form}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.conv %x, %w or %w by %form {kernel = array<i64: 3>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last, packing = #nn.packing<nr = 4, columns = 4>} : (tensor<1x8x2xf32>, tensor<1x1x6x4xf32>, tensor<1x1x6x4xf32>, index) -> tensor<1x6x4xf32>
+  return
+}
+
+// -----
+
+func.func @conv_alternative_of_others(%x: tensor<1x8x2xf32>, %w: tensor<1x1x6x4xf32>, %v: tensor<1x6x2x4xf32>, %form: index) {
+  // expected-error @below {{C6: an alternative has 3 columns but the filter has 4}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.conv %x, %w or %v by %form {kernel = array<i64: 3>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, channels_last, packing = #nn.packing<nr = 4, columns = 4>, alternative_packings = [#nn.packing<nr = 4, columns = 3, winograd = 4>]} : (tensor<1x8x2xf32>, tensor<1x1x6x4xf32>, tensor<1x6x2x4xf32>, index) -> tensor<1x6x4xf32>
+  return
+}
+
+// -----
+
+func.func @conv_alternative_of_filter_as_it_is(%x: tensor<1x2x8xf32>, %w: tensor<4x2x3xf32>, %v: tensor<1x6x2x4xf32>, %form: index) {
+  // expected-error @below {{C6: a filter that is not packed has no alternatives}}
+  // expected-error @below {{failed to infer returned types}}
+  %0 = nn.conv %x, %w or %v by %form {kernel = array<i64: 3>, strides = array<i64: 1>, pads = array<i64: 0, 0>, dilations = array<i64: 1>, alternative_packings = [#nn.packing<nr = 4, columns = 4, winograd = 4>]} : (tensor<1x2x8xf32>, tensor<4x2x3xf32>, tensor<1x6x2x4xf32>, index) -> tensor<1x4x6xf32>
   return
 }
 

@@ -16,7 +16,8 @@ func.func @matmul(%x: tensor<?x5x7xf32>, %w: tensor<7x9xf32>, %t: tensor<9x7xf32
 }
 
 // CHECK-LABEL: @conv
-func.func @conv(%x: tensor<?x4x10x8xf32>, %w: tensor<6x2x3x3xf32>, %y: tensor<?x10x8x4xf32>, %p: tensor<2x1x18x8xf32>, %u: tensor<1x36x4x8xf32>) {
+func.func @conv(%x: tensor<?x4x10x8xf32>, %w: tensor<6x2x3x3xf32>, %y: tensor<?x10x8x4xf32>, %p: tensor<2x1x18x8xf32>, %u: tensor<1x36x4x8xf32>,
+                %v: tensor<1x25x16x8xf32>, %q: tensor<1x1x36x8xf32>, %form: index) {
   // CHECK: nn.conv {{.*}} -> tensor<?x6x5x8xf32>
   %0 = nn.conv %x, %w {kernel = array<i64: 3, 3>, strides = array<i64: 2, 1>, pads = array<i64: 1, 1, 1, 1>,
                        dilations = array<i64: 1, 1>, groups = 2 : i64} : (tensor<?x4x10x8xf32>, tensor<6x2x3x3xf32>) -> tensor<?x6x5x8xf32>
@@ -30,6 +31,13 @@ func.func @conv(%x: tensor<?x4x10x8xf32>, %w: tensor<6x2x3x3xf32>, %y: tensor<?x
   %2 = nn.conv %y, %u {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>,
                        dilations = array<i64: 1, 1>, channels_last, packing = #nn.packing<nr = 8, columns = 5, winograd = 4>}
       : (tensor<?x10x8x4xf32>, tensor<1x36x4x8xf32>) -> tensor<?x10x8x5xf32>
+  // With strides the phases of the input are channels: windows of 2 x 2 positions, 2 x 2 x 4 channels. The run may take the filter
+  // as it is instead.
+  // CHECK: nn.conv %{{.*}}, %{{.*}} or %{{.*}} by %{{.*}} {alternative_packings = [#nn.packing<nr = 8, columns = 5>]{{.*}} -> tensor<?x5x4x5xf32>
+  %3 = nn.conv %y, %v or %q by %form {kernel = array<i64: 3, 3>, strides = array<i64: 2, 2>, pads = array<i64: 1, 1, 1, 1>,
+                       dilations = array<i64: 1, 1>, channels_last, packing = #nn.packing<nr = 8, columns = 5, winograd = 4>,
+                       alternative_packings = [#nn.packing<nr = 8, columns = 5>]}
+      : (tensor<?x10x8x4xf32>, tensor<1x25x16x8xf32>, tensor<1x1x36x8xf32>, index) -> tensor<?x5x4x5xf32>
   return
 }
 
