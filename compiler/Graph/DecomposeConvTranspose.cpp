@@ -85,8 +85,7 @@ struct DecomposeToConv : OpRewritePattern<nn::ConvTransposeOp> {
       phases *= dimension.stride;
     auto convolve = [&](Value arranged, int64_t phasesOfResult) {
       Value result =
-          nn::ConvOp::create(rewriter, op.getLoc(), op.getInput(), arranged, kernel, ones, pads, ones, groups,
-                             /*channels_last=*/false, nn::PackingAttr(), ValueRange(), ArrayAttr(), Value());
+          nn::ConvOp::create(rewriter, op.getLoc(), op.getInput(), arranged, kernel, ones, pads, ones, groups);
       for (Operation *user : epilogue)
         result = moveBefore(rewriter, user, result, op, phasesOfResult);
       return result;

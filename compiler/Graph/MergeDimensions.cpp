@@ -49,8 +49,7 @@ struct MergeUnwindowed : OpRewritePattern<nn::ConvOp> {
       return result;
     };
     Value result = nn::ConvOp::create(rewriter, loc, input, filter, without(op.getKernel()), without(op.getStrides()),
-                                      without(op.getPads()), without(op.getDilations()), op.getGroups(),
-                                      /*channels_last=*/false, nn::PackingAttr(), ValueRange(), ArrayAttr(), Value());
+                                      without(op.getPads()), without(op.getDilations()), op.getGroups());
     SmallVector<Value> apart = extents(result);
     apart[2 + merged] = sizes[2 + merged];
     apart.insert(apart.begin() + 3 + merged, sizes[3 + merged]);

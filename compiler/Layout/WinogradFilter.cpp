@@ -96,35 +96,33 @@ bool fits(const Problem &problem, int64_t outputs) {
   return llvm::all_of(problem.dimensions, [&](const auto &d) { return outputs + d.taps - 1 <= most; });
 }
 
+SmallVector<nn::WinogradDimension, 3> dimensionsOf(nn::ConvOp op) {
+  return nn::winogradDimensions(op.getKernel(), op.getStrides(), op.getPads(), op.getDilations());
+}
+
 /// The convolution's numbers, if the algorithm covers it.
 std::optional<Problem> describe(nn::ConvOp op, ArrayRef<int64_t> extents) {
   auto input = cast<RankedTensorType>(op.getInput().getType()), result = cast<RankedTensorType>(op.getType());
-  int64_t planes = nn::winogradPlanes(op.getKernel());
-  auto isOther = [](int64_t value) { return value != 1; };
-  bool isStrided = llvm::any_of(op.getStrides(), isOther);
-  if (op.getGroups() != 1 || !op.getChannelsLast() || !input.getElementType().isF32() || planes == 0 ||
-      (isStrided && (planes > 1 || llvm::any_of(op.getDilations(), isOther))) ||
+  if (op.getGroups() != 1 || !op.getChannelsLast() || !input.getElementType().isF32() ||
       ShapedType::isDynamic(input.getShape().back()) || ShapedType::isDynamic(result.getShape().back()) ||
       llvm::is_contained(result.getShape(), 0))
     return std::nullopt;
   Problem problem;
-  problem.channels = planes * input.getShape().back();
+  problem.channels = input.getShape().back();
   problem.filters = result.getShape().back();
-  problem.directProducts = input.getShape().back() * problem.filters;
+  problem.directProducts = problem.channels * problem.filters;
   problem.lines = extents.front();
-  for (auto [d, taps] : llvm::enumerate(op.getKernel())) {
-    int64_t extent = extents[1 + d], dilation = op.getDilations()[d];
-    problem.directProducts *= taps;
-    nn::WinogradDimension dimension = nn::winogradDimension(taps, op.getStrides()[d], op.getPads()[d]);
-    bool isPlane = d == 0 && planes > 1;
-    problem.channels *= isPlane ? 1 : dimension.phases;
-    if (dimension.taps > 1 && !isPlane)
-      problem.dimensions.push_back({extent, dimension.taps, dilation});
+  for (auto [d, dimension] : llvm::enumerate(dimensionsOf(op))) {
+    problem.channels *= dimension.phases;
+    problem.directProducts *= op.getKernel()[d];
+    if (dimension.taps > 1)
+      problem.dimensions.push_back({extents[1 + d], dimension.taps, op.getDilations()[d]});
     else
-      problem.lines *= extent;
+      problem.lines *= extents[1 + d];
   }
   if (problem.dimensions.empty())
     return std::nullopt;
+  bool isStrided = llvm::any_of(op.getStrides(), [](int64_t stride) { return stride != 1; });
   if (isStrided)
     problem.directBias = 0.86; // filters grow eleven times
   // Direct sums copy the lines between those that a dilated window reads as well: measured, with 256 channels, 64
@@ -151,7 +149,7 @@ static FormCycles cyclesOfForms(const Problem &problem, WeightPlace place) {
 }
 
 ModelEstimate estimateModel(Operation *module, int64_t weightBytes, const UsualSizes &sizes, WeightPlace place) {
-  // Of a small library nobody counts the bytes.
+  // A smaller library is taken for one of this size: its growth is little in bytes.
   constexpr double smallLibrary = 4e6;
   ModelEstimate model{SmallVector<double>(sizes.count()), std::max<double>(weightBytes, smallLibrary)};
   module->walk([&](Operation *op) {
@@ -224,15 +222,11 @@ FilterForms chooseForms(nn::ConvOp op, const UsualSizes &sizes, const ModelEstim
 /// How many tiles of `outputs` results, or results, a convolution with results of `extents` has.
 static Value countTiles(ImplicitLocOpBuilder &b, nn::ConvOp op, ArrayRef<OpFoldResult> extents, int64_t outputs) {
   auto constant = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, value); };
-  Value tiles = constant(1);
-  for (auto [d, extent] : llvm::enumerate(extents.drop_back())) {
-    Value count = getValueOrCreateConstantIndexOp(b, b.getLoc(), extent);
-    auto hasTiles = [&] {
-      int64_t taps = nn::winogradDimension(op.getKernel()[d - 1], op.getStrides()[d - 1], op.getPads()[d - 1]).taps;
-      return taps > 1 && (d > 1 || nn::winogradPlanes(op.getKernel()) == 1);
-    };
-    if (outputs != 0 && d > 0 && hasTiles()) {
-      Value dilation = constant(op.getDilations()[d - 1]);
+  Value tiles = getValueOrCreateConstantIndexOp(b, b.getLoc(), extents.front());
+  for (auto [d, dimension] : llvm::enumerate(dimensionsOf(op))) {
+    Value count = getValueOrCreateConstantIndexOp(b, b.getLoc(), extents[1 + d]);
+    if (outputs != 0 && dimension.taps > 1) {
+      Value dilation = constant(op.getDilations()[d]);
       count = b.createOrFold<arith::CeilDivUIOp>(count, dilation);
       count = b.createOrFold<arith::CeilDivUIOp>(count, constant(outputs));
       count = b.createOrFold<arith::MulIOp>(count, dilation);
@@ -287,18 +281,17 @@ Value chooseForm(OpBuilder &builder, nn::ConvOp op, const FilterForms &forms, We
 /// The filter of a strided convolution as one of unit stride on the phases of its input: [F, phases x C, new taps...].
 static ElementsAttr splitPhases(nn::ConvOp op, ElementsAttr filter) {
   auto type = cast<RankedTensorType>(filter.getType());
-  SmallVector<nn::WinogradDimension> dims;
+  if (llvm::all_of(op.getStrides(), [](int64_t stride) { return stride == 1; }))
+    return filter;
+  SmallVector<nn::WinogradDimension, 3> dims = dimensionsOf(op);
   SmallVector<int64_t> shape(type.getShape());
   int64_t phases = 1, window = 1, newWindow = 1, channels = type.getDimSize(1);
-  for (auto [d, taps] : llvm::enumerate(op.getKernel())) {
-    dims.push_back(nn::winogradDimension(taps, op.getStrides()[d], op.getPads()[d]));
-    shape[2 + d] = dims.back().taps;
-    phases *= dims.back().phases;
-    window *= taps;
-    newWindow *= dims.back().taps;
+  for (auto [d, dimension] : llvm::enumerate(dims)) {
+    shape[2 + d] = dimension.taps;
+    phases *= dimension.phases;
+    window *= op.getKernel()[d];
+    newWindow *= dimension.taps;
   }
-  if (phases == 1)
-    return filter;
   shape[1] = phases * channels;
   auto tapOf = [&](int64_t phase, int64_t position) -> int64_t {
     int64_t tap = 0, step = 1;

@@ -222,8 +222,7 @@ void Kernel::noteCost() {
   // A run reads one form of a filter.
   auto isAlternative = [](OpOperand &use) {
     auto convolution = dyn_cast<nn::ConvOp>(use.getOwner());
-    return convolution && llvm::is_contained(convolution.getAlternatives(), use.get()) &&
-           convolution.getFilter() != use.get();
+    return convolution && llvm::is_contained(convolution.getAlternatives(), use.get());
   };
   for (BlockArgument argument : function.getArguments())
     if (isa<RankedTensorType>(argument.getType()) &&

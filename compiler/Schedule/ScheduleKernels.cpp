@@ -12,11 +12,12 @@ namespace tenon::schedule {
 
 namespace {
 
-/// A transformed filter has no elements that another schedule could read.
+/// A transformed filter has no elements that another schedule could read; of several forms some are transformed.
 bool hasTransformedFilter(Kernel &kernel) {
   return llvm::any_of(kernel.ops(), [](Operation *op) {
     auto convolution = dyn_cast<nn::ConvOp>(op);
-    return convolution && convolution.getPacking() && convolution.getPacking()->getWinograd();
+    return convolution && convolution.getPacking() &&
+           (convolution.getPacking()->getWinograd() || !convolution.getAlternatives().empty());
   });
 }
 

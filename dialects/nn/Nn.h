@@ -76,6 +76,13 @@ struct WinogradDimension {
 };
 WinogradDimension winogradDimension(int64_t taps, int64_t stride, int64_t lowPad);
 
+/// Those of a whole window; none if the algorithm does not cover it. The planes of a window in three dimensions count
+/// as phases of the first.
+llvm::SmallVector<WinogradDimension, 3> winogradDimensions(llvm::ArrayRef<int64_t> kernel,
+                                                           llvm::ArrayRef<int64_t> strides,
+                                                           llvm::ArrayRef<int64_t> pads,
+                                                           llvm::ArrayRef<int64_t> dilations);
+
 /// Which dimension of recurrent weights, packed or not, holds the units of the state.
 inline int64_t hiddenDimension(mlir::Value recurrent) {
   return mlir::cast<mlir::RankedTensorType>(recurrent.getType()).getRank() == 5 ? 2 : 1;

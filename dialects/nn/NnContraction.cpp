@@ -112,23 +112,31 @@ WinogradDimension tenon::nn::winogradDimension(int64_t taps, int64_t stride, int
   return {stride, static_cast<int64_t>(llvm::divideCeil(shift + taps, stride)), low, shift};
 }
 
-/// Positions of a Winograd tile, and for each of them planes and phases of the input; 0 if the window has none.
-static std::pair<int64_t, int64_t> winogradMatrices(PackingAttr packing, const WindowAttributes &window) {
-  std::pair<int64_t, int64_t> none{0, 0};
-  int64_t positions = 1, planes = winogradPlanes(window.kernel), depth = planes;
+SmallVector<WinogradDimension, 3> tenon::nn::winogradDimensions(ArrayRef<int64_t> kernel, ArrayRef<int64_t> strides,
+                                                                ArrayRef<int64_t> pads, ArrayRef<int64_t> dilations) {
   auto isOther = [](int64_t value) { return value != 1; };
-  bool isStrided = llvm::any_of(window.strides, isOther);
-  if (planes == 0 || (isStrided && (planes > 1 || llvm::any_of(window.dilations, isOther))))
-    return none;
-  for (size_t d = planes > 1 ? 1 : 0; d < window.kernel.size(); ++d) {
-    WinogradDimension dimension = winogradDimension(window.kernel[d], window.strides[d], window.pads[d]);
+  int64_t planes = winogradPlanes(kernel);
+  if (planes == 0 || (llvm::any_of(strides, isOther) && (planes > 1 || llvm::any_of(dilations, isOther))))
+    return {};
+  SmallVector<WinogradDimension, 3> dimensions;
+  for (size_t d = 0; d < kernel.size(); ++d)
+    dimensions.push_back(winogradDimension(kernel[d], strides[d], pads[d]));
+  if (planes > 1)
+    dimensions.front() = {planes, 1, pads.front(), 0};
+  return dimensions;
+}
+
+/// Positions of a Winograd tile, and for each of them phases of the input; 0 if the window has none.
+static std::pair<int64_t, int64_t> winogradMatrices(PackingAttr packing, const WindowAttributes &window) {
+  int64_t positions = 1, phases = 1;
+  for (WinogradDimension dimension : winogradDimensions(window.kernel, window.strides, window.pads, window.dilations)) {
     int64_t size = dimension.taps == 1 ? 1 : packing.getWinograd() + dimension.taps - 1;
     if (size > 8)
-      return none;
+      return {0, 0};
     positions *= size;
-    depth *= dimension.phases;
+    phases *= dimension.phases;
   }
-  return positions == 1 ? none : std::pair(positions, depth);
+  return positions == 1 ? std::pair<int64_t, int64_t>(0, 0) : std::pair(positions, phases);
 }
 
 /// Of a packed filter: whether all groups are one matrix.
@@ -151,10 +159,9 @@ static LogicalResult checkPackedFilter(ConvOp::Adaptor adaptor, Extents &extents
   if (across && packing.getColumns() % groups != 0)
     return extents.fail("C4: ", packing.getColumns(), " columns do not divide into ", groups, " groups");
   filters = extents.constant(across ? packing.getColumns() : groups * packing.getColumns());
-  int64_t matrices = across ? 1 : groups;
-  int64_t planes = 1;
+  int64_t matrices = across ? 1 : groups, phases = 1;
   if (packing.getWinograd()) {
-    std::tie(matrices, planes) = winogradMatrices(packing, window);
+    std::tie(matrices, phases) = winogradMatrices(packing, window);
     if (matrices == 0 || groups != 1 || !adaptor.getChannelsLast() || !isa<FloatType>(Extents::element(input)))
       return extents.fail("C5: ", packing, " does not fit the convolution");
   }
@@ -172,7 +179,7 @@ static LogicalResult checkPackedFilter(ConvOp::Adaptor adaptor, Extents &extents
   for (int64_t positions : window.kernel)
     depth = extents.mul(depth, positions);
   if (packing.getWinograd())
-    depth = extents.constant(planes);
+    depth = extents.constant(phases);
   if (extents.clash(extents.mul(extents.of(filter, 2), groups), extents.mul(depth, channels), "depths of the filter"))
     return extents.fail("C4: packed filter has K = ", *Extents::known(extents.of(filter, 2)), " but the window has ",
                         *Extents::known(depth), " positions of ", *Extents::known(channels), " / ", groups,

@@ -70,6 +70,14 @@ def NN_ConvOp : NN_InferredOp<"conv", [AttrSizedOperandSegments]> {
                        OptionalAttr<NN_PackingAttr>:$packing, Variadic<NN_NumberTensor>:$alternatives,
                        OptionalAttr<TypedArrayAttrBase<NN_PackingAttr, "packings">>:$alternative_packings, Optional<Index>:$form);
   let results = (outs NN_NumberTensor:$result);
+  let builders = [
+    // With the filter as it is.
+    OpBuilder<(ins "::mlir::Value":$input, "::mlir::Value":$filter, "::llvm::ArrayRef<int64_t>":$kernel,
+                   "::llvm::ArrayRef<int64_t>":$strides, "::llvm::ArrayRef<int64_t>":$pads,
+                   "::llvm::ArrayRef<int64_t>":$dilations, "int64_t":$groups), [{
+      build($_builder, $_state, input, filter, kernel, strides, pads, dilations, groups, /*channels_last=*/false,
+            PackingAttr(), ::mlir::ValueRange(), ::mlir::ArrayAttr(), ::mlir::Value());
+    }]>];
   let assemblyFormat = "$input `,` $filter (`or` $alternatives^ `by` $form)? attr-dict `:` functional-type(operands, results)";
   let extraClassDeclaration = inferredDeclarations # [{
     /// Whether the filters of all groups are the columns of one packed matrix.
